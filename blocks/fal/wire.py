@@ -1,0 +1,291 @@
+"""fal's wire, as pure functions: requests out, replies in.
+
+Sources: fal docs (Queue API, Common parameters, Request errors, Errors, Pricing), the official
+Python client 1.0.3, the platform's OpenAPI description.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any
+from urllib.parse import quote
+
+from blocks.errors import Paid
+from blocks.http import SUBMIT_TIMEOUT_S, Answer, AnswerLost, Call, Reply, Undelivered, origin
+from blocks.model import Inputs
+from blocks.provider import (
+    Accepted,
+    Again,
+    Bill,
+    Failed,
+    Found,
+    Gone,
+    Order,
+    Paused,
+    Polled,
+    Ready,
+    Refused,
+    Submitted,
+    Ticket,
+    Unknown,
+    Waiting,
+)
+
+TOP_UP = "Top up at fal.ai/dashboard/billing, then run the same command again."
+CHECK_KEY = "Set FAL_KEY to a key from fal.ai/dashboard/keys, then run the same command again."
+
+TRANSIENT_TYPES = frozenset(
+    {
+        "request_timeout",
+        "startup_timeout",
+        "runner_scheduling_failure",
+        "runner_connection_timeout",
+        "runner_disconnected",
+        "runner_connection_refused",
+        "runner_connection_error",
+        "runner_incomplete_response",
+        "runner_server_error",
+        "internal_error",
+    }
+)
+"""fal docs, Request errors: "transient and worth retrying"."""
+
+
+def app_of(endpoint: str) -> str:
+    """`owner/alias`: status, result and cancel URLs leave the rest of the endpoint out."""
+    parts = endpoint.split("/")
+    return "/".join(parts[:3] if parts[0] in ("workflows", "comfy") else parts[:2])
+
+
+def submit_call(queue_url: str, order: Order, headers: Mapping[str, str]) -> Call:
+    """The one POST of an attempt.
+
+    `X-Fal-Request-Timeout` bounds when the request may start, so that an outcome that stays
+    unknown can be released after it; the fallback is off, since another endpoint has another
+    price.
+    """
+    return Call(
+        "POST",
+        f"{queue_url}/{order.model.endpoint}",
+        headers={
+            **headers,
+            "X-Fal-Request-Timeout": str(order.start_timeout_s),
+            "x-app-fal-disable-fallback": "true",
+        },
+        json=dict(order.inputs),
+        timeout_s=SUBMIT_TIMEOUT_S,
+    )
+
+
+def classify_submit(answer: Answer) -> Submitted:
+    if isinstance(answer, Undelivered):
+        return Again(answer.reason)
+    if isinstance(answer, AnswerLost):
+        return Unknown(answer.reason)
+    status = answer.status
+    if answer.ok:
+        ticket = read_ticket(answer.object())
+        return Accepted(ticket) if ticket else Unknown(f"HTTP {status} without a request id")
+    what = f"HTTP {status}: {detail_of(answer)}"
+    if status == 429:
+        return Again(what, answer.retry_after_s)
+    if status == 401:
+        return Paused(what, CHECK_KEY)
+    if status == 403:
+        return Paused(what, TOP_UP if "balance" in what.lower() else CHECK_KEY)
+    # 408 and 409 say nothing about whether the queue took it; 499 means that we hung up.
+    if status in (408, 409, 499) or status >= 500 or status < 200:
+        return Unknown(what)
+    return Refused(what)
+
+
+def read_ticket(body: Mapping[str, Any]) -> Ticket | None:
+    request_id = body.get("request_id")
+    if not isinstance(request_id, str) or not 0 < len(request_id) <= 200:
+        return None
+    names = ("status_url", "response_url", "cancel_url")
+    return Ticket(request_id, {n: body[n] for n in names if isinstance(body.get(n), str)})
+
+
+def request_url(queue_url: str, endpoint: str, ticket: Ticket, name: str) -> str:
+    """The URL that the submit named, where it is on the account's own host; else rebuilt.
+
+    The key goes along with these calls, so a reply cannot send it anywhere else; and a saved URL
+    outlives a move of the service (a proxy, a sandbox on another port).
+    """
+    given = ticket.urls.get(name, "")
+    if given and origin(given) == origin(queue_url) and given.startswith(queue_url):
+        return given
+    suffix = {"status_url": "/status", "response_url": "", "cancel_url": "/cancel"}[name]
+    return f"{queue_url}/{app_of(endpoint)}/requests/{quote(ticket.request_id, safe='')}{suffix}"
+
+
+class StatusDone:
+    """COMPLETED: the result says whether it is a clip. `failed`: the status names an error."""
+
+    def __init__(self, error: str, error_type: str) -> None:
+        self.error, self.error_type = error, error_type
+        self.failed = bool(error or error_type)
+
+
+def classify_status(answer: Answer) -> Waiting | StatusDone | Gone | Again:
+    if not isinstance(answer, Reply):
+        return Again(answer.reason)
+    body = answer.object()
+    if answer.ok:
+        match body.get("status"):
+            case "IN_QUEUE":
+                position = body.get("queue_position")
+                return Waiting(position if isinstance(position, int) else 0)
+            case "IN_PROGRESS":
+                return Waiting()
+            case "COMPLETED" | "FAILED" | "CANCELLED":
+                return StatusDone(text(body.get("error")), text(body.get("error_type")))
+        return Again(f"HTTP {answer.status} with an unreadable status")
+    if answer.status == 404:
+        return Gone(f"HTTP 404: {detail_of(answer)}")
+    return Again(f"HTTP {answer.status}: {detail_of(answer)}", answer.retry_after_s)
+
+
+def classify_result(answer: Answer, done: StatusDone) -> Polled:
+    """What a COMPLETED request came to. 5xx are never billed (fal docs, Pricing)."""
+    if not isinstance(answer, Reply):
+        return Again(answer.reason)
+    units = read_units(answer)
+    if answer.ok:
+        url = media_url_of(answer.json())
+        if url:
+            return Ready(url, units)
+        return Again(f"HTTP {answer.status} with an unreadable result")
+    if "still in progress" in detail_of(answer).lower():
+        return Waiting()
+    body = answer.object()
+    error_type = (
+        text(body.get("error_type"))
+        or answer.headers.get("x-fal-error-type", "")
+        or done.error_type
+    )
+    reason = f"HTTP {answer.status}: {detail_of(answer) or done.error or error_type}"
+    considered = bool(done.failed or error_type or "detail" in body)
+    if answer.status >= 500 and not considered:
+        # A gateway in front of the result store, not the model: the clip is there.
+        return Again(reason, answer.retry_after_s)
+    if answer.status in (401, 403, 408, 429) and not done.failed:
+        return Again(reason, answer.retry_after_s)
+    if answer.status == 404 and not done.failed:
+        return Gone(reason)
+    if answer.status >= 500:
+        retryable = answer.headers.get("x-fal-retryable", "").lower() == "true"
+        charged: Paid = "yes" if units else "no"
+        return Failed(reason, charged, units, error_type in TRANSIENT_TYPES or retryable)
+    return Failed(reason, "unknown" if units is None else "yes" if units else "no", units)
+
+
+def read_units(reply: Reply) -> Decimal | None:
+    """`X-Fal-Billable-Units`: "billing units charged for this request" (fal docs)."""
+    try:
+        units = Decimal(reply.headers.get("x-fal-billable-units", ""))
+    except InvalidOperation:
+        return None
+    return units if units.is_finite() and 0 <= units < 10**9 else None
+
+
+def media_url_of(output: object) -> str | None:
+    video = output.get("video") if isinstance(output, dict) else None
+    url = video.get("url") if isinstance(video, dict) else None
+    return url if isinstance(url, str) and url else None
+
+
+def classify_history(answer: Answer, request_id: str) -> Polled:
+    """The request listing, asked for a request that the queue no longer knows."""
+    if not isinstance(answer, Reply):
+        return Again(answer.reason)
+    if not answer.ok:
+        if answer.status in (408, 429) or answer.status >= 500:
+            return Again(f"HTTP {answer.status} from the request listing", answer.retry_after_s)
+        return Gone(f"the queue does not know it; the listing says HTTP {answer.status}")
+    for item in items_of(answer):
+        if item.get("request_id") == request_id:
+            url = media_url_of(item.get("json_output"))
+            if url:
+                return Ready(url)
+            code = item.get("status_code")
+            if isinstance(code, int) and code >= 400:
+                return Failed(f"ended with HTTP {code}", "no" if code >= 500 else "unknown")
+            if item.get("ended_at") is None:
+                return Waiting()
+    return Gone("neither the queue nor the request listing knows it")
+
+
+def items_of(reply: Reply) -> list[dict[str, Any]]:
+    items = reply.object().get("items")
+    return [i for i in items if isinstance(i, dict)] if isinstance(items, list) else []
+
+
+def matches(items: list[dict[str, Any]], inputs: Inputs) -> list[Found]:
+    """Listed requests whose stored input holds all that was sent, the pinned seed among it."""
+    found = []
+    for item in items:
+        request_id, stored = item.get("request_id"), item.get("json_input")
+        if not isinstance(request_id, str):
+            continue
+        sent_at = read_time(item.get("sent_at"))
+        if not isinstance(stored, dict):
+            found.append(Found(Ticket(request_id), sent_at, certain=False))
+        elif all(_same(stored.get(name), value) for name, value in inputs.items()):
+            found.append(Found(Ticket(request_id), sent_at))
+    return found
+
+
+def _same(stored: object, sent: object) -> bool:
+    return stored == sent or str(stored) == str(sent)
+
+
+def read_bill(answer: Answer, request_id: str) -> Bill | None:
+    """The sum of the billing events of one request; None where there are none, or no access."""
+    if not isinstance(answer, Reply) or not answer.ok:
+        return None
+    events = answer.object().get("billing_events")
+    rows = [
+        e
+        for e in (events if isinstance(events, list) else [])
+        if isinstance(e, dict) and e.get("request_id") == request_id
+    ]
+    if not rows:
+        return None
+    try:
+        units = sum((Decimal(str(e.get("output_units") or 0)) for e in rows), Decimal(0))
+        # nano USD are whole numbers; cost_total is the same amount as a binary fraction.
+        nano = sum((Decimal(str(e["cost_estimate_nano_usd"])) for e in rows), Decimal(0))
+    except (KeyError, InvalidOperation):
+        return None
+    return Bill(units, nano / 10**9)
+
+
+def detail_of(reply: Reply) -> str:
+    """The service's own words, in one line of at most 200 characters."""
+    body = reply.object()
+    detail = body.get("detail") or body.get("error") or body.get("message")
+    if isinstance(detail, list):
+        parts = [
+            f"{'.'.join(map(str, d.get('loc', [])))}: {d.get('msg', '')} ({d.get('type', '')})"
+            for d in detail
+            if isinstance(d, dict)
+        ]
+        detail = "; ".join(parts)
+    if isinstance(detail, dict):
+        detail = detail.get("message")
+    return " ".join(str(detail or reply.excerpt).split())[:200]
+
+
+def text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def read_time(value: object) -> datetime | None:
+    try:
+        return datetime.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        return None

@@ -1,0 +1,50 @@
+"""Request ids that the ledger could not take: an append-only file of last resort beside it."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from blocks import settings
+from blocks.provider import Ticket
+
+
+@dataclass(frozen=True)
+class Stray:
+    attempt_id: str
+    ticket: Ticket
+
+
+def path() -> Path:
+    return settings.home() / "emergency.jsonl"
+
+
+def note(attempt_id: str, ticket: Ticket) -> Path:
+    """Append an accepted request, on disk when it returns. Raises OSError."""
+    line = {
+        "at": datetime.now(UTC).isoformat(),
+        "attempt_id": attempt_id,
+        "request_id": ticket.request_id,
+        "urls": dict(ticket.urls),
+    }
+    with path().open("a", encoding="utf-8") as file:
+        file.write(json.dumps(line) + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    return path()
+
+
+def strays() -> Iterator[Stray]:
+    """What the file holds; a line that a crash cut short is passed over."""
+    if not path().exists():
+        return
+    for line in path().read_text("utf-8", "replace").splitlines():
+        try:
+            row = json.loads(line)
+            yield Stray(row["attempt_id"], Ticket(row["request_id"], row["urls"]))
+        except (ValueError, KeyError, TypeError):
+            continue

@@ -1,0 +1,94 @@
+"""Open the ledger's database so that a commit is on disk and many processes can share it."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+
+from blocks.errors import SetupError
+from blocks.ledger.migrations import migrate
+
+BUSY_TIMEOUT_S = 60
+LEDGER_LOCK = 0x5107_12EE  # any constant: the key of the advisory lock on Postgres
+
+
+def open_engine(url: str) -> Engine:
+    """An engine with its schema up to date. Raises SetupError that says what to do."""
+    try:
+        parsed = make_url(url)
+        if parsed.drivername == "postgresql":
+            parsed = parsed.set(drivername="postgresql+psycopg")
+        if parsed.get_backend_name() not in ("sqlite", "postgresql"):
+            raise SetupError(
+                f"The ledger cannot live on {parsed.get_backend_name()}.",
+                remedy="Set SHOTREEL_LEDGER_URL to an sqlite or postgresql URL.",
+            )
+        if parsed.get_backend_name() == "sqlite" and parsed.database:
+            Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+        engine = create_engine(
+            parsed,
+            connect_args={"timeout": BUSY_TIMEOUT_S} if parsed.drivername == "sqlite" else {},
+            pool_pre_ping=parsed.get_backend_name() == "postgresql",
+        )
+    except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
+        raise SetupError(
+            f"SHOTREEL_LEDGER_URL cannot be used: {type(error).__name__}.",
+            remedy="It is a SQLAlchemy URL, such as sqlite:////srv/shotreel/ledger.sqlite or "
+            "postgresql://user@host/shotreel (pip install 'shotreel[postgres]').",
+        ) from None
+    except OSError as error:
+        raise SetupError(
+            f"The ledger's folder cannot be made: {error.strerror}: {error.filename}.",
+            remedy="Set SHOTREEL_HOME to a folder that you can write to.",
+        ) from None
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _sqlite_connection)
+        event.listen(engine, "begin", _sqlite_begin)
+    try:
+        with writing(engine) as connection:
+            migrate(connection)
+            # A full disk and a read-only file show themselves here, before anything is bought.
+            connection.execute(text("CREATE TABLE IF NOT EXISTS ledger_probe (at TEXT)"))
+            connection.execute(text("DELETE FROM ledger_probe"))
+            connection.execute(text("INSERT INTO ledger_probe VALUES ('open')"))
+    except DBAPIError as error:
+        place = parsed.render_as_string(hide_password=True)
+        raise SetupError(
+            f"The ledger at {place} cannot be used: {str(error.orig).splitlines()[0]}.",
+            remedy="Nothing was bought. Free the disk, correct the permissions, or put a backup "
+            "of the ledger in its place; keep the broken file, it knows what was paid.",
+        ) from None
+    return engine
+
+
+def _sqlite_connection(connection: sqlite3.Connection, _: Any) -> None:
+    connection.isolation_level = None  # transactions begin where SQLAlchemy says so
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute("PRAGMA synchronous=FULL")
+    cursor.close()
+
+
+def _sqlite_begin(connection: Connection) -> None:
+    # A transaction that will write takes the lock at once: one that upgrades later can fail.
+    write = connection.get_execution_options().get("shotreel_write")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+
+@contextmanager
+def writing(engine: Engine) -> Iterator[Connection]:
+    """One transaction that is alone with the ledger."""
+    with (
+        engine.connect().execution_options(shotreel_write=True) as connection,
+        connection.begin(),
+    ):
+        if engine.dialect.name == "postgresql":
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LEDGER_LOCK})
+        yield connection

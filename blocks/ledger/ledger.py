@@ -1,0 +1,364 @@
+"""The ledger: what was asked for, what came of it, and what it cost. The truth about money.
+
+Every method is one transaction, committed to disk when it returns. A change of state happens only
+from the states that allow it (`states.NEXT`); where another process was faster, the method gives
+the attempt as it now is, and the caller goes on from there.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+from uuid import uuid4
+
+from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from blocks.ledger.engine import open_engine, writing
+from blocks.ledger.money import charge_up_to, check_monthly_budgets, check_run_budget
+from blocks.ledger.owner import Heart, this_host
+from blocks.ledger.questions import CHUNK, Questions
+from blocks.ledger.rows import Attempt, Intent
+from blocks.ledger.states import NEXT, OCCUPYING, State, holds
+from blocks.ledger.tables import attempts, events, owners, runs, uploads
+from blocks.provider import Bill, Failed, Ticket
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Ledger(Questions):
+    """Raises SetupError where the database cannot be used."""
+
+    def __init__(self, url: str) -> None:
+        self.engine = open_engine(url)
+        self.owner_id = uuid4().hex
+        self._heart: Heart | None = None
+
+    def close(self) -> None:
+        if self._heart:
+            self._heart.stop()
+        self.engine.dispose()
+
+    # --- runs and owners ----------------------------------------------------------------------
+
+    def start_run(self, run_id: str, name: str, budget_usd: Decimal | None) -> None:
+        """Note the run and its budget; the same run started again keeps what it has spent."""
+        now = _now()
+        with writing(self.engine) as connection:
+            self._beat(connection, now)
+            known = connection.execute(select(runs.c.id).where(runs.c.id == run_id)).first()
+            if known:
+                connection.execute(
+                    update(runs).where(runs.c.id == run_id).values(budget_usd=budget_usd)
+                )
+            else:
+                connection.execute(
+                    insert(runs).values(id=run_id, name=name, started_at=now, budget_usd=budget_usd)
+                )
+        if self._heart is None:
+            self._heart = Heart(self.beat)
+            self._heart.start()
+
+    def beat(self) -> None:
+        with writing(self.engine) as connection:
+            self._beat(connection, _now())
+
+    def _beat(self, connection: Connection, now: datetime) -> None:
+        beaten = connection.execute(
+            update(owners).where(owners.c.id == self.owner_id).values(beat_at=now)
+        )
+        if beaten.rowcount == 0:
+            connection.execute(
+                insert(owners).values(
+                    id=self.owner_id,
+                    host=this_host(),
+                    pid=os.getpid(),
+                    started_at=now,
+                    beat_at=now,
+                )
+            )
+
+    # --- before the request -------------------------------------------------------------------
+
+    def reserve(self, intents: Sequence[Intent], run_id: str) -> dict[str, Attempt]:
+        """Write the intents and set their cost aside, in one transaction with the budget check.
+
+        Gives, by fingerprint, the attempt that now holds it: a new one, or the one that was
+        there. A reservation of a process that has died is taken over. Raises BudgetError, and
+        then nothing is written.
+        """
+        now = _now()
+        with writing(self.engine) as connection:
+            held = self._holders(connection, [i.fingerprint for i in intents])
+            fresh: list[Intent] = []
+            for intent in {i.fingerprint: i for i in intents}.values():
+                holder = held.get(intent.fingerprint)
+                if holder is None:
+                    fresh.append(intent)
+                elif holder.state == "reserved" and not self._alive(connection, holder.owner_id):
+                    self._own(connection, holder, run_id, now)
+            rows = [self._row(intent, run_id, now) for intent in fresh]
+            for start in range(0, len(rows), CHUNK):
+                connection.execute(insert(attempts), rows[start : start + CHUNK])
+                connection.execute(
+                    insert(events),
+                    [
+                        self._event(row["id"], "reserved", "planned", now)
+                        for row in rows[start : start + CHUNK]
+                    ],
+                )
+            check_run_budget(connection, run_id)
+            check_monthly_budgets(connection, intents, now)
+            return self._holders(connection, [i.fingerprint for i in intents])
+
+    def take_over(self, attempt: Attempt, run_id: str) -> Attempt | None:
+        """Become the owner of an attempt whose process has died; None where it lives.
+
+        A reservation joins this run and its budget (BudgetError); what was already sent stays in
+        the run that sent it.
+        """
+        now = _now()
+        with writing(self.engine) as connection:
+            current = self._get(connection, attempt.id)
+            if current.owner_id == self.owner_id:
+                return current
+            if self._alive(connection, current.owner_id):
+                return None
+            self._own(connection, current, run_id, now)
+            if current.state == "reserved":
+                check_run_budget(connection, run_id)
+            return self._get(connection, attempt.id)
+
+    def claim(self, attempt: Attempt, max_in_flight: int) -> Attempt | None:
+        """reserved -> posting, where the account has room for one more request; else None."""
+        now = _now()
+        with writing(self.engine) as connection:
+            occupied = connection.execute(
+                select(func.count())
+                .select_from(attempts)
+                .where(
+                    attempts.c.service == attempt.service,
+                    attempts.c.account == attempt.account,
+                    attempts.c.state.in_(OCCUPYING),
+                )
+            ).scalar_one()
+            if occupied >= max_in_flight:
+                return None
+            return self._move(connection, attempt, "posting", "room", now, posted_at=now)
+
+    def put_back(self, attempt: Attempt, cause: str) -> Attempt:
+        """posting -> reserved: nothing was accepted, and it may be tried again."""
+        return self._change(attempt, "reserved", cause)
+
+    def release(self, attempt: Attempt, cause: str) -> Attempt:
+        """The fingerprint is free to be bought again, and what was set aside is given back."""
+        return self._change(attempt, "released", cause, ended_at=_now())
+
+    # --- after the request --------------------------------------------------------------------
+
+    def set_inputs(self, attempt: Attempt, inputs: Mapping[str, Any]) -> None:
+        """The inputs as they will be sent, URLs of uploaded files among them."""
+        with writing(self.engine) as connection:
+            connection.execute(
+                update(attempts).where(attempts.c.id == attempt.id).values(inputs=dict(inputs))
+            )
+
+    def mark_submitted(self, attempt: Attempt, ticket: Ticket, cause: str = "accepted") -> Attempt:
+        """The request id is on disk. An id that another attempt has is refused (ValueError)."""
+        try:
+            return self._change(
+                attempt,
+                "submitted",
+                cause,
+                request_id=ticket.request_id,
+                urls=dict(ticket.urls),
+                submitted_at=_now(),
+            )
+        except IntegrityError:
+            raise ValueError(f"request {ticket.request_id} belongs to another attempt") from None
+
+    def mark_unknown(self, attempt: Attempt, cause: str) -> Attempt:
+        return self._change(attempt, "unknown", cause)
+
+    def mark_ready(self, attempt: Attempt, media_url: str, units: Decimal | None) -> Attempt:
+        """The clip exists at the provider, so it is paid for: the charge is written with it.
+
+        `units` is the provider's own count; without one the quote stands in, as an estimate.
+        """
+        now = _now()
+        with writing(self.engine) as connection:
+            moved = self._move(
+                connection,
+                attempt,
+                "ready",
+                "the provider has the clip",
+                now,
+                media_url=media_url,
+                ended_at=now,
+                charged="yes",
+            )
+            if moved.state == "ready" and attempt.state == "submitted":
+                counted = moved.units_quoted if units is None else units
+                charge_up_to(
+                    connection,
+                    moved,
+                    units=counted,
+                    cost_usd=counted * moved.unit_price_usd,
+                    source="estimate" if units is None else "provider",
+                    cause="clip delivered",
+                    now=now,
+                )
+            return moved
+
+    def mark_failed(self, attempt: Attempt, outcome: Failed) -> Attempt:
+        now = _now()
+        with writing(self.engine) as connection:
+            moved = self._move(
+                connection,
+                attempt,
+                "failed",
+                outcome.reason,
+                now,
+                charged=outcome.charged,
+                ended_at=now,
+            )
+            if outcome.charged == "yes" and outcome.units:
+                charge_up_to(
+                    connection,
+                    moved,
+                    units=outcome.units,
+                    cost_usd=outcome.units * moved.unit_price_usd,
+                    source="provider",
+                    cause="charged failure",
+                    now=now,
+                )
+            return moved
+
+    def mark_stored(self, attempt: Attempt, sha256: str, num_frames: int) -> Attempt:
+        return self._change(
+            attempt,
+            "stored",
+            "the clip is in the store",
+            clip_sha256=sha256,
+            num_frames=num_frames,
+            stored_at=_now(),
+        )
+
+    def mark_missing(self, attempt: Attempt, cause: str) -> Attempt:
+        """stored -> ready: the store lost the clip; the provider is asked for it again."""
+        return self._change(attempt, "ready", cause)
+
+    def mark_lost(self, attempt: Attempt, cause: str) -> Attempt:
+        return self._change(attempt, "lost", cause)
+
+    def apply_bill(self, attempt: Attempt, bill: Bill) -> None:
+        """Hold the charges against the billing feed; a difference becomes a correction row."""
+        with writing(self.engine) as connection:
+            current = self._get(connection, attempt.id)
+            charge_up_to(
+                connection,
+                current,
+                units=bill.units,
+                cost_usd=bill.cost_usd,
+                source="billing_feed",
+                cause="billing feed",
+                now=_now(),
+            )
+
+    # --- uploads ------------------------------------------------------------------------------
+
+    def note_upload(self, service: str, account: str, sha256: str, url: str) -> None:
+        key = (
+            uploads.c.service == service,
+            uploads.c.account == account,
+            uploads.c.sha256 == sha256,
+        )
+        with writing(self.engine) as connection:
+            values = {"url": url, "at": _now()}
+            if connection.execute(update(uploads).where(*key).values(**values)).rowcount == 0:
+                connection.execute(
+                    insert(uploads).values(
+                        service=service, account=account, sha256=sha256, **values
+                    )
+                )
+
+    # --- inside a transaction -----------------------------------------------------------------
+
+    def _change(self, attempt: Attempt, state: State, cause: str, **values: Any) -> Attempt:
+        with writing(self.engine) as connection:
+            return self._move(connection, attempt, state, cause, _now(), **values)
+
+    def _move(
+        self,
+        connection: Connection,
+        attempt: Attempt,
+        state: State,
+        cause: str,
+        now: datetime,
+        **values: Any,
+    ) -> Attempt:
+        """Move on from the state that the caller has seen; no move where it is another by now."""
+        seen: tuple[State, ...] = (attempt.state,)
+        if state == "submitted":
+            # An id is a fact, also where this process was taken for dead while it waited for it.
+            seen = ("posting", "unknown")
+        allowed = [before for before in seen if state in NEXT[before]]
+        charged = values.get("charged", attempt.charged)
+        moved = connection.execute(
+            update(attempts)
+            .where(attempts.c.id == attempt.id, attempts.c.state.in_(allowed))
+            .values(state=state, cause=cause, holds=int(holds(state, charged)), **values)
+        )
+        if moved.rowcount:
+            connection.execute(insert(events).values(self._event(attempt.id, state, cause, now)))
+        return self._get(connection, attempt.id)
+
+    def _event(self, attempt_id: str, state: State, cause: str, now: datetime) -> dict[str, Any]:
+        return {
+            "attempt_id": attempt_id,
+            "at": now,
+            "state": state,
+            "cause": cause,
+            "owner_id": self.owner_id,
+        }
+
+    def _row(self, intent: Intent, run_id: str, now: datetime) -> dict[str, Any]:
+        quote = intent.quote
+        return {
+            "id": uuid4().hex,
+            "fingerprint": intent.fingerprint,
+            "holds": 1,
+            "state": "reserved",
+            "cause": "planned",
+            "run_id": run_id,
+            "owner_id": self.owner_id,
+            "service": intent.service,
+            "account": intent.account,
+            "model": intent.model,
+            "sequence": intent.sequence,
+            "shot": intent.shot,
+            "take": intent.take,
+            "inputs": dict(intent.inputs),
+            "seed": intent.seed,
+            "units_quoted": quote.units,
+            "unit_price_usd": quote.unit_price_usd,
+            "cost_quoted_usd": quote.cost_usd,
+            "price_source": quote.source,
+            "price_as_of": quote.as_of.isoformat(),
+            "created_at": now,
+        }
+
+    def _own(self, connection: Connection, attempt: Attempt, run_id: str, now: datetime) -> None:
+        values: dict[str, Any] = {"owner_id": self.owner_id}
+        if attempt.state == "reserved":
+            values["run_id"] = run_id
+        connection.execute(update(attempts).where(attempts.c.id == attempt.id).values(**values))
+        cause = "taken over from a process that has died"
+        connection.execute(
+            insert(events).values(self._event(attempt.id, attempt.state, cause, now))
+        )

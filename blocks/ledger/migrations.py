@@ -1,0 +1,92 @@
+"""The schema's history: append-only functions, run in order when a ledger is opened."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sqlalchemy import Connection, text
+
+from blocks.errors import SetupError
+
+Migration = Callable[[Connection], None]
+
+
+def _run(connection: Connection, *statements: str) -> None:
+    serial = {
+        "sqlite": "INTEGER PRIMARY KEY AUTOINCREMENT",
+        "postgresql": "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY",
+    }[connection.dialect.name]
+    for statement in statements:
+        connection.execute(text(statement.replace("SERIAL_KEY", serial)))
+
+
+def first_schema(connection: Connection) -> None:
+    _run(
+        connection,
+        """CREATE TABLE owners (
+            id TEXT PRIMARY KEY, host TEXT NOT NULL, pid INTEGER NOT NULL,
+            started_at TEXT NOT NULL, beat_at TEXT NOT NULL)""",
+        """CREATE TABLE runs (
+            id TEXT PRIMARY KEY, name TEXT NOT NULL, started_at TEXT NOT NULL,
+            budget_nano_usd BIGINT)""",
+        """CREATE TABLE attempts (
+            id TEXT PRIMARY KEY, fingerprint TEXT NOT NULL, holds INTEGER NOT NULL,
+            state TEXT NOT NULL, charged TEXT, cause TEXT NOT NULL,
+            run_id TEXT NOT NULL, owner_id TEXT,
+            service TEXT NOT NULL, account TEXT NOT NULL, model TEXT NOT NULL,
+            sequence TEXT NOT NULL, shot TEXT NOT NULL, take INTEGER NOT NULL,
+            inputs TEXT NOT NULL, seed BIGINT,
+            nano_units_quoted BIGINT NOT NULL, unit_price_nano_usd BIGINT NOT NULL,
+            cost_nano_usd_quoted BIGINT NOT NULL, price_source TEXT NOT NULL,
+            price_as_of TEXT NOT NULL,
+            request_id TEXT, urls TEXT, media_url TEXT, clip_sha256 TEXT, num_frames INTEGER,
+            created_at TEXT NOT NULL, posted_at TEXT, submitted_at TEXT, ended_at TEXT,
+            stored_at TEXT)""",
+        # One live attempt a fingerprint, across processes and machines.
+        "CREATE UNIQUE INDEX one_live_attempt ON attempts (fingerprint) WHERE holds = 1",
+        # One request belongs to one attempt: two unknown outcomes cannot adopt the same.
+        """CREATE UNIQUE INDEX one_attempt_a_request ON attempts (service, account, request_id)
+            WHERE request_id IS NOT NULL""",
+        "CREATE INDEX attempts_by_state ON attempts (service, account, state)",
+        "CREATE INDEX attempts_by_run ON attempts (run_id)",
+        """CREATE TABLE events (
+            id SERIAL_KEY, attempt_id TEXT NOT NULL, at TEXT NOT NULL, state TEXT NOT NULL,
+            cause TEXT NOT NULL, owner_id TEXT)""",
+        "CREATE INDEX events_by_attempt ON events (attempt_id)",
+        """CREATE TABLE charges (
+            id SERIAL_KEY, attempt_id TEXT NOT NULL, run_id TEXT NOT NULL, service TEXT NOT NULL,
+            account TEXT NOT NULL, request_id TEXT, at TEXT NOT NULL, nano_units BIGINT NOT NULL,
+            cost_nano_usd BIGINT NOT NULL, currency TEXT NOT NULL, source TEXT NOT NULL,
+            cause TEXT NOT NULL)""",
+        "CREATE INDEX charges_by_attempt ON charges (attempt_id)",
+        "CREATE INDEX charges_by_run ON charges (run_id)",
+        "CREATE INDEX charges_by_account ON charges (service, account, at)",
+        """CREATE TABLE uploads (
+            service TEXT NOT NULL, account TEXT NOT NULL, sha256 TEXT NOT NULL, url TEXT NOT NULL,
+            at TEXT NOT NULL, PRIMARY KEY (service, account, sha256))""",
+    )
+
+
+MIGRATIONS: tuple[Migration, ...] = (first_schema,)
+
+
+def migrate(connection: Connection, migrations: tuple[Migration, ...] = MIGRATIONS) -> int:
+    """Bring the schema up to date; gives its version. The caller's transaction holds the lock.
+
+    Raises SetupError for a ledger that a newer shotreel has written.
+    """
+    connection.execute(
+        text("CREATE TABLE IF NOT EXISTS ledger_schema (version INTEGER PRIMARY KEY)")
+    )
+    done = connection.execute(text("SELECT COALESCE(MAX(version), 0) FROM ledger_schema")).scalar()
+    version = int(done or 0)
+    if version > len(migrations):
+        raise SetupError(
+            f"The ledger has schema {version}; this shotreel knows schemas up to "
+            f"{len(migrations)}.",
+            remedy="Install the newer shotreel that wrote it. Nothing was changed.",
+        )
+    for number, step in enumerate(migrations[version:], start=version + 1):
+        step(connection)
+        connection.execute(text("INSERT INTO ledger_schema VALUES (:n)"), {"n": number})
+    return len(migrations)

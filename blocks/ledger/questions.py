@@ -1,0 +1,129 @@
+"""What can be asked of the ledger. Nothing here writes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+
+from sqlalchemy import Connection, Engine, select
+
+from blocks.ledger.money import run_spent
+from blocks.ledger.owner import Owner, is_alive
+from blocks.ledger.rows import COLUMNS, Attempt, Change, Cost
+from blocks.ledger.states import State
+from blocks.ledger.tables import attempts, charges, events, owners, uploads
+
+CHUNK = 500
+"""Values in one IN (...): below every database's limit."""
+
+
+class Questions:
+    engine: Engine
+    owner_id: str
+
+    def get(self, attempt_id: str) -> Attempt:
+        with self.engine.connect() as connection:
+            return self._get(connection, attempt_id)
+
+    def holders(self, fingerprints: Sequence[str]) -> dict[str, Attempt]:
+        """The attempt that holds each fingerprint, where one does."""
+        with self.engine.connect() as connection:
+            return self._holders(connection, fingerprints)
+
+    def in_states(self, states: Iterable[State], services: Sequence[str] = ()) -> list[Attempt]:
+        query = select(*COLUMNS).where(attempts.c.state.in_(tuple(states)))
+        if services:
+            query = query.where(attempts.c.service.in_(services))
+        with self.engine.connect() as connection:
+            return [Attempt(*row) for row in connection.execute(query.order_by(attempts.c.id))]
+
+    def request_ids(self, service: str, account: str, among: Sequence[str]) -> set[str]:
+        """Those of the ids that the ledger knows."""
+        known: set[str] = set()
+        with self.engine.connect() as connection:
+            for start in range(0, len(among), CHUNK):
+                query = select(attempts.c.request_id).where(
+                    attempts.c.service == service,
+                    attempts.c.account == account,
+                    attempts.c.request_id.in_(among[start : start + CHUNK]),
+                )
+                known.update(connection.execute(query).scalars())
+        return known
+
+    def costs(self, attempt_ids: Sequence[str]) -> dict[str, Cost]:
+        """What each attempt has cost so far; attempts without a charge are left out."""
+        totals: dict[str, Cost] = {}
+        with self.engine.connect() as connection:
+            for start in range(0, len(attempt_ids), CHUNK):
+                query = (
+                    select(
+                        charges.c.attempt_id, charges.c.units, charges.c.cost_usd, charges.c.source
+                    )
+                    .where(charges.c.attempt_id.in_(attempt_ids[start : start + CHUNK]))
+                    .order_by(charges.c.id)
+                )
+                for attempt_id, units, cost_usd, source in connection.execute(query):
+                    so_far = totals.get(attempt_id, Cost(Decimal(0), Decimal(0), source))
+                    totals[attempt_id] = Cost(
+                        so_far.units + units, so_far.cost_usd + cost_usd, source
+                    )
+        return totals
+
+    def run_spent_usd(self, run_id: str) -> Decimal:
+        """Charges of a run and what it has set aside: what its budget is held against."""
+        with self.engine.connect() as connection:
+            return run_spent(connection, run_id)
+
+    def history(self, attempt_id: str) -> list[Change]:
+        query = (
+            select(events.c.at, events.c.state, events.c.cause)
+            .where(events.c.attempt_id == attempt_id)
+            .order_by(events.c.id)
+        )
+        with self.engine.connect() as connection:
+            return [Change(*row) for row in connection.execute(query)]
+
+    def uploaded_url(self, service: str, account: str, sha256: str, since: datetime) -> str | None:
+        with self.engine.connect() as connection:
+            return connection.execute(
+                select(uploads.c.url).where(
+                    uploads.c.service == service,
+                    uploads.c.account == account,
+                    uploads.c.sha256 == sha256,
+                    uploads.c.at > since,
+                )
+            ).scalar_one_or_none()
+
+    def is_mine(self, attempt: Attempt) -> bool:
+        return attempt.owner_id == self.owner_id
+
+    def owner_is_alive(self, attempt: Attempt) -> bool:
+        with self.engine.connect() as connection:
+            return self._alive(connection, attempt.owner_id)
+
+    def _alive(self, connection: Connection, owner_id: str | None) -> bool:
+        row = connection.execute(
+            select(owners.c.id, owners.c.host, owners.c.pid, owners.c.beat_at).where(
+                owners.c.id == owner_id
+            )
+        ).first()
+        return row is not None and is_alive(Owner(*row), datetime.now(UTC))
+
+    # --- inside a transaction -----------------------------------------------------------------
+
+    def _get(self, connection: Connection, attempt_id: str) -> Attempt:
+        row = connection.execute(select(*COLUMNS).where(attempts.c.id == attempt_id)).one()
+        return Attempt(*row)
+
+    def _holders(self, connection: Connection, fingerprints: Sequence[str]) -> dict[str, Attempt]:
+        found: dict[str, Attempt] = {}
+        for start in range(0, len(fingerprints), CHUNK):
+            query = select(*COLUMNS).where(
+                attempts.c.fingerprint.in_(fingerprints[start : start + CHUNK]),
+                attempts.c.holds == 1,
+            )
+            for row in connection.execute(query):
+                attempt = Attempt(*row)
+                found[attempt.fingerprint] = attempt
+        return found

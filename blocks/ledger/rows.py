@@ -1,0 +1,94 @@
+"""What the ledger is given and what it answers, as values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Literal
+
+from blocks.errors import Paid
+from blocks.ledger.states import State
+from blocks.ledger.tables import attempts
+from blocks.provider import Quote, Ticket
+
+CostSource = Literal["estimate", "provider", "billing_feed"]
+
+
+@dataclass(frozen=True)
+class Intent:
+    """What is about to be bought."""
+
+    fingerprint: str
+    service: str
+    account: str
+    model: str
+    sequence: str
+    shot: str
+    take: int
+    inputs: Mapping[str, Any]
+    seed: int
+    quote: Quote
+    monthly_budget_usd: Decimal | None = None
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """A row of `attempts`."""
+
+    id: str
+    fingerprint: str
+    holds: int
+    state: State
+    charged: Paid | None
+    cause: str
+    run_id: str
+    owner_id: str | None
+    service: str
+    account: str
+    model: str
+    sequence: str
+    shot: str
+    take: int
+    inputs: dict[str, Any]
+    seed: int
+    units_quoted: Decimal
+    unit_price_usd: Decimal
+    cost_quoted_usd: Decimal
+    price_source: str
+    price_as_of: str
+    request_id: str | None
+    urls: dict[str, str] | None
+    media_url: str | None
+    clip_sha256: str | None
+    num_frames: int | None
+    created_at: datetime
+    posted_at: datetime | None
+    submitted_at: datetime | None
+    ended_at: datetime | None
+    stored_at: datetime | None
+
+    @property
+    def ticket(self) -> Ticket | None:
+        return Ticket(self.request_id, self.urls or {}) if self.request_id else None
+
+
+@dataclass(frozen=True)
+class Cost:
+    """The sum of an attempt's charges, and where the newest of them comes from."""
+
+    units: Decimal
+    cost_usd: Decimal
+    source: CostSource
+
+
+@dataclass(frozen=True)
+class Change:
+    at: datetime
+    state: State
+    cause: str
+
+
+COLUMNS = [attempts.c[field.name] for field in fields(Attempt)]
+"""The columns of `attempts` in the order of `Attempt`'s fields."""

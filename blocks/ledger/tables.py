@@ -1,0 +1,164 @@
+"""The ledger's tables, as SQL sees them.
+
+`attempts`   one row a paid request; exists before the request is sent
+`events`     one row a change of an attempt's state, with time and cause; only ever added to
+`charges`    one row a fact about money; only ever added to: the sum over an attempt is its cost
+`runs`       one row a run: its budget
+`owners`     one row a process that has sent requests: whether it is still alive
+`uploads`    one row an input file that a provider holds
+
+Amounts and units are whole billionths (`cost_nano_usd`, `nano_units`), so that SQL adds them
+exactly. Times are UTC in ISO 8601, which sorts as text.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from decimal import ROUND_HALF_EVEN, Decimal
+from typing import Any
+
+from sqlalchemy import BigInteger, Column, Integer, MetaData, Table, Text, TypeDecorator
+
+NANO = Decimal(10) ** 9
+
+
+class Nano(TypeDecorator[Decimal]):
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: Decimal | None, dialect: Any) -> int | None:
+        if value is None:
+            return None
+        return int((value * NANO).quantize(Decimal(1), rounding=ROUND_HALF_EVEN))
+
+    def process_result_value(self, value: Any, dialect: Any) -> Decimal | None:
+        return None if value is None else from_nano(int(value))
+
+
+class Moment(TypeDecorator[datetime]):
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Any) -> str | None:
+        return None if value is None else moment_text(value)
+
+    def process_result_value(self, value: Any, dialect: Any) -> datetime | None:
+        return None if value is None else datetime.fromisoformat(value)
+
+
+class Json(TypeDecorator[Any]):
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: Any) -> str | None:
+        return None if value is None else json.dumps(value, sort_keys=True, ensure_ascii=False)
+
+    def process_result_value(self, value: Any, dialect: Any) -> Any:
+        return None if value is None else json.loads(value)
+
+
+def from_nano(value: int) -> Decimal:
+    """An exact amount without trailing zeros: 320000000 is 0.32."""
+    amount = (Decimal(value) / NANO).normalize()
+    return amount.quantize(Decimal(1)) if amount.as_tuple().exponent > 0 else amount  # type: ignore[operator]
+
+
+def moment_text(value: datetime) -> str:
+    return value.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+metadata = MetaData()
+
+owners = Table(
+    "owners",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("host", Text),
+    Column("pid", Integer),
+    Column("started_at", Moment),
+    Column("beat_at", Moment),
+)
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("name", Text),
+    Column("started_at", Moment),
+    Column("budget_nano_usd", Nano, key="budget_usd"),
+)
+
+attempts = Table(
+    "attempts",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("fingerprint", Text),
+    Column("holds", Integer),
+    Column("state", Text),
+    Column("charged", Text),
+    Column("cause", Text),
+    Column("run_id", Text),
+    Column("owner_id", Text),
+    Column("service", Text),
+    Column("account", Text),
+    Column("model", Text),
+    Column("sequence", Text),
+    Column("shot", Text),
+    Column("take", Integer),
+    Column("inputs", Json),
+    Column("seed", BigInteger),
+    Column("nano_units_quoted", Nano, key="units_quoted"),
+    Column("unit_price_nano_usd", Nano, key="unit_price_usd"),
+    Column("cost_nano_usd_quoted", Nano, key="cost_quoted_usd"),
+    Column("price_source", Text),
+    Column("price_as_of", Text),
+    Column("request_id", Text),
+    Column("urls", Json),
+    Column("media_url", Text),
+    Column("clip_sha256", Text),
+    Column("num_frames", Integer),
+    Column("created_at", Moment),
+    Column("posted_at", Moment),
+    Column("submitted_at", Moment),
+    Column("ended_at", Moment),
+    Column("stored_at", Moment),
+)
+
+events = Table(
+    "events",
+    metadata,
+    Column("id", BigInteger, primary_key=True),
+    Column("attempt_id", Text),
+    Column("at", Moment),
+    Column("state", Text),
+    Column("cause", Text),
+    Column("owner_id", Text),
+)
+
+charges = Table(
+    "charges",
+    metadata,
+    Column("id", BigInteger, primary_key=True),
+    Column("attempt_id", Text),
+    Column("run_id", Text),
+    Column("service", Text),
+    Column("account", Text),
+    Column("request_id", Text),
+    Column("at", Moment),
+    Column("nano_units", Nano, key="units"),
+    Column("cost_nano_usd", Nano, key="cost_usd"),
+    Column("currency", Text),
+    Column("source", Text),
+    Column("cause", Text),
+)
+
+uploads = Table(
+    "uploads",
+    metadata,
+    Column("service", Text, primary_key=True),
+    Column("account", Text, primary_key=True),
+    Column("sha256", Text, primary_key=True),
+    Column("url", Text),
+    Column("at", Moment),
+)

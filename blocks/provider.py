@@ -1,0 +1,189 @@
+"""What every provider does, and the outcomes that its answers are turned into.
+
+A provider is asked through six verbs: `submit`, `poll`, `find`, `price`, `billed`, `upload`.
+Media are fetched by `blocks.http.download`, without the account's key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Literal, Protocol
+
+from blocks.errors import Paid
+from blocks.model import Inputs, Model
+
+PriceSource = Literal["price_rule", "account"]
+
+
+@dataclass(frozen=True)
+class Quote:
+    """What a request is expected to cost, before it is sent."""
+
+    units: Decimal
+    unit_price_usd: Decimal
+    as_of: date
+    source: PriceSource
+
+    @property
+    def cost_usd(self) -> Decimal:
+        return self.units * self.unit_price_usd
+
+
+@dataclass(frozen=True)
+class Ticket:
+    """A request that the provider has accepted: its id and the URLs that it named."""
+
+    request_id: str
+    urls: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Order:
+    """One attempt as the provider needs to know it. `inputs` are final: pinned seed, real URLs."""
+
+    attempt_id: str
+    model: Model
+    inputs: Inputs
+    start_timeout_s: int
+
+
+# --- outcomes of a submit ---------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Accepted:
+    ticket: Ticket
+
+
+@dataclass(frozen=True)
+class Again:
+    """Nothing came of it that could cost money; the same call may be made again."""
+
+    reason: str
+    after_s: float | None = None
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A considered no to this request; no work was done, nothing is charged."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class Paused:
+    """A no to the account: its key or its balance. Other accounts can go on."""
+
+    reason: str
+    remedy: str
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """The request may have been accepted. It is settled by `find`, never by sending it again."""
+
+    reason: str
+
+
+Submitted = Accepted | Again | Refused | Paused | Unknown
+
+
+# --- outcomes of a poll -----------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """Queued (`queue_position` counts those ahead) or at work (None)."""
+
+    queue_position: int | None = None
+
+
+@dataclass(frozen=True)
+class Ready:
+    """Finished. `units` is the provider's own count where it names one."""
+
+    media_url: str
+    units: Decimal | None = None
+
+
+@dataclass(frozen=True)
+class Failed:
+    """Ended without a clip. `transient`: the same inputs may succeed in a new attempt."""
+
+    reason: str
+    charged: Paid
+    units: Decimal | None = None
+    transient: bool = False
+
+
+@dataclass(frozen=True)
+class Gone:
+    """The provider does not know the request (any more)."""
+
+    reason: str
+
+
+Polled = Waiting | Ready | Failed | Gone | Again
+
+
+# --- settling and billing ---------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Found:
+    """A request that `find` thinks may be the attempt's."""
+
+    ticket: Ticket
+    sent_at: datetime | None = None
+    certain: bool = True
+
+
+@dataclass(frozen=True)
+class Findings:
+    """Answer of `find`. `complete` says that an accepted request would be among `candidates`."""
+
+    candidates: tuple[Found, ...]
+    complete: bool = True
+
+
+@dataclass(frozen=True)
+class Bill:
+    """What the billing feed says of one request: the sum of its events so far."""
+
+    units: Decimal
+    cost_usd: Decimal
+
+
+class Provider(Protocol):
+    """One configured account. Every method is safe to call any number of times but `submit`.
+
+    `service` names it in the ledger; `quiet_s` is the time after which an unknown outcome without
+    a match is released (None: never by itself); `poll_s` the shortest and the longest pause
+    between two looks at a request; `trusted_hosts` may serve media from a private address.
+    """
+
+    service: str
+    account: str
+    max_in_flight: int
+    monthly_budget_usd: Decimal | None
+    quiet_s: float | None
+    poll_s: tuple[float, float]
+    trusted_hosts: frozenset[str]
+
+    async def submit(self, order: Order) -> Submitted: ...
+
+    async def poll(self, model: Model, ticket: Ticket) -> Polled: ...
+
+    async def cancel(self, model: Model, ticket: Ticket) -> None: ...
+
+    async def find(self, order: Order, since: datetime) -> Findings: ...
+
+    async def price(self, model: Model, inputs: Inputs) -> Quote: ...
+
+    async def billed(self, ticket: Ticket) -> Bill | None: ...
+
+    async def upload(self, path: Path, content_type: str) -> str: ...

@@ -1,0 +1,49 @@
+"""The one retry loop of the program, and the pure rule for how long it waits."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from time import monotonic
+from typing import TypeVar
+
+from blocks.errors import UnreachableError
+from blocks.provider import Again
+
+FIRST_WAIT_S = 0.5
+LONGEST_WAIT_S = 30.0
+
+T = TypeVar("T")
+
+
+def backoff(tries: int, after_s: float | None = None, jitter: float = 0.0) -> float:
+    """Seconds to wait after `tries` failed tries (1, 2, ...).
+
+    What the service asks for (`after_s`, Retry-After) is a floor. `jitter` in [0, 1) spreads
+    callers that failed together over the upper half of the wait.
+    """
+    wait = min(LONGEST_WAIT_S, FIRST_WAIT_S * 2 ** min(tries - 1, 10))
+    wait *= 0.5 + jitter / 2
+    return max(wait, after_s or 0.0)
+
+
+async def again_until(deadline: float, step: Callable[[], Awaitable[T | Again]], what: str) -> T:
+    """Call `step` until it answers something other than `Again`.
+
+    `deadline` is a time of `monotonic()`. Raises UnreachableError with the last reason when the
+    next wait would pass it.
+    """
+    tries = 0
+    while True:
+        outcome = await step()
+        if not isinstance(outcome, Again):
+            return outcome
+        tries += 1
+        wait = backoff(tries, outcome.after_s, random.random())  # noqa: S311 - spreads load
+        if monotonic() + wait > deadline:
+            raise UnreachableError(
+                f"{what}: gave up after {tries} tries; the last one said: {outcome.reason}.",
+                remedy="Run the same command again: what was bought is kept and found again.",
+            )
+        await asyncio.sleep(wait)

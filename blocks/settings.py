@@ -1,0 +1,55 @@
+"""What the environment sets: folders, URLs, patience. Blocks saved in Prefect come before it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from blocks.errors import InputError
+
+DEFAULT_URLS = {
+    "FAL_RUN_URL": "https://fal.run",
+    "FAL_QUEUE_URL": "https://queue.fal.run",
+    "FAL_PLATFORM_URL": "https://api.fal.ai/v1",
+    "FAL_REST_URL": "https://rest.fal.ai",
+    "FAL_MEDIA_URL": "https://v3.fal.media",
+    "WAVESPEED_URL": "https://api.wavespeed.ai",
+    "COMFYUI_URL": "http://127.0.0.1:8188",
+}
+
+
+def home() -> Path:
+    """The folder of the ledger and the clip store."""
+    return Path(os.environ.get("SHOTREEL_HOME") or ".shotreel").absolute()
+
+
+def url(name: str) -> str:
+    """A service's base URL, without a slash at its end. Raises InputError."""
+    value = (os.environ.get(name) or DEFAULT_URLS[name]).strip().rstrip("/")
+    if not value.startswith(("http://", "https://")):
+        raise InputError(
+            f"{name} is {value!r}, which is not an http or https URL.",
+            remedy=f"Unset it, or set it to something like {DEFAULT_URLS[name]}.",
+        )
+    return value
+
+
+def seconds(name: str, default: float | None) -> float | None:
+    """A number of seconds from the environment. Raises InputError."""
+    value = os.environ.get(name, "").strip()
+    if not value:
+        return default
+    try:
+        number = float(value)
+        if not 0 <= number < 10**9:
+            raise ValueError
+    except ValueError:
+        raise InputError(
+            f"{name} is {value!r}, which is not a number of seconds.", remedy=f"Unset {name}."
+        ) from None
+    return number
+
+
+def start_timeout_s() -> int:
+    """How long a request may wait at the provider before it starts (fal's header: over 1 s)."""
+    return max(2, int(seconds("SHOTREEL_START_TIMEOUT_S", 600) or 0))

@@ -1,0 +1,184 @@
+"""A WaveSpeedAI account: the block that configures it, and the provider that speaks for it."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, ClassVar
+from urllib.parse import quote
+
+import httpx
+from prefect.blocks.core import Block
+from pydantic import Field, SecretStr
+
+from blocks import settings
+from blocks.errors import InputError, UnreachableError
+from blocks.http import UPLOAD_TIMEOUT_S, Answer, Call, Reply, origin, send
+from blocks.model import Inputs, Model
+from blocks.provider import Bill, Findings, Found, Gone, Order, Polled, Quote, Submitted, Ticket
+from blocks.wavespeed import wire
+
+CLOCK_SKEW = timedelta(minutes=2)
+PAGE_SIZE = 100
+MAX_LISTING_PAGES = 50
+
+
+class WaveSpeedAccount(Block):
+    """A WaveSpeedAI account: its key, its URL, its tier's limits.
+
+    Example:
+        ```python
+        WaveSpeedAccount(key="...", max_in_flight=300).save("default")
+        ```
+    """
+
+    _block_type_name = "WaveSpeedAI account"
+    _block_type_slug = "shotreel-wavespeed-account"
+    _documentation_url = "https://wavespeed.ai/docs"  # type: ignore[assignment]
+
+    key: SecretStr = Field(title="Key", description="From wavespeed.ai/accesskey.")
+    max_in_flight: int = Field(
+        default=2,
+        ge=1,
+        le=10_000,
+        title="Requests in flight",
+        description="Bronze 2, Silver 300, Gold 3000, Ultra 10000 (WaveSpeed docs, Levels).",
+    )
+    monthly_budget_usd: Decimal | None = Field(
+        default=None,
+        ge=0,
+        title="Monthly budget (USD)",
+        description="No more than this is bought in a calendar month (UTC), over all runs.",
+    )
+    url: str = Field(default_factory=lambda: settings.url("WAVESPEED_URL"))
+
+    key_env: ClassVar[str] = "WAVESPEED_API_KEY"
+
+    @classmethod
+    def from_environment(cls, **overrides: Any) -> WaveSpeedAccount:
+        """Raises InputError where no key is set."""
+        key = overrides.pop("key", None) or os.environ.get("WAVESPEED_API_KEY", "").strip()
+        if not key:
+            raise InputError(
+                "WAVESPEED_API_KEY is not set, and no WaveSpeedAI account is saved in Prefect.",
+                remedy="Get one at wavespeed.ai/accesskey and run: export WAVESPEED_API_KEY=<key>",
+            )
+        return cls(key=SecretStr(key), **overrides)
+
+    def provider(self, client: httpx.AsyncClient, service: str, name: str) -> WaveSpeed:
+        return WaveSpeed(self, client, service, name)
+
+
+class WaveSpeed:
+    """WaveSpeed's API v3, spoken for one account. `service` names it in the ledger."""
+
+    def __init__(
+        self, block: WaveSpeedAccount, client: httpx.AsyncClient, service: str, account: str
+    ) -> None:
+        self.block = block
+        self.account = account
+        self.client = client
+        self.service = service
+        self.poll_s = (5.0, 10.0)
+        self.max_in_flight = block.max_in_flight
+        self.monthly_budget_usd = block.monthly_budget_usd
+        # Nothing bounds when a prediction may start, so silence proves nothing by itself.
+        self.quiet_s = settings.seconds("SHOTREEL_QUIET_S", None)
+        self.trusted_hosts = frozenset({origin(block.url)[1]})
+        self._secret = block.key.get_secret_value()
+        self._auth = {"Authorization": f"Bearer {self._secret}"}
+
+    async def submit(self, order: Order) -> Submitted:
+        call = wire.submit_call(self.block.url, order, self._auth)
+        return wire.classify_submit(await send(self.client, call, self._secret))
+
+    async def poll(self, model: Model, ticket: Ticket) -> Polled:
+        outcome = wire.classify_result(await self._send("GET", self._result_path(ticket)))
+        if isinstance(outcome, Gone):
+            return await self._history(model, ticket, outcome)
+        return outcome
+
+    async def cancel(self, model: Model, ticket: Ticket) -> None:
+        """WaveSpeed has no call that stops a prediction."""
+
+    async def find(self, order: Order, since: datetime) -> Findings:
+        """Predictions of the model since then (WaveSpeed docs, List predictions; seven days)."""
+        return await self._list(order.model, since - CLOCK_SKEW)
+
+    async def price(self, model: Model, inputs: Inputs) -> Quote:
+        """Ask the account what one run costs. Raises UnreachableError where it does not say."""
+        body = {"model_id": model.endpoint, "inputs": dict(inputs)}
+        for path in ("model/price", "model/pricing"):
+            price = wire.read_price(await self._send("POST", path, body))
+            if price is not None:
+                return Quote(Decimal(1), price, datetime.now(UTC).date(), "account")
+        raise UnreachableError(
+            f"WaveSpeed does not say what {model.name} costs.",
+            remedy="Nothing is bought at an unknown price. Check the key and try again.",
+        )
+
+    async def billed(self, ticket: Ticket) -> Bill | None:
+        body = {"page": 1, "page_size": PAGE_SIZE, "prediction_uuids": [ticket.request_id]}
+        answer = await self._send("POST", "billings/search", body)
+        return wire.read_bill(answer, ticket.request_id)
+
+    async def upload(self, path: Path, content_type: str) -> str:
+        """Upload by a ticket and a PUT, as the official client does. Raises InputError."""
+        body = {
+            "filename": path.name,
+            "size": path.stat().st_size,
+            "content_type": content_type,
+        }
+        answer = await self._send("POST", "media/uploads", body)
+        data = wire.data_of(answer) if isinstance(answer, Reply) and answer.ok else {}
+        grant, url = data.get("upload"), data.get("download_url")
+        if isinstance(grant, dict) and isinstance(url, str):
+            headers = grant.get("headers")
+            stored = await send(
+                self.client,
+                Call(
+                    str(grant.get("method", "PUT")),
+                    str(grant.get("url")),
+                    headers={str(k): str(v) for k, v in (headers or {}).items()},
+                    file=path,
+                    timeout_s=UPLOAD_TIMEOUT_S,
+                ),
+            )
+            if isinstance(stored, Reply) and stored.ok:
+                return url
+        raise InputError(f"WaveSpeed did not take the upload of {path.name}.")
+
+    async def _history(self, model: Model, ticket: Ticket, gone: Gone) -> Polled:
+        """The listing still shows what the result route no longer knows."""
+        answer = await self._send("POST", "predictions", {"page": 1, "page_size": PAGE_SIZE})
+        for item in wire.items_of(answer) if isinstance(answer, Reply) and answer.ok else []:
+            if item.get("id") == ticket.request_id:
+                return wire.classify_prediction(item)
+        return gone
+
+    async def _list(self, model: Model, since: datetime) -> Findings:
+        found: list[Found] = []
+        for page in range(1, MAX_LISTING_PAGES + 1):
+            body = {
+                "page": page,
+                "page_size": PAGE_SIZE,
+                "model": model.endpoint,
+                "created_after": since.astimezone(UTC).isoformat().replace("+00:00", "Z"),
+            }
+            answer = await self._send("POST", "predictions", body)
+            if not isinstance(answer, Reply) or not answer.ok:
+                return Findings(tuple(found), complete=False)
+            items = wire.items_of(answer)
+            found += wire.candidates(items, model.endpoint)
+            if len(items) < PAGE_SIZE:
+                return Findings(tuple(found))
+        return Findings(tuple(found), complete=False)
+
+    def _result_path(self, ticket: Ticket) -> str:
+        return f"predictions/{quote(ticket.request_id, safe='')}/result"
+
+    async def _send(self, method: str, path: str, body: object = None) -> Answer:
+        call = Call(method, f"{self.block.url}/api/v3/{path}", headers=self._auth, json=body)
+        return await send(self.client, call, self._secret)

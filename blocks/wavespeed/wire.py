@@ -1,0 +1,190 @@
+"""WaveSpeedAI's wire, as pure functions: requests out, replies in.
+
+Sources: WaveSpeed docs (Submit task, Get result, Error codes, List predictions, Check billings,
+Upload files), the official Python client 2.0.5.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from blocks.http import SUBMIT_TIMEOUT_S, Answer, AnswerLost, Call, Reply, Undelivered
+from blocks.provider import (
+    Accepted,
+    Again,
+    Bill,
+    Failed,
+    Found,
+    Gone,
+    Order,
+    Paused,
+    Polled,
+    Ready,
+    Refused,
+    Submitted,
+    Ticket,
+    Unknown,
+    Waiting,
+)
+
+TOP_UP = "Top up at wavespeed.ai, then run the same command again."
+CHECK_KEY = "Set WAVESPEED_API_KEY to a key from wavespeed.ai/accesskey, then run it again."
+NO_BALANCE = ("insufficient", "balance", "credit", "top up")
+
+TRANSIENT_CODES = frozenset({5000, 5003, 5004})
+"""WaveSpeed docs, Error codes: internal, unavailable, timeout: "retry with backoff"."""
+
+TERMINAL = frozenset({"failed", "cancelled", "timeout", "deleted"})
+
+
+def submit_call(base_url: str, order: Order, headers: Mapping[str, str]) -> Call:
+    return Call(
+        "POST",
+        f"{base_url}/api/v3/{order.model.endpoint}",
+        headers=headers,
+        json=dict(order.inputs),
+        timeout_s=SUBMIT_TIMEOUT_S,
+    )
+
+
+def classify_submit(answer: Answer) -> Submitted:
+    if isinstance(answer, Undelivered):
+        return Again(answer.reason)
+    if isinstance(answer, AnswerLost):
+        return Unknown(answer.reason)
+    status = answer.status
+    code = answer.object().get("code")
+    if answer.ok and isinstance(code, int) and 400 <= code < 600:
+        status = code  # the envelope's own code; some errors come inside HTTP 200
+    what = f"HTTP {status}: {message_of(answer)}"
+    if 200 <= status < 300:
+        ticket = read_ticket(data_of(answer))
+        return Accepted(ticket) if ticket else Unknown(f"HTTP {status} without a prediction id")
+    if status == 429:
+        return Again(what, answer.retry_after_s)
+    if status < 500 and any(word in what.lower() for word in NO_BALANCE):
+        return Paused(what, TOP_UP)
+    if status in (401, 403):
+        return Paused(what, CHECK_KEY)
+    if status in (408, 409, 499) or status >= 500 or status < 200:
+        return Unknown(what)
+    return Refused(what)
+
+
+def read_ticket(data: Mapping[str, Any]) -> Ticket | None:
+    request_id = data.get("id")
+    if not isinstance(request_id, str) or not 0 < len(request_id) <= 200:
+        return None
+    urls = data.get("urls")
+    get = urls.get("get") if isinstance(urls, dict) else None
+    return Ticket(request_id, {"get": get} if isinstance(get, str) else {})
+
+
+def classify_result(answer: Answer) -> Polled:
+    if not isinstance(answer, Reply):
+        return Again(answer.reason)
+    if answer.status == 404:
+        return Gone(f"HTTP 404: {message_of(answer)}")
+    if not answer.ok:
+        return Again(f"HTTP {answer.status}: {message_of(answer)}", answer.retry_after_s)
+    return classify_prediction(data_of(answer), answer.status)
+
+
+def classify_prediction(data: Mapping[str, Any], http_status: int = 200) -> Polled:
+    status = data.get("status")
+    if status in ("created", "processing"):
+        return Waiting()
+    if status == "completed":
+        outputs = data.get("outputs")
+        for output in outputs if isinstance(outputs, list) else []:
+            if isinstance(output, str) and output:
+                return Ready(output)
+        return Again("completed, without an output")
+    if status in TERMINAL:
+        code = data.get("code")
+        reason = " ".join(str(data.get("error") or status).split())[:200]
+        # Money is deducted at the start and given back within hours: only the billing can say.
+        return Failed(
+            f"{status}{f' ({code})' if code else ''}: {reason}",
+            "unknown",
+            transient=code in TRANSIENT_CODES or status == "timeout",
+        )
+    return Again(f"HTTP {http_status} with an unreadable status")
+
+
+def candidates(items: list[dict[str, Any]], endpoint: str) -> list[Found]:
+    """Listed predictions of the model. Items hold no inputs, so that none is certain alone."""
+    found = []
+    for item in items:
+        ticket = read_ticket(item)
+        if ticket and item.get("model", endpoint) == endpoint:
+            found.append(Found(ticket, read_time(item.get("created_at"))))
+    return found
+
+
+def items_of(reply: Reply) -> list[dict[str, Any]]:
+    items = data_of(reply).get("items")
+    return [i for i in items if isinstance(i, dict)] if isinstance(items, list) else []
+
+
+def read_price(answer: Answer) -> Decimal | None:
+    """USD for one run, as the price endpoint quotes it; None where it does not."""
+    if not isinstance(answer, Reply) or not answer.ok:
+        return None
+    data = data_of(answer)
+    if data.get("currency", "USD") != "USD":
+        return None
+    for name in ("discounted_price", "price", "unit_price"):
+        try:
+            price = Decimal(str(data[name]))
+        except (KeyError, InvalidOperation):
+            continue
+        if price.is_finite() and price > 0:
+            return price
+    return None
+
+
+REFUNDS = ("refund", "return", "reverse")
+
+
+def read_bill(answer: Answer, request_id: str) -> Bill | None:
+    """Deductions less refunds of one prediction; None where the billing has no row of it."""
+    if not isinstance(answer, Reply) or not answer.ok:
+        return None
+    rows = [
+        item
+        for item in items_of(answer)
+        if isinstance(item.get("prediction"), dict) and item["prediction"].get("uuid") == request_id
+    ]
+    if not rows:
+        return None
+    cost = Decimal(0)
+    for row in rows:
+        try:
+            price = Decimal(str(row["price"]))
+        except (KeyError, InvalidOperation):
+            return None
+        refund = any(word in str(row.get("billing_type", "")).lower() for word in REFUNDS)
+        cost += -abs(price) if refund else price
+    return Bill(Decimal(1 if cost > 0 else 0), max(cost, Decimal(0)))
+
+
+def data_of(reply: Reply) -> dict[str, Any]:
+    data = reply.object().get("data")
+    return data if isinstance(data, dict) else {}
+
+
+def message_of(reply: Reply) -> str:
+    body = reply.object()
+    return " ".join(str(body.get("message") or body.get("error") or reply.excerpt).split())[:200]
+
+
+def read_time(value: object) -> datetime | None:
+    try:
+        time = datetime.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
+    return time.replace(tzinfo=time.tzinfo or UTC) if time else None

@@ -1,0 +1,1 @@
+"""One shot to one clip: attach to the attempt that the ledger knows, or buy."""

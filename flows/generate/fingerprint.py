@@ -1,0 +1,40 @@
+"""What makes two requests the same purchase."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+
+from blocks.model import Value
+
+VERSION = 1
+
+
+def fingerprint(
+    service: str,
+    model: str,
+    inputs: Mapping[str, Value],
+    *,
+    seed: int | None,
+    take: int,
+    image_sha256: str | None = None,
+    previous: str | None = None,
+) -> str:
+    """SHA-256 over the service, the model, every input and the take, as 64 hex digits.
+
+    A picture counts by its bytes, a chained one by the fingerprint of the clip that it ends
+    (`previous`); a seed counts as the list gives it, or as unset.
+    """
+    what = {
+        "version": VERSION,
+        "service": service,
+        "model": model,
+        "inputs": dict(inputs),
+        "seed": seed,
+        "take": take,
+        "image": image_sha256,
+        "previous": previous,
+    }
+    canonical = json.dumps(what, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha256(canonical.encode()).hexdigest()
