@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -11,6 +12,7 @@ Value = str | int | bool
 Inputs = Mapping[str, Value]
 
 MAX_PROMPT_CHARS = 10_000
+WHOLE = re.compile(r"-?[0-9]{1,19}(\.0+)?")
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,9 @@ class Whole:
 
     def read(self, raw: str) -> int:
         # A spreadsheet writes 96 as 96.0 once the column has an empty cell.
-        number = int(raw.removesuffix(".0"))
+        if not WHOLE.fullmatch(raw):
+            raise ValueError(raw)
+        number = int(raw.split(".")[0])
         if not self.low <= number <= self.high:
             raise ValueError(raw)
         return number

@@ -144,10 +144,15 @@ class Found:
 
 @dataclass(frozen=True)
 class Findings:
-    """Answer of `find`. `complete` says that an accepted request would be among `candidates`."""
+    """Answer of `find`.
+
+    `complete`: an accepted request would be among `candidates` by now, as far as the provider can
+    tell. `ambiguous`: candidates cannot be told apart by their inputs.
+    """
 
     candidates: tuple[Found, ...]
     complete: bool = True
+    ambiguous: bool = False
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,7 @@ def magi_units(inputs: Inputs) -> Decimal:
 MAGI_INPUTS: Mapping[str, InputType] = {
     "prompt": Text(),
     "num_frames": Whole(96, 192),
-    "seed": Whole(0, 2_147_483_647),
+    "seed": Whole(0, 2**63 - 1),  # the page names no range
     "resolution": Choice(("480p", "720p")),
     "num_inference_steps": Choice((4, 8, 16, 32)),
     "enable_safety_checker": Flag(),

@@ -14,14 +14,14 @@ from decimal import Decimal
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from blocks.ledger.engine import open_engine, writing
 from blocks.ledger.money import charge_up_to, check_monthly_budgets, check_run_budget
 from blocks.ledger.owner import Heart, this_host
 from blocks.ledger.questions import CHUNK, Questions
-from blocks.ledger.rows import Attempt, Intent
+from blocks.ledger.rows import COLUMNS, Attempt, Intent
 from blocks.ledger.states import NEXT, OCCUPYING, State, holds
 from blocks.ledger.tables import attempts, events, owners, runs, uploads
 from blocks.provider import Bill, Failed, Ticket
@@ -40,8 +40,12 @@ class Ledger(Questions):
         self._heart: Heart | None = None
 
     def close(self) -> None:
+        """Give back what was set aside and not sent, and let others take over the rest."""
         if self._heart:
             self._heart.stop()
+            with writing(self.engine) as connection:
+                self._release_reserved(connection, [self.owner_id], "the run has ended")
+                connection.execute(delete(owners).where(owners.c.id == self.owner_id))
         self.engine.dispose()
 
     # --- runs and owners ----------------------------------------------------------------------
@@ -89,19 +93,14 @@ class Ledger(Questions):
         """Write the intents and set their cost aside, in one transaction with the budget check.
 
         Gives, by fingerprint, the attempt that now holds it: a new one, or the one that was
-        there. A reservation of a process that has died is taken over. Raises BudgetError, and
-        then nothing is written.
+        there. Raises BudgetError, and then nothing is written.
         """
         now = _now()
         with writing(self.engine) as connection:
+            self._release_dead_reservations(connection)
             held = self._holders(connection, [i.fingerprint for i in intents])
-            fresh: list[Intent] = []
-            for intent in {i.fingerprint: i for i in intents}.values():
-                holder = held.get(intent.fingerprint)
-                if holder is None:
-                    fresh.append(intent)
-                elif holder.state == "reserved" and not self._alive(connection, holder.owner_id):
-                    self._own(connection, holder, run_id, now)
+            wanted = {i.fingerprint: i for i in intents if i.fingerprint not in held}
+            fresh = list(wanted.values())
             rows = [self._row(intent, run_id, now) for intent in fresh]
             for start in range(0, len(rows), CHUNK):
                 connection.execute(insert(attempts), rows[start : start + CHUNK])
@@ -251,7 +250,7 @@ class Ledger(Questions):
 
     def mark_missing(self, attempt: Attempt, cause: str) -> Attempt:
         """stored -> ready: the store lost the clip; the provider is asked for it again."""
-        return self._change(attempt, "ready", cause)
+        return self._change(attempt, "ready", cause, owner_id=self.owner_id)
 
     def mark_lost(self, attempt: Attempt, cause: str) -> Attempt:
         return self._change(attempt, "lost", cause)
@@ -317,6 +316,24 @@ class Ledger(Questions):
         if moved.rowcount:
             connection.execute(insert(events).values(self._event(attempt.id, state, cause, now)))
         return self._get(connection, attempt.id)
+
+    def _release_dead_reservations(self, connection: Connection) -> None:
+        """What a dead process had set aside and not sent holds up neither budget nor shot."""
+        query = select(attempts.c.owner_id).where(attempts.c.state == "reserved").distinct()
+        owner_ids = list(connection.execute(query).scalars())
+        dead = [o for o in owner_ids if o != self.owner_id and not self._alive(connection, o)]
+        if dead:
+            self._release_reserved(connection, dead, "its process has died; it was never sent")
+
+    def _release_reserved(
+        self, connection: Connection, owner_ids: Sequence[str | None], cause: str
+    ) -> None:
+        query = select(*COLUMNS).where(
+            attempts.c.state == "reserved", attempts.c.owner_id.in_(owner_ids)
+        )
+        now = _now()
+        for row in connection.execute(query).all():
+            self._move(connection, Attempt(*row), "released", cause, now, ended_at=now)
 
     def _event(self, attempt_id: str, state: State, cause: str, now: datetime) -> dict[str, Any]:
         return {

@@ -26,6 +26,11 @@ class Questions:
         with self.engine.connect() as connection:
             return self._get(connection, attempt_id)
 
+    def find(self, attempt_id: str) -> Attempt | None:
+        with self.engine.connect() as connection:
+            row = connection.execute(select(*COLUMNS).where(attempts.c.id == attempt_id)).first()
+            return Attempt(*row) if row else None
+
     def holders(self, fingerprints: Sequence[str]) -> dict[str, Attempt]:
         """The attempt that holds each fingerprint, where one does."""
         with self.engine.connect() as connection:

@@ -7,6 +7,7 @@ import hashlib
 import io
 import json
 import os
+import queue
 import tempfile
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -16,10 +17,12 @@ from PIL import Image, UnidentifiedImageError
 
 from .jobs import Job
 from .models import picture_size
-from .render import render_clip, render_thumb
+from .painter import Painter, Painting
 
 _LOOK = 1
 """Counts up when the rendering changes, so that a kept folder shows the new look."""
+
+_NUM_PAINTERS = 2
 
 
 class Clips:
@@ -29,11 +32,17 @@ class Clips:
         for path in (self._folder, self._inputs):
             path.mkdir(parents=True, exist_ok=True)
         self._render = render
-        self._pool = ThreadPoolExecutor(2, thread_name_prefix="sandbox-render")
+        self._painters = [Painter() for _ in range(_NUM_PAINTERS)]
+        self._idle: queue.SimpleQueue[Painter] = queue.SimpleQueue()
+        for painter in self._painters:
+            self._idle.put(painter)
+        self._pool = ThreadPoolExecutor(_NUM_PAINTERS, thread_name_prefix="sandbox-render")
         self._ordered: dict[Path, Future[Path]] = {}
 
     def close(self) -> None:
         self._pool.shutdown(wait=False, cancel_futures=True)
+        for painter in self._painters:
+            painter.close()
 
     # clips ------------------------------------------------------------------------------------
 
@@ -61,31 +70,31 @@ class Clips:
     def _made(self, job: Job, path: Path) -> Path:
         if path.exists():
             return path
-        image = self._image(job)
-        num_frames = int(job.values.get("num_frames", 96))
-        rate = int(job.values.get("frames_per_second", 24))
+        image = None if job.image is None else self.input_path(job.image)
+        width, height = picture_size(job.values, _image_size(image) if image else None)
         handle, name = tempfile.mkstemp(dir=self._folder, suffix=".part")
         os.close(handle)
         part = Path(name)
+        painting = Painting(
+            path=name,
+            look=self._render,
+            prompt=job.prompt,
+            seed=job.seed,
+            num_frames=int(job.values.get("num_frames", 96)),
+            rate=int(job.values.get("frames_per_second", 24)),
+            width=width,
+            height=height,
+            label=job.endpoint.partition("/")[2],
+            image=str(image) if image else None,
+        )
+        painter = self._idle.get()
         try:
-            if self._render == "thumb":
-                render_thumb(part, job.seed, num_frames, rate)
-            else:
-                width, height = picture_size(job.values, image.size if image else None)
-                label = job.endpoint.rpartition("/")[2] if "/" in job.endpoint else job.endpoint
-                render_clip(
-                    part, job.prompt, job.seed, num_frames, rate, width, height, label, image
-                )
+            painter.paint(painting)
             part.replace(path)
         finally:
+            self._idle.put(painter)
             part.unlink(missing_ok=True)
         return path
-
-    def _image(self, job: Job) -> Image.Image | None:
-        if job.image is None:
-            return None
-        with Image.open(self.input_path(job.image)) as image:
-            return image.convert("RGB")
 
     # input files ------------------------------------------------------------------------------
 
@@ -113,3 +122,9 @@ class Clips:
 
     async def in_thread(self, act: Callable[[str], bytes], argument: str) -> bytes:
         return await asyncio.to_thread(act, argument)
+
+
+def _image_size(path: Path) -> tuple[int, int]:
+    with Image.open(path) as image:
+        width, height = image.size
+    return int(width), int(height)

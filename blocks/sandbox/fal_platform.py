@@ -185,9 +185,7 @@ class FalPlatform:
 
     def _listed(self, request: Request, rows: list[Job], payloads: bool) -> list[dict[str, Any]]:
         now, base_url = self._studio.now(), own_url(request)
-        return [
-            listed(job, now, self._studio.clip_url(job, base_url), payloads) for job in rows
-        ]
+        return [listed(job, now, self._studio.clip_url(job, base_url), payloads) for job in rows]
 
     # billing ----------------------------------------------------------------------------------
 

@@ -20,7 +20,7 @@ from starlette.responses import FileResponse, RedirectResponse, Response, Stream
 from starlette.routing import Route
 
 from .faults import Facts, Rule
-from .jobs import Job
+from .jobs import Job, phase
 from .store import Upload
 from .studio import Studio, bearer, facts_of
 from .web import (
@@ -66,10 +66,12 @@ class Media:
     async def clip(self, request: Request) -> Response:
         request_id = request.path_params["name"].removesuffix(".mp4")
         job = self._studio.store.job(request_id)
-        if job is None or job.deleted or not job.succeeds:
+        ended = job is not None and phase(job, self._studio.now()) == "ended"
+        if job is None or job.deleted or not job.succeeds or not ended:
             return Response("Not Found", 404)
         wanted = request.headers.get("range")
-        self._studio.store.add_download(request_id, request.url.path, wanted)
+        if request.method == "GET":
+            self._studio.store.add_download(request_id, request.url.path, wanted)
         rule = await self._studio.trouble("media", facts_of(job))
         codes = {"not_found": 404, "gone": 410, "forbidden": 403}
         if rule and rule.do in codes:
@@ -268,5 +270,3 @@ async def _endless() -> AsyncIterator[bytes]:
     while True:
         yield block
         await asyncio.sleep(0.005)
-
-

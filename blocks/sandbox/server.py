@@ -30,6 +30,8 @@ from .web import AnswerError, DropError, answer
 Render = Literal["animatic", "thumb"]
 Faults = Path | Sequence[dict[str, Any]] | None
 _log = logging.getLogger("shotreel.sandbox")
+# Without any handler Python would print errors to the console.
+_log.addHandler(logging.NullHandler())
 
 _PREFIXES = {
     "FAL_RUN_URL": "/fal/run",
@@ -53,6 +55,7 @@ class Sandbox:
     def __init__(
         self,
         folder: Path,
+        *,
         port: int = 0,
         latency_s: float = 1.5,
         concurrency: int = 0,
@@ -80,8 +83,12 @@ class Sandbox:
 
     def start(self) -> Self:
         # Bound here, so that the port is known and clients may connect before the thread runs.
-        listener = socket.create_server(("127.0.0.1", self._port), backlog=1024)
+        # asyncio turns off Nagle's delay (40 ms an answer) only where the protocol is named.
+        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         try:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(("127.0.0.1", self._port))
+            listener.listen(1024)
             self._port = listener.getsockname()[1]
             self._studio = Studio(
                 self._folder,
@@ -134,6 +141,7 @@ class Sandbox:
 
 def serve(
     folder: Path,
+    *,
     port: int = 0,
     latency_s: float = 1.5,
     concurrency: int = 0,
@@ -146,7 +154,14 @@ def serve(
     # Blocked before any thread starts, so that all threads leave them to sigwait.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, wanted)
     try:
-        with Sandbox(folder, port, latency_s, concurrency, render, faults) as sandbox:
+        with Sandbox(
+            folder,
+            port=port,
+            latency_s=latency_s,
+            concurrency=concurrency,
+            render=render,
+            faults=faults,
+        ) as sandbox:
             if announce:
                 announce(sandbox)
             signal.sigwait(wanted)
@@ -213,14 +228,12 @@ class _App:
             await error.response(scope, receive, send)
         except DropError:
             await self._connections.drop(scope, receive)
-        except Exception:
+        except Exception:  # noqa: BLE001 - a bug shall answer 500, not leave a client waiting
             _log.exception("%s %s", scope.get("method"), scope.get("path"))
             if started:
                 await self._connections.drop(scope, receive)
             else:
-                await answer({"detail": "Internal error of the sandbox"}, 500)(
-                    scope, receive, send
-                )
+                await answer({"detail": "Internal error of the sandbox"}, 500)(scope, receive, send)
 
 
 def _is_local(scope: Scope) -> bool:

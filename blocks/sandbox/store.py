@@ -161,9 +161,7 @@ class Store:
         return [row[0] for row in rows]
 
     def num_running(self, service: Service, now: float) -> int:
-        return self._count(
-            "service = ? AND ends_at > ? AND starts_at <= ?", (service, now, now)
-        )
+        return self._count("service = ? AND ends_at > ? AND starts_at <= ?", (service, now, now))
 
     def num_queued(self, service: Service, now: float, before_seq: int = 2**62) -> int:
         return self._count(
@@ -208,9 +206,7 @@ class Store:
         return int(cursor.lastrowid or 0)
 
     def post_accepted(self, seq: int, request_id: str) -> None:
-        self._connection.execute(
-            "UPDATE posts SET request_id = ? WHERE seq = ?", (request_id, seq)
-        )
+        self._connection.execute("UPDATE posts SET request_id = ? WHERE seq = ?", (request_id, seq))
 
     def posts(self) -> list[dict[str, Any]]:
         rows = self._connection.execute(

@@ -48,9 +48,7 @@ class Order:
 
 
 class Studio:
-    def __init__(
-        self, folder: Path, *, latency_s: float, concurrency: int, render: str
-    ) -> None:
+    def __init__(self, folder: Path, *, latency_s: float, concurrency: int, render: str) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.latency_s = latency_s
@@ -69,9 +67,7 @@ class Studio:
 
     async def take(self, order: Order) -> tuple[Job, Rule | None]:
         """Accepts an order, or not, as the fault rules say; the rule left is about the answer."""
-        post = self.store.add_post(
-            _identity(order), order.service, order.model.endpoint, order.inputs
-        )
+        post = self._count_post(order.service, order.model.endpoint, order.inputs)
         rule = await obey(self.store.fault("submit", order.facts))
         if rule and rule.do == "drop_before_accept":
             raise DropError
@@ -88,8 +84,12 @@ class Studio:
 
     def count_refused(self, service: Service, endpoint: str, inputs: Inputs) -> None:
         """A POST that is refused is still a POST."""
-        identity = hashlib.sha256(f"{service}/{endpoint}/{json.dumps(inputs)}".encode())
-        self.store.add_post(identity.hexdigest(), service, endpoint, inputs)
+        self._count_post(service, endpoint, inputs)
+
+    def _count_post(self, service: Service, endpoint: str, inputs: Inputs) -> int:
+        said = f"{service}/{endpoint}/{json.dumps(inputs, sort_keys=True)}"
+        identity = hashlib.sha256(said.encode()).hexdigest()
+        return self.store.add_post(identity, service, endpoint, inputs)
 
     def _plan(self, order: Order, image: str | None, image_error: str | None) -> Job:
         now = self.now()
@@ -180,9 +180,7 @@ class Studio:
     def charges(self, service: Service | None = None) -> list[Charge]:
         """Every charge until now, oldest first."""
         now = self.now()
-        rows = [
-            charge for job in self.store.jobs(service) for charge in jobs.charges(job, now)
-        ]
+        rows = [charge for job in self.store.jobs(service) for charge in jobs.charges(job, now)]
         return sorted(rows, key=lambda charge: charge.at)
 
     async def trouble(self, point: str, facts: Facts) -> Rule | None:
@@ -238,11 +236,6 @@ def _failed(job: Job, status: int, error: str, error_type: str) -> Job:
         charged=False,
         refund_at=job.ends_at + jobs.DEFAULT_REFUND_AFTER_S,
     )
-
-
-def _identity(order: Order) -> str:
-    inputs = json.dumps(order.inputs, sort_keys=True)
-    return hashlib.sha256(f"{order.service}/{order.model.endpoint}/{inputs}".encode()).hexdigest()
 
 
 def _data_uri(url: str) -> bytes:

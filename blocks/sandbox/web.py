@@ -58,7 +58,7 @@ async def body_json(request: Request) -> object:
     body = await body_bytes(request, MAX_JSON_BYTES)
     try:
         return json.loads(body or b"{}")
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 

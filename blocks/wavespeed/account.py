@@ -169,12 +169,12 @@ class WaveSpeed:
             }
             answer = await self._send("POST", "predictions", body)
             if not isinstance(answer, Reply) or not answer.ok:
-                return Findings(tuple(found), complete=False)
+                return Findings(tuple(found), complete=False, ambiguous=True)
             items = wire.items_of(answer)
             found += wire.candidates(items, model.endpoint)
             if len(items) < PAGE_SIZE:
-                return Findings(tuple(found))
-        return Findings(tuple(found), complete=False)
+                return Findings(tuple(found), ambiguous=True)
+        return Findings(tuple(found), complete=False, ambiguous=True)
 
     def _result_path(self, ticket: Ticket) -> str:
         return f"predictions/{quote(ticket.request_id, safe='')}/result"

@@ -46,9 +46,7 @@ class Job:
         return f"{self.shot.sequence}/{self.shot.shot}{take}"
 
 
-def jobs_of(
-    shots: Sequence[Shot], pictures: Mapping[str, Picture], *, live: bool
-) -> list[Job]:
+def jobs_of(shots: Sequence[Shot], pictures: Mapping[str, Picture], *, live: bool) -> list[Job]:
     """A job for each take of each shot, in list order.
 
     Shots that ask for the very same clip have jobs of one fingerprint: it is bought once.

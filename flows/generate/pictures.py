@@ -18,7 +18,7 @@ from blocks.retry import again_until
 from flows.generate.job import Picture
 
 PATIENCE_S = 30.0
-MAX_PICTURE_BYTES = 30 * 2**20
+MAX_PICTURE_BYTES = 30_000_000
 AT_ONCE = 8
 
 KINDS = ((b"\x89PNG\r\n\x1a\n", "image/png"), (b"\xff\xd8\xff", "image/jpeg"))
@@ -45,9 +45,7 @@ def picture_of(path: Path) -> Picture:
     return Picture(str(path), sha256_file(path), kind)
 
 
-async def gather_pictures(
-    client: httpx.AsyncClient, images: Iterable[str]
-) -> dict[str, Picture]:
+async def gather_pictures(client: httpx.AsyncClient, images: Iterable[str]) -> dict[str, Picture]:
     """The bytes of every picture that the list names, by its name there.
 
     Pictures at a URL are brought here first, so that what was fingerprinted is what is sent, also
@@ -93,5 +91,5 @@ async def _bring(client: httpx.AsyncClient, url: str) -> Path:
     if not isinstance(found, Fetched):
         raise ClipError(found.reason)
     if found.num_bytes > MAX_PICTURE_BYTES:
-        raise ClipError(f"it is larger than {MAX_PICTURE_BYTES // 2**20} MiB")
+        raise ClipError(f"it is larger than {MAX_PICTURE_BYTES // 10**6} MB")
     return path

@@ -1,0 +1,356 @@
+"""What a media file really holds. Every file is treated as hostile until it is probed."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import struct
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import BinaryIO, cast
+
+import av
+from av.container import InputContainer
+from av.packet import Packet
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from blocks import bitstream
+from blocks.errors import ClipError
+
+MAX_SIDE_PX = 8192
+MAX_RATE = 240
+MAX_DURATION_S = 3600
+# A table may claim a billion samples in twenty bytes, and libav reserves 24 bytes for each.
+MAX_SAMPLES = 2**23
+
+CODECS = ("h264", "hevc", "vp8", "vp9", "av1", "mpeg4", "prores", "mjpeg")
+_CODEC_OF = {"libdav1d": "av1"}
+# What one H.264 High decoder takes one after another.
+_HIGH_FAMILY = ("Constrained Baseline", "Main", "High")
+# Headers are rounded and sound is padded: a file counts as short from here on.
+_SHORT_S = Fraction(1, 2)
+
+Packets = list["Packet[VideoStream]"]
+Colour = tuple[int, int, int, int]
+
+
+@dataclass(frozen=True)
+class AudioInfo:
+    codec: str
+    sample_rate: int
+    channels: int
+
+
+@dataclass(frozen=True)
+class MediaInfo:
+    """A clip as its packets and its first frame show it, not as its header claims.
+
+    `rate` is frames per second, the mean where the interval is not even; `rotation` is in degrees
+    counter-clockwise; `colour` is range, primaries, transfer and matrix as ISO 23091-2 numbers.
+    `spliceable` says that the packets can follow another clip's as they are: H.264 or H.265 that
+    begins with a keyframe that needs nothing before it, at an even interval, no frame hidden.
+    `reorder_frames` is how many frames decoding runs ahead of showing.
+    """
+
+    codec: str
+    profile: str
+    pix_fmt: str
+    width: int
+    height: int
+    rate: Fraction
+    num_frames: int
+    rotation: int
+    sample_aspect: Fraction
+    colour: Colour
+    time_base: Fraction
+    extradata: bytes
+    spliceable: bool
+    reorder_frames: int
+    audio: AudioInfo | None
+
+    @property
+    def duration_s(self) -> Fraction:
+        return self.num_frames / self.rate
+
+    @property
+    def has_audio(self) -> bool:
+        return self.audio is not None
+
+    @property
+    def stream_key(self) -> tuple[object, ...]:
+        """Equal for clips that can be spliced by copy, given that both are spliceable."""
+        high = self.codec == "h264" and self.profile in _HIGH_FAMILY
+        return (
+            self.codec,
+            "High" if high else self.profile,
+            self.pix_fmt,
+            self.width,
+            self.height,
+            self.rate,
+            self.rotation,
+            self.sample_aspect,
+            self.colour,
+            # H.264 parameter sets can be merged, see flows.stitch.parameters; others cannot.
+            b"" if self.codec == "h264" else self.extradata,
+        )
+
+
+def probe(path: Path) -> MediaInfo:
+    """Demux every packet and decode the first frame. Raises ClipError that says what is wrong."""
+    try:
+        with open_media(path) as container:
+            return _examine(container, path.name)
+    except (av.FFmpegError, UnicodeDecodeError) as error:
+        raise ClipError(f"{path.name} is not a whole video file: {_reason(error)}.") from error
+    except OSError as error:
+        raise ClipError(f"{path.name} cannot be read: {_reason(error)}.") from error
+
+
+def open_media(path: Path) -> InputContainer:
+    """Open a local file as what its first bytes say it is: MP4, MOV, WebM or MKV.
+
+    A playlist that calls itself an MP4 would otherwise make libav open other files and URLs.
+    Raises ClipError for anything else, av.FFmpegError where the container is broken.
+    """
+    with path.open("rb") as file:
+        head = file.read(12)
+        if head[4:8] in (b"ftyp", b"moov", b"mdat", b"free", b"wide", b"skip"):
+            _check_tables(file, path.name)
+            kind = "mov"
+        elif head.startswith(b"\x1a\x45\xdf\xa3"):
+            kind = "matroska"
+        else:
+            raise ClipError(f"{path.name} is not an MP4, MOV, WebM or MKV file.")
+    return av.open(
+        f"file:{path}",
+        format=kind,
+        options={
+            "protocol_whitelist": "file",
+            # Streams are described by what is decoded below; without these two, opening decodes
+            # frames of its own and takes 10 ms rather than 0.3.
+            "probesize": "32",
+            "skip_frame": "all",
+        },
+    )
+
+
+def last_frame(path: Path, png_path: Path) -> None:
+    """Write the last decoded frame as PNG, upright. Raises ClipError where there is none."""
+    from PIL import Image  # noqa: PLC0415 - probing needs no pictures
+
+    try:
+        with open_media(path) as container:
+            frames = deque(container.decode(_video_stream(container, path.name)), maxlen=1)
+    except av.FFmpegError as error:
+        raise ClipError(f"{path.name} cannot be decoded: {_reason(error)}.") from error
+    if not frames:
+        raise ClipError(f"{path.name} has no picture.")
+    image = Image.fromarray(frames[0].to_ndarray(format="rgb24"))
+    if frames[0].rotation:
+        image = image.rotate(frames[0].rotation, expand=True)
+    partial = png_path.with_name(f".{png_path.name}.{os.getpid()}.part")
+    image.save(partial, format="PNG")
+    partial.replace(png_path)
+
+
+def sha256_file(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def presentation_order(packets: Packets) -> list[int]:
+    """For each packet, in decoding order, the place of its frame when shown."""
+    shown = sorted(range(len(packets)), key=lambda index: packets[index].pts or 0)
+    places = [0] * len(packets)
+    for place, index in enumerate(shown):
+        places[index] = place
+    return places
+
+
+# what is inside ----------------------------------------------------------------------------------
+
+
+def _examine(container: InputContainer, name: str) -> MediaInfo:
+    stream = _video_stream(container, name)
+    context = stream.codec_context
+    _check_size(context.width, context.height, name)
+    codec = _CODEC_OF.get(context.codec.name, context.codec.name)
+    extradata = context.extradata or b""
+    packets = _packets(container, stream, name)
+    rate, even = _rate(stream, [packet for packet in packets if not packet.is_discard], name)
+    num_frames = sum(not packet.is_discard for packet in packets)
+    if num_frames > rate * MAX_DURATION_S:
+        raise ClipError(f"{name} is longer than {MAX_DURATION_S} s.")
+    ahead = max(i - place for i, place in enumerate(presentation_order(packets)))
+
+    frame = _first_frame(stream, packets, name)
+    _check_size(frame.width, frame.height, name)
+    sound = container.streams.audio[0] if container.streams.audio else None
+    return MediaInfo(
+        codec=codec,
+        profile=context.profile or "",
+        pix_fmt=frame.format.name,
+        width=frame.width,
+        height=frame.height,
+        rate=rate,
+        num_frames=num_frames,
+        rotation=frame.rotation % 360,
+        sample_aspect=stream.sample_aspect_ratio or Fraction(1),
+        colour=(
+            context.color_range,
+            context.color_primaries,
+            context.color_trc,
+            context.colorspace,
+        ),
+        time_base=stream.time_base or Fraction(1),
+        extradata=extradata,
+        spliceable=_is_clean(packets, codec, extradata, name)
+        and even
+        and num_frames == len(packets)
+        and not frame.interlaced_frame,
+        reorder_frames=ahead,
+        audio=AudioInfo(sound.codec_context.name, sound.rate, sound.channels)
+        if sound and sound.codec_context
+        else None,
+    )
+
+
+def _video_stream(container: InputContainer, name: str) -> VideoStream:
+    if not container.streams.video:
+        raise ClipError(f"{name} has no video stream.")
+    stream = container.streams.video[0]
+    decoder = stream.codec_context.codec.name if stream.codec_context else "nothing"
+    if _CODEC_OF.get(decoder, decoder) not in CODECS:
+        raise ClipError(f"{name} is coded in a way that shotreel does not read.")
+    return stream
+
+
+def _check_size(width: int, height: int, name: str) -> None:
+    if not (0 < width <= MAX_SIDE_PX and 0 < height <= MAX_SIDE_PX):
+        raise ClipError(f"{name} is {width}x{height} pixels; a side may have up to {MAX_SIDE_PX}.")
+
+
+def _packets(container: InputContainer, stream: VideoStream, name: str) -> Packets:
+    """Every video packet in decoding order. Raises ClipError where the file is short."""
+    packets: Packets = []
+    end_s = Fraction(0)
+    for packet in container.demux():
+        if packet.size == 0:
+            continue
+        if packet.is_corrupt:
+            raise ClipError(f"{name} is cut off after {len(packets)} frames.")
+        if packet.pts is not None:
+            shown_until = (packet.pts + (packet.duration or 0)) * packet.time_base
+            end_s = max(end_s, Fraction(shown_until))
+        if packet.stream_index == stream.index:
+            packets.append(cast("Packet[VideoStream]", packet))
+            if len(packets) > MAX_RATE * MAX_DURATION_S:
+                raise ClipError(f"{name} has more than {len(packets) - 1} frames.")
+    claimed = len(stream.index_entries)
+    if container.format.name == "mov" and claimed != len(packets):
+        raise ClipError(
+            f"{name} is cut off: its header names {claimed} frames, {len(packets)} are there."
+        )
+    if not any(not packet.is_discard for packet in packets):
+        raise ClipError(f"{name} has no frames.")
+    if container.duration and end_s + _SHORT_S < Fraction(container.duration, av.time_base):
+        raise ClipError(
+            f"{name} is cut off: its header says {container.duration / av.time_base:.2f} s, "
+            f"{float(end_s):.2f} s are there."
+        )
+    return packets
+
+
+def _rate(stream: VideoStream, packets: Packets, name: str) -> tuple[Fraction, bool]:
+    """Frames per second, and whether every frame stands where that rate puts it."""
+    base = stream.time_base or Fraction(1)
+    times = sorted(packet.pts for packet in packets if packet.pts is not None)
+    if len(times) < len(packets):
+        raise ClipError(f"{name} has frames without a time.")
+    span_s = (times[-1] - times[0]) * base
+    rates = [stream.average_rate, stream.guessed_rate, stream.base_rate]
+    if span_s > 0:
+        rates.append((len(times) - 1) / span_s)
+    for rate in filter(None, rates):
+        # One tick off is rounding: WebM counts in milliseconds.
+        places = (abs((time - times[0]) * base - i / rate) for i, time in enumerate(times))
+        if all(away_s <= base for away_s in places):
+            even = True
+            break
+    else:
+        even = False
+        end_s = max(((packet.pts or 0) + (packet.duration or 0)) * base for packet in packets)
+        span_s = max(span_s, end_s - times[0] * base)
+        rate = len(times) / span_s if span_s > 0 else Fraction(0)
+    if not 0 < rate <= MAX_RATE:
+        raise ClipError(f"{name} runs at {float(rate):g} frames a second; {MAX_RATE} is the most.")
+    return Fraction(rate), even
+
+
+def _first_frame(stream: VideoStream, packets: Packets, name: str) -> VideoFrame:
+    stream.codec_context.thread_count = 1
+    try:
+        for packet in (*packets, None):
+            for frame in stream.decode(packet):
+                return frame
+    except av.FFmpegError as error:
+        raise ClipError(f"{name} begins with a broken picture: {_reason(error)}.") from error
+    raise ClipError(f"{name} has no frame that can be decoded.")
+
+
+def _is_clean(packets: Packets, codec: str, extradata: bytes, name: str) -> bool:
+    """Whether the packets stand for themselves. Raises ClipError for bytes that cannot be."""
+    if not bitstream.is_framed(codec, extradata):
+        return False
+    try:
+        units = [
+            unit for packet in packets for unit in bitstream.units(bytes(packet), codec, extradata)
+        ]
+    except ValueError:
+        raise ClipError(f"{name} is damaged.") from None
+    return bitstream.begins_alone(units, codec) and bitstream.only_known_headers(
+        units, codec, extradata
+    )
+
+
+# tables ------------------------------------------------------------------------------------------
+
+_NESTED = (b"moov", b"trak", b"mdia", b"minf", b"stbl", b"moof", b"traf")
+# Where a table's count of samples stands, from the start of its content.
+_COUNT_AT = {b"stsz": 8, b"stz2": 8, b"trun": 4}
+
+
+def _check_tables(file: BinaryIO, name: str) -> None:
+    """Refuse an MP4 whose tables claim more samples than can be, before libav believes them."""
+    end = file.seek(0, os.SEEK_END)
+    claimed = sum(_claims(file, 0, end))
+    if claimed > MAX_SAMPLES:
+        raise ClipError(f"{name} claims {claimed} frames and sound packets.")
+
+
+def _claims(file: BinaryIO, at: int, end: int) -> Iterator[int]:
+    while at + 8 <= end:
+        file.seek(at)
+        head = file.read(16)
+        size, kind = struct.unpack(">I4s", head[:8])
+        content = at + 8
+        if size == 1 and len(head) == 16:
+            size = int.from_bytes(head[8:], "big")
+            content = at + 16
+        size = size or end - at
+        if size < content - at:
+            return
+        if kind in _NESTED:
+            yield from _claims(file, content, min(at + size, end))
+        elif kind in _COUNT_AT:
+            file.seek(content + _COUNT_AT[kind])
+            yield int.from_bytes(file.read(4), "big")
+        at += size
+
+
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__

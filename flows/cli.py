@@ -1,0 +1,158 @@
+"""`shotreel`: the command line. Each command is a few lines over a module that does the work."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from decimal import Decimal, InvalidOperation
+from functools import wraps
+from pathlib import Path
+from typing import Any, ParamSpec
+
+import click
+
+from blocks.errors import InputError, ShotreelError
+from flows import prefect_env
+
+P = ParamSpec("P")
+
+
+class Usd(click.ParamType):
+    name = "USD"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Decimal:
+        try:
+            amount = Decimal(str(value).strip().removeprefix("$"))
+            if not amount.is_finite() or amount < 0:
+                raise InvalidOperation
+        except InvalidOperation:
+            self.fail(f"{value!r} is not an amount in USD, such as 12.50", param, ctx)
+        return amount
+
+
+def told(command: Callable[P, int]) -> Callable[P, None]:
+    """Turn a command's result into the exit code, and its errors into words instead of traces."""
+
+    @wraps(command)
+    def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            code = command(*args, **kwargs)
+        except ShotreelError as error:
+            click.echo(f"shotreel: {error}", err=True)
+            code = error.exit_code
+        except KeyboardInterrupt:
+            click.echo("shotreel: stopped.", err=True)
+            code = 1
+        sys.exit(code)
+
+    return run
+
+
+shots_argument = click.argument("shots")
+live_option = click.option("--live", is_flag=True, help="Use the real accounts. Costs money.")
+json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="shotreel")
+def main() -> None:
+    """Turn a shot list (CSV) into a film and a bill that adds up.
+
+    Without --live everything runs against a sandbox on this machine, and no money can be spent.
+    """
+    prefect_env.apply()
+
+
+@main.command()
+@shots_argument
+@click.option("--out", type=click.Path(path_type=Path), help="Default: out/<shot list name>.")
+@live_option
+@click.option(
+    "--budget", type=Usd(), envvar="SHOTREEL_BUDGET_USD", help="Nothing is bought above it."
+)
+@json_option
+@told
+def make(shots: str, out: Path | None, live: bool, budget: Decimal | None, as_json: bool) -> int:
+    """Buy the clips that are missing, stitch the film, account for it.
+
+    SHOTS is a path, an http(s) or fsspec URL, or CSV text.
+    """
+    from flows.commands.make import make as run
+
+    return run(shots, out, live=live, budget_usd=budget, as_json=as_json)
+
+
+@main.command()
+@shots_argument
+@live_option
+@json_option
+@told
+def plan(shots: str, live: bool, as_json: bool) -> int:
+    """Show what would be bought and what it would cost. Spends nothing."""
+    from flows.commands.plan import plan as run
+
+    return run(shots, live=live, as_json=as_json)
+
+
+@main.command()
+@click.option("--attempt", metavar="ATTEMPT", help="The attempt that --adopt is for.")
+@click.option("--adopt", metavar="REQUEST", help="This request is the attempt's.")
+@click.option("--release", metavar="ATTEMPT", help="Give it up: it may be bought again.")
+@click.option("--reason", default="", help="Kept in the ledger with the decision.")
+@json_option
+@told
+def recover(
+    attempt: str | None,
+    adopt: str | None,
+    release: str | None,
+    reason: str,
+    as_json: bool,
+) -> int:
+    """Bring home every paid clip that is not stored; settle what is unknown."""
+    from flows.commands.recover import recover as run
+
+    return run(attempt=attempt, adopt=adopt, release=release, reason=reason, as_json=as_json)
+
+
+@main.command()
+@click.option("--by", type=click.Choice(["shot", "sequence", "model", "run"]), default="shot")
+@click.option("--focus", type=click.Path(path_type=Path), help="Write a FOCUS 1.2 cost file.")
+@click.option("--live/--sandbox", default=None, help="Default: live, where there is any.")
+@json_option
+@told
+def costs(by: str, focus: Path | None, live: bool | None, as_json: bool) -> int:
+    """Show what was paid, from the ledger."""
+    from flows.commands.costs import costs as run
+
+    return run(by, focus, live=live, as_json=as_json)
+
+
+@main.command()
+@click.option("--port", type=click.IntRange(0, 65535), default=8700, show_default=True)
+@click.option("--faults", type=click.Path(path_type=Path), help="A JSON file of faults.")
+@click.option("--latency", "latency_s", type=float, default=1.5, show_default=True)
+@told
+def sandbox(port: int, faults: Path | None, latency_s: float) -> int:
+    """Serve the providers' protocols on this machine, for free."""
+    from blocks.sandbox import serve
+    from blocks.settings import home
+
+    if faults is not None and not faults.is_file():
+        raise InputError(f"{faults} is not a file.", remedy="See blocks/sandbox/faults.py.")
+    serve(folder=home() / "sandbox", port=port, latency_s=latency_s, faults=faults)
+    return 0
+
+
+@main.command()
+@live_option
+@json_option
+@told
+def doctor(live: bool, as_json: bool) -> int:
+    """Check keys, URLs, balance, ffmpeg, disk and Prefect, and say what to do."""
+    from flows.commands.doctor import doctor as run
+
+    return run(live=live, as_json=as_json)
+
+
+if __name__ == "__main__":
+    main()

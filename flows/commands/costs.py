@@ -1,0 +1,82 @@
+"""`shotreel costs`: what was paid, from the ledger."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from decimal import Decimal
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from blocks.ledger import Ledger
+from blocks.ledger.location import ledger_url
+from flows.costs.bill import By, Total, plain
+from flows.costs.focus import write_focus
+from flows.costs.spend import spending, sums
+
+
+def costs(by: By, focus: Path | None, *, live: bool | None, as_json: bool) -> int:
+    """Raises ShotreelError. Sandbox and live never add up to one sum."""
+    ledger = Ledger(ledger_url())
+    try:
+        rows = spending(ledger)
+    finally:
+        ledger.close()
+    if live is None:
+        live = any(row.live for row in rows)
+    rows = [row for row in rows if row.live == live]
+    if focus is not None:
+        write_focus(focus, rows)
+    totals = sums(rows, by)
+    if as_json:
+        click.echo(json.dumps(as_dict(totals, live=live)))
+    else:
+        show(totals, by, live=live)
+    return 0
+
+
+def as_dict(totals: Sequence[Total], *, live: bool) -> dict[str, object]:
+    units, cost_usd = sum_of(totals)
+    return {
+        "currency": "USD",
+        "live": live,
+        "units": plain(units),
+        "cost_usd": plain(cost_usd),
+        "rows": [
+            {
+                "key": total.key,
+                "units": plain(total.units),
+                "cost_usd": plain(total.cost_usd),
+                "attempts": total.attempts,
+            }
+            for total in totals
+        ],
+    }
+
+
+def show(totals: Sequence[Total], by: By, *, live: bool) -> None:
+    units, cost_usd = sum_of(totals)
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", show_footer=True)
+    table.add_column(by, footer="total")
+    table.add_column("attempts", justify="right", footer=str(sum(t.attempts for t in totals)))
+    table.add_column("units", justify="right", footer=plain(units))
+    table.add_column("USD", justify="right", footer=plain(cost_usd))
+    for total in totals:
+        table.add_row(
+            escape(total.key), str(total.attempts), plain(total.units), plain(total.cost_usd)
+        )
+    console = Console()
+    console.print(table)
+    if not live and totals:
+        console.print("Sandbox: no money was spent.", style="dim")
+
+
+def sum_of(totals: Sequence[Total]) -> tuple[Decimal, Decimal]:
+    return (
+        sum((total.units for total in totals), Decimal(0)),
+        sum((total.cost_usd for total in totals), Decimal(0)),
+    )

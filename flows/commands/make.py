@@ -1,0 +1,117 @@
+"""`shotreel make`: run the flow from a terminal and say what has come of it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from decimal import Decimal
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import click
+from rich.console import Console
+
+from blocks.errors import InputError
+from flows.costs.bill import plain
+from flows.report.board import View, view
+from flows.report.made import Made, last_made
+from flows.report.terminal import LiveView, PlainView
+from flows.shots import read_shots
+
+
+def make(
+    shots: str, out: Path | None, *, live: bool, budget_usd: Decimal | None, as_json: bool
+) -> int:
+    """Raises ShotreelError. What is wrong with the list is said before Prefect is started."""
+    if live and budget_usd is None:
+        raise InputError(
+            "A live run needs a budget.",
+            remedy="Add --budget USD, or set SHOTREEL_BUDGET_USD. Nothing was bought.",
+        )
+    read_shots(shots)
+    begun = monotonic()
+    with shown(Console(stderr=True), quiet=as_json):
+        made = asyncio.run(run_flow(shots, out, live=live, budget_usd=budget_usd))
+    if as_json:
+        click.echo(json.dumps({**made.manifest, "out": str(made.out), "exit_code": made.exit_code}))
+    else:
+        click.echo(closing(made, monotonic() - begun, live=live))
+    for name, error in made.errors.items():
+        click.echo(f"shotreel: {name}: {error}", err=True)
+    return made.exit_code
+
+
+@contextmanager
+def shown(console: Console, *, quiet: bool) -> Iterator[None]:
+    """Show the run's board while the block lasts."""
+    chosen: View | None = None
+    if not quiet and console.is_terminal:
+        with LiveView(console) as chosen:
+            token = view.set(chosen)
+            yield
+            view.reset(token)
+        return
+    token = view.set(None if quiet else PlainView(console))
+    yield
+    view.reset(token)
+
+
+async def run_flow(shots: str, out: Path | None, *, live: bool, budget_usd: Decimal | None) -> Made:
+    """Run the flow on the server that PREFECT_API_URL names, or on Prefect's embedded one."""
+    from prefect.states import get_state_exception
+
+    from flows.make_film import make_film
+
+    listener: list[Made] = []
+    token = last_made.set(listener)
+    try:
+        state: Any = await make_film(
+            shots, str(out) if out else None, live, budget_usd, return_state=True
+        )
+    finally:
+        last_made.reset(token)
+    if not listener:
+        error = await get_state_exception(state)
+        raise error
+    made = listener[0]
+    await recorded(made)
+    return made
+
+
+async def recorded(made: Made) -> None:
+    """Wait until Prefect has written every task run down.
+
+    The embedded server ends with this process, and what it has not recorded by then is gone from
+    the history of the run (though not from the ledger).
+    """
+    from prefect.settings import PREFECT_API_URL
+
+    if PREFECT_API_URL.value() or not made.flow_run_id:
+        return
+    from flows.report.history import wait_until_recorded
+
+    await wait_until_recorded(made.flow_run_id, made.task_runs)
+
+
+def closing(made: Made, took_s: float, *, live: bool) -> str:
+    """The last words of a run: where the film is, what it cost."""
+    manifest = made.manifest
+    film, totals, shots = manifest["film"], manifest["totals"], manifest["shots"]
+    stored = sum(shot["state"] == "stored" for shot in shots)
+    lines = []
+    if film:
+        lines.append(
+            f"Film    {made.out / film['path']}  "
+            f"({film['num_frames']} frames, {film['duration_s']:.2f} s)"
+        )
+    else:
+        lines.append("Film    none: no clip is there")
+    lines.append(f"Clips   {stored} of {len(shots)} in {made.out / 'clips'}")
+    money = f"${totals['cost_usd']} for {totals['units']} units"
+    lines.append(f"Cost    {money}{'' if live else ' (sandbox: no money was spent)'}")
+    lines.append(f"        ${plain(made.spent_usd)} of it in this run, {took_s:.0f} s")
+    lines.append(f"Bill    {made.out / 'costs.csv'}")
+    return "\n".join(lines)

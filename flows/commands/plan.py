@@ -1,0 +1,87 @@
+"""`shotreel plan`: what would be bought, what is there, what it would cost."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+from uuid import uuid4
+
+import click
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from blocks.models import MODELS
+from flows.costs.bill import plain
+from flows.costs.estimate import Plan
+from flows.generate.accounts import open_workshop
+from flows.generate.job import service_of
+from flows.make_film import plan_list
+from flows.report.artifacts import NEEDS
+from flows.report.board import Board
+from flows.shots import Shot, read_shots
+
+MAX_LINES = 200
+
+
+def plan(shots: str, *, live: bool, as_json: bool) -> int:
+    """Raises ShotreelError. Nothing is reserved, nothing is spent."""
+    made = asyncio.run(_plan(read_shots(shots), live=live))
+    if as_json:
+        click.echo(json.dumps(as_dict(made)))
+    else:
+        show(made)
+    return 0
+
+
+async def _plan(shots: list[Shot], *, live: bool) -> Plan:
+    services = {service_of(MODELS[shot.model], live=live) for shot in shots}
+    async with open_workshop(services, Board(), run_id=uuid4().hex, spends=False) as shop:
+        return await plan_list(shop, shots, live=live)
+
+
+def as_dict(plan: Plan) -> dict[str, Any]:
+    return {
+        "currency": "USD",
+        "shots": [
+            {
+                "sequence": line.job.shot.sequence,
+                "shot": line.job.shot.shot,
+                "take": line.job.take,
+                "model": line.job.shot.model,
+                "fingerprint": line.job.fingerprint,
+                "need": line.need,
+                "units": plain(line.units),
+                "cost_usd": plain(line.cost_usd),
+            }
+            for line in plan.lines
+        ],
+        "to_buy": plan.count("buy"),
+        "stored": plan.count("stored"),
+        "totals": {"units": plain(plan.units), "cost_usd": plain(plan.cost_usd)},
+    }
+
+
+def show(plan: Plan) -> None:
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    for title, justify in (("shot", "left"), ("model", "left"), ("", "left")):
+        table.add_column(title, justify=justify)  # type: ignore[arg-type]
+    for title in ("units", "USD"):
+        table.add_column(title, justify="right")
+    for line in plan.lines[:MAX_LINES]:
+        table.add_row(
+            escape(line.job.name),
+            line.job.shot.model,
+            NEEDS[line.need],
+            plain(line.units),
+            plain(line.cost_usd),
+        )
+    console = Console()
+    console.print(table)
+    if len(plan.lines) > MAX_LINES:
+        console.print(f"… and {len(plan.lines) - MAX_LINES} more", style="dim")
+    console.print(
+        f"\n{plan.count('buy')} to buy, {plan.count('stored')} in the store, of "
+        f"{len(plan.lines)} clips: {plain(plan.units)} units, [bold]${plain(plan.cost_usd)}[/]"
+    )

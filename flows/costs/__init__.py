@@ -1,0 +1,1 @@
+"""Units to USD: the estimate before, the bill after."""

@@ -1,0 +1,140 @@
+"""The bill of one list: what each of its shots has cost, from the ledger's charges."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Literal
+
+from blocks.ledger import Attempt, Cost, Ledger
+from flows.costs.estimate import Line
+
+By = Literal["shot", "sequence", "model", "run"]
+
+
+@dataclass(frozen=True)
+class Item:
+    """One line of the bill. `source` says who counted: estimate, provider or billing_feed."""
+
+    sequence: str
+    shot: str
+    take: int
+    model: str
+    state: str
+    request_id: str
+    run_id: str
+    units: Decimal
+    cost_usd: Decimal
+    source: str
+
+
+@dataclass(frozen=True)
+class Total:
+    key: str
+    units: Decimal
+    cost_usd: Decimal
+    attempts: int
+
+
+def bill_of(ledger: Ledger, lines: Sequence[Line]) -> list[Item]:
+    """A line for every take of every shot, in list order; a shared clip costs once."""
+    held = ledger.holders(list({line.job.fingerprint for line in lines}))
+    costs = ledger.costs([attempt.id for attempt in held.values()])
+    items: list[Item] = []
+    billed: set[str] = set()
+    for line in lines:
+        key = line.job.fingerprint
+        attempt = held.get(key)
+        cost = costs.get(attempt.id) if attempt and key not in billed else None
+        items.append(item_of(line, attempt, cost, shared=key in billed))
+        billed.add(key)
+    return items
+
+
+def item_of(line: Line, attempt: Attempt | None, cost: Cost | None, *, shared: bool) -> Item:
+    return Item(
+        line.job.shot.sequence,
+        line.job.shot.shot,
+        line.job.take,
+        line.job.shot.model,
+        attempt.state if attempt else "not bought",
+        (attempt.request_id or "") if attempt else "",
+        attempt.run_id if attempt else "",
+        cost.units if cost else Decimal(0),
+        cost.cost_usd if cost else Decimal(0),
+        "shared" if shared else cost.source if cost else "",
+    )
+
+
+def total(items: Sequence[Item]) -> tuple[Decimal, Decimal]:
+    """(units, USD)."""
+    return (
+        sum((item.units for item in items), Decimal(0)),
+        sum((item.cost_usd for item in items), Decimal(0)),
+    )
+
+
+KEYS: dict[By, Callable[[Item], str]] = {
+    "shot": lambda item: f"{item.sequence}/{item.shot}",
+    "sequence": lambda item: item.sequence,
+    "model": lambda item: item.model,
+    "run": lambda item: item.run_id,
+}
+
+
+def totals_by(items: Sequence[Item], by: By) -> list[Total]:
+    """Sums of equal keys, in the order in which the keys first appear."""
+    groups: dict[str, list[Item]] = {}
+    for item in items:
+        groups.setdefault(KEYS[by](item), []).append(item)
+    return [Total(key, *total(group), len(group)) for key, group in groups.items()]
+
+
+HEADER = (
+    "sequence",
+    "shot",
+    "take",
+    "model",
+    "state",
+    "request_id",
+    "units",
+    "cost_usd",
+    "cost_source",
+)
+
+
+def to_csv(items: Sequence[Item]) -> str:
+    """The bill as CSV with a last line that sums it up."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(HEADER)
+    for i in items:
+        writer.writerow(
+            [
+                safe_cell(i.sequence),
+                safe_cell(i.shot),
+                i.take,
+                i.model,
+                i.state,
+                safe_cell(i.request_id),
+                plain(i.units),
+                plain(i.cost_usd),
+                i.source,
+            ]
+        )
+    units, cost_usd = total(items)
+    writer.writerow(["total", "", "", "", "", "", plain(units), plain(cost_usd), ""])
+    return out.getvalue()
+
+
+def safe_cell(text: str) -> str:
+    """A spreadsheet must not run a name that begins like a formula."""
+    return f"'{text}" if text[:1] in "=+-@\t\r" and text else text
+
+
+def plain(amount: Decimal) -> str:
+    """A decimal string without an exponent."""
+    return f"{amount:f}"

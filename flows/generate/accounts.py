@@ -1,0 +1,139 @@
+"""Which accounts a run buys from: saved in Prefect, or from the environment; or the sandbox's."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Iterable
+from contextlib import ExitStack, asynccontextmanager
+from ipaddress import ip_address
+from typing import Any
+
+from prefect.context import FlowRunContext
+from prefect.settings import PREFECT_API_URL
+
+from blocks import settings
+from blocks.clip_store import ClipStore
+from blocks.errors import InputError
+from blocks.fal.account import FalAccount
+from blocks.http import open_client, origin
+from blocks.ledger import Ledger
+from blocks.ledger.location import ledger_url
+from blocks.provider import Provider
+from blocks.sandbox import Sandbox
+from blocks.wavespeed.account import WaveSpeedAccount
+from flows.generate.workshop import Watcher, Workshop
+
+Account = FalAccount | WaveSpeedAccount
+SANDBOX = "sandbox/"
+
+ACCOUNTS: dict[str, type[Account]] = {
+    "fal": FalAccount,
+    "wavespeed": WaveSpeedAccount,
+}
+DEFAULT_ACCOUNT = "default"
+SANDBOX_IN_FLIGHT = 40
+SANDBOX_POLL_S = (0.25, 1.0)
+URL_FIELDS = {
+    "fal": {
+        "run_url": "FAL_RUN_URL",
+        "queue_url": "FAL_QUEUE_URL",
+        "platform_url": "FAL_PLATFORM_URL",
+        "rest_url": "FAL_REST_URL",
+        "media_url": "FAL_MEDIA_URL",
+    },
+    "wavespeed": {"url": "WAVESPEED_URL"},
+}
+
+
+@asynccontextmanager
+async def open_workshop(
+    services: Iterable[str], watcher: Watcher, *, run_id: str, spends: bool = True
+) -> AsyncIterator[Workshop]:
+    """Everything a run needs, opened and checked before anything is bought.
+
+    `services` are the names in the ledger of those that are needed. Raises InputError for a
+    missing key, SetupError for a ledger or a store that cannot be written.
+    """
+    wanted = sorted(set(services))
+    ledger = Ledger(ledger_url())
+    with ExitStack() as stack:
+        stack.callback(ledger.close)
+        store = ClipStore()
+        sandboxed = any(service.startswith(SANDBOX) for service in wanted)
+        urls = sandbox_urls(stack) if sandboxed else {}
+        async with open_client() as client:
+            opened: dict[str, Provider] = {}
+            for service in wanted:
+                if service.startswith(SANDBOX):
+                    block = await sandbox_account(service.removeprefix(SANDBOX), urls)
+                else:
+                    block = await live_account(service, spends=spends)
+                provider = block.provider(client, service, DEFAULT_ACCOUNT)
+                if service.startswith(SANDBOX):
+                    provider.poll_s = SANDBOX_POLL_S
+                opened[service] = provider
+            shop = Workshop(run_id, ledger, store, client, opened, watcher)
+            stack.callback(shop.close)
+            yield shop
+
+
+async def live_account(name: str, *, spends: bool) -> Account:
+    """The account's block: saved in Prefect, else from the environment.
+
+    A plan needs no key where the price is known without the account.
+    """
+    kind = ACCOUNTS[name]
+    saved = await saved_block(kind)
+    if saved:
+        return saved
+    keyless = {} if spends or name != "fal" else {"key": os.environ.get("FAL_KEY") or "none"}
+    return kind.from_environment(**keyless)
+
+
+async def sandbox_account(name: str, urls: dict[str, str]) -> Account:
+    """An account of the sandbox, with the limits of the real one where that is saved."""
+    kind = ACCOUNTS[name]
+    saved = await saved_block(kind)
+    overrides: dict[str, Any] = {field: urls[env] for field, env in URL_FIELDS[name].items()}
+    overrides["max_in_flight"] = saved.max_in_flight if saved else SANDBOX_IN_FLIGHT
+    overrides["monthly_budget_usd"] = saved.monthly_budget_usd if saved else None
+    return kind.from_environment(key="sandbox", **overrides)
+
+
+async def saved_block(kind: type[Account]) -> Account | None:
+    """None also where there is no Prefect API to ask: outside a flow run, without a server."""
+    if FlowRunContext.get() is None and not PREFECT_API_URL.value():
+        return None
+    try:
+        return await kind.aload(DEFAULT_ACCOUNT)
+    except ValueError:
+        return None  # Prefect's answer for "there is no such block"
+
+
+def sandbox_urls(stack: ExitStack) -> dict[str, str]:
+    """URLs of the sandbox: the one that SHOTREEL_SANDBOX_URL names, or one in this process."""
+    url = os.environ.get("SHOTREEL_SANDBOX_URL", "").rstrip("/")
+    if url:
+        require_loopback(url)
+        return Sandbox.environment_of(url)
+    sandbox = stack.enter_context(
+        Sandbox(
+            settings.home() / "sandbox",
+            latency_s=settings.seconds("SHOTREEL_SANDBOX_LATENCY_S", 1.5) or 0.0,
+        )
+    )
+    return sandbox.environment
+
+
+def require_loopback(url: str) -> None:
+    """A run that is not live can reach nothing where money is. Raises InputError."""
+    host = origin(url)[1]
+    try:
+        loopback = host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        loopback = False
+    if not loopback:
+        raise InputError(
+            f"SHOTREEL_SANDBOX_URL is on {host or 'no host'}, which is not this machine.",
+            remedy="Unset it, or start a sandbox here: shotreel sandbox --port 8700",
+        )

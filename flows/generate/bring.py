@@ -1,0 +1,176 @@
+"""Bring a clip home: from wherever its attempt stands, to the store.
+
+Every step reads the attempt from the ledger, does one thing, and writes what came of it. So a
+step can be cut off anywhere, by anything, and the next process goes on from the same place.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from time import monotonic
+
+from blocks.errors import FailedError, LostError, UnreachableError
+from blocks.ledger import Attempt, Intent
+from blocks.models import MODELS
+from blocks.provider import Failed, Gone, Ready, Waiting
+from blocks.retry import again_until
+from flows.generate.buy import buy
+from flows.generate.fetch import fetch
+from flows.generate.job import Job
+from flows.generate.settle import settle_unknown
+from flows.generate.workshop import Clip, Workshop
+
+MAX_ATTEMPTS = 3
+"""New attempts of one clip in one run, where the ones before failed unpaid and may succeed."""
+
+WORK_PATIENCE_S = 3600.0
+POLL_PATIENCE_S = 120.0
+WATCH_S = 0.5
+IN_PROGRESS = ("reserved", "posting", "unknown", "submitted", "ready")
+
+
+async def bring_home(shop: Workshop, job: Job, intent: Intent) -> Clip:
+    """The job's clip: from the store, from the provider that still has it, or newly bought.
+
+    Raises a ProviderError (or ClipError, BudgetError) that says what was paid and what to do.
+    """
+    bought = 0
+    while True:
+        held = (await shop.book(shop.ledger.holders, [job.fingerprint])).get(job.fingerprint)
+        if held is None:
+            if bought == MAX_ATTEMPTS:
+                raise FailedError(
+                    f"{job.name} failed {MAX_ATTEMPTS} times in ways that may pass.",
+                    remedy="Nothing is owed for it. Run the same command again later.",
+                )
+            reserved = await shop.book(shop.ledger.reserve, [intent], shop.run_id)
+            held = reserved[job.fingerprint]
+        if held.state in IN_PROGRESS and not shop.ledger.is_mine(held):
+            mine = await shop.book(shop.ledger.take_over, held, shop.run_id)
+            if mine is None:
+                shop.watcher.state(job.fingerprint, held.state, "another run is on it")
+                await asyncio.sleep(WATCH_S)
+                continue
+            held = mine
+        bought += held.state == "reserved"
+        clip = await advance(shop, job, held)
+        if clip is not None:
+            return clip
+
+
+async def advance(shop: Workshop, job: Job | None, attempt: Attempt) -> Clip | None:
+    """One step of an attempt that this process owns; the clip where it was the last one.
+
+    Only a reservation needs its `job`: nothing else buys.
+    """
+    shop.watcher.state(attempt.fingerprint, attempt.state)
+    match attempt.state:
+        case "reserved" if job is not None:
+            await buy(shop, job, attempt)
+        case "posting":
+            # This process owns it and is not waiting for its answer: that was lost with a crash.
+            await shop.book(
+                shop.ledger.mark_unknown, attempt, "the process ended while the request was sent"
+            )
+        case "unknown":
+            await settle_unknown(shop, attempt)
+        case "submitted":
+            await follow(shop, attempt)
+        case "ready":
+            return await fetch(shop, attempt)
+        case "stored":
+            return await from_store(shop, attempt)
+        case "failed":
+            await explain_failure(shop, attempt)
+        case "lost":
+            raise lost(attempt)
+        case "reserved" | "released":
+            return None
+    return None
+
+
+async def follow(shop: Workshop, attempt: Attempt) -> None:
+    """submitted -> ready, failed or lost: look until the provider says how it ended."""
+    provider, ticket = shop.provider_of(attempt), attempt.ticket
+    assert ticket is not None
+    model = MODELS[attempt.model]
+    name = f"{attempt.sequence}/{attempt.shot}"
+    shortest, longest = provider.poll_s
+    begun = monotonic()
+    while True:
+        outcome = await again_until(
+            monotonic() + POLL_PATIENCE_S, lambda: provider.poll(model, ticket), name
+        )
+        if not isinstance(outcome, Waiting):
+            break
+        waited = monotonic() - begun
+        if waited > WORK_PATIENCE_S:
+            raise UnreachableError(
+                f"{name} is still not ready after {waited / 60:.0f} minutes.",
+                paid="unknown",
+                request_id=ticket.request_id,
+                remedy="It is not lost: run `shotreel recover`, or the same command again.",
+            )
+        place = outcome.queue_position
+        shop.watcher.state(
+            attempt.fingerprint,
+            "submitted",
+            "at work" if place is None else f"queued, {place} ahead",
+        )
+        # A look costs little beside the wait: it may be late by a tenth of what it took.
+        await asyncio.sleep(min(longest, max(shortest, waited / 10)))
+    await record(shop, attempt, outcome)
+    shop.gates[attempt.service].freed.set()
+
+
+async def record(shop: Workshop, attempt: Attempt, outcome: Ready | Failed | Gone) -> Attempt:
+    """Write down how a submitted request ended."""
+    match outcome:
+        case Ready(media_url, units):
+            return await shop.book(shop.ledger.mark_ready, attempt, media_url, units)
+        case Failed():
+            return await shop.book(shop.ledger.mark_failed, attempt, outcome)
+        case Gone(reason):
+            return await shop.book(shop.ledger.mark_lost, attempt, reason)
+
+
+async def from_store(shop: Workshop, attempt: Attempt) -> Clip | None:
+    """The stored clip; where the store has lost or altered it, the attempt is ready again."""
+    assert attempt.clip_sha256 is not None and attempt.num_frames is not None
+    path = await asyncio.to_thread(shop.store.path, attempt.clip_sha256)
+    if path is None:
+        await shop.book(
+            shop.ledger.mark_missing, attempt, "the store's file is gone or was altered"
+        )
+        return None
+    return Clip(attempt.fingerprint, attempt.id, attempt.clip_sha256, attempt.num_frames, path)
+
+
+async def explain_failure(shop: Workshop, attempt: Attempt) -> None:
+    """Raise what a charged failure means; free the fingerprint where the bill says unpaid."""
+    if attempt.charged == "unknown" and attempt.ticket:
+        bill = await shop.provider_of(attempt).billed(attempt.ticket)
+        if bill is not None:
+            await shop.book(shop.ledger.apply_bill, attempt, bill)
+            if bill.cost_usd == 0:
+                await shop.book(shop.ledger.release, attempt, "failed, and the bill says unpaid")
+                return
+            charged = Failed(attempt.cause, "yes")
+            attempt = await shop.book(shop.ledger.mark_failed, attempt, charged)
+    raise FailedError(
+        f"{attempt.sequence}/{attempt.shot}: {attempt.cause}",
+        paid=attempt.charged or "unknown",
+        request_id=attempt.request_id,
+        remedy="Change the shot; or, to buy the very same again, first run "
+        f"`shotreel recover --release {attempt.id}`.",
+    )
+
+
+def lost(attempt: Attempt) -> LostError:
+    return LostError(
+        f"{attempt.sequence}/{attempt.shot}: {attempt.cause}",
+        paid=attempt.charged or "unknown",
+        request_id=attempt.request_id,
+        remedy="Ask the provider for it. To buy the very same again, first run "
+        f"`shotreel recover --release {attempt.id}`.",
+    )

@@ -1,0 +1,95 @@
+"""unknown -> submitted or released: ask the provider what became of a request."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+
+from blocks import settings
+from blocks.errors import OutcomeUnknownError
+from blocks.ledger import Attempt
+from blocks.ledger.states import Adopt, AskPerson, KeepAsking, Release, Settlement, settle
+from blocks.models import MODELS
+from blocks.provider import Order
+from flows.generate.workshop import Workshop
+
+ASK_S = (1.0, 15.0)
+WAIT_IN_RUN_S = 900.0
+"""The longest a run waits for silence to prove something; `recover` finds it later."""
+
+
+async def settle_unknown(shop: Workshop, attempt: Attempt) -> None:
+    """Ask until one request is found, or silence proves that there is none.
+
+    Raises OutcomeUnknownError where only a person, or more time, can tell.
+    """
+    pause, longest = ASK_S
+    while True:
+        settlement = await ask(shop, attempt)
+        match settlement:
+            case Adopt(found):
+                try:
+                    await shop.book(
+                        shop.ledger.mark_submitted,
+                        attempt,
+                        found.ticket,
+                        "found among the provider's requests",
+                    )
+                except ValueError:
+                    continue  # another attempt was faster to adopt it; ask again without it
+                return
+            case Release(cause):
+                await shop.book(shop.ledger.release, attempt, cause)
+                shop.gates[attempt.service].freed.set()
+                return
+            case KeepAsking(for_s) if for_s is not None and for_s <= WAIT_IN_RUN_S:
+                shop.watcher.state(
+                    attempt.fingerprint, "unknown", f"asking the provider, {for_s:.0f} s left"
+                )
+                await asyncio.sleep(min(pause, for_s))
+                pause = min(longest, pause * 1.5)
+            case AskPerson(candidates):
+                ids = ", ".join(c.ticket.request_id for c in candidates[:5])
+                raise unsettled(
+                    attempt,
+                    f"several requests could be it: {ids}",
+                    f"Look at them, then run `shotreel recover --attempt {attempt.id} --adopt "
+                    f"REQUEST` or `shotreel recover --release {attempt.id}`.",
+                )
+            case KeepAsking():
+                raise unsettled(
+                    attempt,
+                    "the provider lists no such request, which proves nothing yet",
+                    "Run `shotreel recover` later, or, where the provider's page shows that there "
+                    f"is none, `shotreel recover --release {attempt.id}`.",
+                )
+
+
+async def ask(shop: Workshop, attempt: Attempt) -> Settlement:
+    """One question to the provider, held against what the ledger knows."""
+    provider = shop.provider_of(attempt)
+    sent_at = attempt.posted_at or attempt.created_at
+    order = Order(attempt.id, MODELS[attempt.model], attempt.inputs, settings.start_timeout_s())
+    findings = await provider.find(order, sent_at)
+    ids = [c.ticket.request_id for c in findings.candidates]
+    known = await shop.book(shop.ledger.request_ids, attempt.service, attempt.account, ids)
+    rivals = 0
+    if findings.ambiguous:
+        others = await shop.book(shop.ledger.in_states, ("posting", "unknown"), [attempt.service])
+        rivals = sum(o.model == attempt.model and o.id != attempt.id for o in others)
+    return settle(
+        findings,
+        sorted(known),
+        silent_s=(datetime.now(UTC) - sent_at).total_seconds(),
+        quiet_s=provider.quiet_s,
+        rivals=rivals,
+    )
+
+
+def unsettled(attempt: Attempt, what: str, remedy: str) -> OutcomeUnknownError:
+    return OutcomeUnknownError(
+        f"{attempt.sequence}/{attempt.shot} may have been bought ({attempt.cause}); {what}. "
+        "It is not sent again.",
+        paid="unknown",
+        remedy=remedy,
+    )

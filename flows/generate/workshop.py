@@ -1,0 +1,89 @@
+"""What a run works with: ledger, store, accounts, and what it tells about its progress."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import ParamSpec, Protocol, TypeVar
+
+import httpx
+
+from blocks.clip_store import ClipStore
+from blocks.errors import AccountPausedError, SetupError
+from blocks.ledger import Attempt, Intent, Ledger
+from blocks.provider import Provider
+from flows.generate.job import Job
+
+DOWNLOADS = 8
+"""Clips brought home at one time: bounds memory and open files, not the provider."""
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Watcher(Protocol):
+    """Is told of every step of every clip, as it happens."""
+
+    def state(self, fingerprint: str, state: str, note: str = "") -> None: ...
+
+
+@dataclass(frozen=True)
+class Clip:
+    """A clip that is in the store."""
+
+    fingerprint: str
+    attempt_id: str
+    sha256: str
+    num_frames: int
+    path: Path
+
+
+class Gate:
+    """The line in front of one account: first come, first served, one asks the ledger at a time."""
+
+    def __init__(self) -> None:
+        self.turn = asyncio.Lock()
+        self.freed = asyncio.Event()
+
+
+@dataclass
+class Workshop:
+    run_id: str
+    ledger: Ledger
+    store: ClipStore
+    client: httpx.AsyncClient
+    providers: Mapping[str, Provider]
+    """By the service's name in the ledger, such as `fal` or `sandbox/fal`."""
+    watcher: Watcher
+    paused: dict[str, AccountPausedError] = field(default_factory=dict)
+    task_runs: int = 0
+    """Started in this run: what Prefect's record of it has to hold in the end."""
+    jobs: dict[str, Job] = field(default_factory=dict)
+    intents: dict[str, Intent] = field(default_factory=dict)
+    stop: SetupError | None = None
+    """Set where money can no longer be written down: nothing more is bought."""
+
+    def __post_init__(self) -> None:
+        self.gates = {service: Gate() for service in self.providers}
+        self.downloads = asyncio.Semaphore(DOWNLOADS)
+        self.uploads: dict[tuple[str, str], asyncio.Lock] = {}
+        self._ledger_thread = ThreadPoolExecutor(1, thread_name_prefix="ledger")
+
+    async def book(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Call the ledger in its own thread: the loop goes on, and commits do not compete."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._ledger_thread, partial(call, *args, **kwargs))
+
+    def provider_of(self, attempt: Attempt) -> Provider:
+        return self.providers[attempt.service]
+
+    def close(self) -> None:
+        self._ledger_thread.shutdown()
+
+
+current: ContextVar[Workshop] = ContextVar("workshop")

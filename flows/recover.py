@@ -1,0 +1,130 @@
+"""The flow that brings home every paid clip that is not stored, and settles what is unknown."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from contextvars import ContextVar
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Literal
+from uuid import uuid4
+
+from prefect import flow
+from prefect.states import Completed, Failed
+
+from blocks.errors import ShotreelError
+from blocks.ledger import Attempt, Ledger, State, emergency
+from blocks.ledger.location import ledger_url
+from flows.generate.accounts import open_workshop
+from flows.generate.bring import advance
+from flows.generate.workshop import Workshop
+from flows.report.board import Board
+
+UNFINISHED: tuple[State, ...] = ("posting", "unknown", "submitted", "ready")
+AT_ONCE = 32
+
+KEPT = {"fal": timedelta(days=7), "wavespeed": timedelta(days=7)}
+"""How long a provider keeps media: WaveSpeed seven days; fal "at least 7 days by default"."""
+
+Result = Literal["stored", "released", "still going", "charged failure", "lost", "unsettled"]
+
+
+@dataclass(frozen=True)
+class Rescued:
+    """What has become of one attempt."""
+
+    attempt: Attempt
+    result: Result
+    error: ShotreelError | None = None
+    left: timedelta | None = None
+    """Until the provider may delete it, where it is paid and not here."""
+
+
+last_rescued: ContextVar[list[Rescued] | None] = ContextVar("last_rescued", default=None)
+
+
+@flow(name="recover", persist_result=False)
+async def recover() -> object:
+    """Fetch what is paid and not stored; ask the providers about unknown outcomes."""
+    rescued = await rescue_all()
+    listener = last_rescued.get()
+    if listener is not None:
+        listener.extend(rescued)
+    open_ends = [r for r in rescued if r.error]
+    if open_ends:
+        return Failed(message=f"{len(open_ends)} of {len(rescued)} attempts need a look.")
+    return Completed(message=f"{len(rescued)} attempts recovered.")
+
+
+async def rescue_all() -> list[Rescued]:
+    """Drive every unfinished attempt that no living process drives."""
+    ledger = Ledger(ledger_url())
+    try:
+        adopt_strays(ledger)
+        services = {attempt.service for attempt in ledger.in_states((*UNFINISHED, "failed"))}
+    finally:
+        ledger.close()
+    if not services:
+        return []
+    run_id = uuid4().hex
+    async with open_workshop(services, Board(), run_id=run_id) as shop:
+        await shop.book(shop.ledger.start_run, run_id, "recover", None)
+        pending = await shop.book(shop.ledger.in_states, (*UNFINISHED, "failed"))
+        room = asyncio.Semaphore(AT_ONCE)
+
+        async def one(attempt: Attempt) -> Rescued | None:
+            async with room:
+                return await rescue(shop, attempt)
+
+        wanted = [a for a in pending if a.state != "failed" or a.charged == "unknown"]
+        found = await asyncio.gather(*(one(attempt) for attempt in wanted))
+        return [rescued for rescued in found if rescued]
+
+
+def adopt_strays(ledger: Ledger) -> None:
+    """Request ids that the ledger could not take when they came, from the file of last resort."""
+    for stray in emergency.strays():
+        attempt = ledger.find(stray.attempt_id)
+        if attempt and attempt.state in ("posting", "unknown"):
+            ledger.mark_submitted(attempt, stray.ticket, "noted in the emergency file")
+
+
+async def rescue(shop: Workshop, attempt: Attempt) -> Rescued | None:
+    """Go on with an attempt until it has ended; None where a living process is on it."""
+    try:
+        while True:
+            attempt = await shop.book(shop.ledger.get, attempt.id)
+            ended = result_of(attempt)
+            if ended:
+                return Rescued(attempt, ended)
+            if attempt.state in UNFINISHED and not shop.ledger.is_mine(attempt):
+                mine = await shop.book(shop.ledger.take_over, attempt, shop.run_id)
+                if mine is None:
+                    return None
+                attempt = mine
+            await advance(shop, None, attempt)
+    except ShotreelError as error:
+        attempt = await shop.book(shop.ledger.get, attempt.id)
+        return Rescued(attempt, result_of(attempt) or "unsettled", error, time_left(attempt))
+
+
+def result_of(attempt: Attempt) -> Result | None:
+    match attempt.state:
+        case "stored" | "released" | "lost":
+            return attempt.state
+        case "failed" if attempt.charged != "unknown":
+            return "charged failure"
+    return None
+
+
+def time_left(attempt: Attempt) -> timedelta | None:
+    kept = KEPT.get(attempt.service.removeprefix("sandbox/"))
+    if attempt.state not in UNFINISHED or kept is None or attempt.posted_at is None:
+        return None
+    return attempt.posted_at + kept - datetime.now(UTC)
+
+
+def exit_code(rescued: Sequence[Rescued]) -> int:
+    codes = {r.error.exit_code for r in rescued if r.error}
+    return next((code for code in (5, 3) if code in codes), max(codes, default=0))

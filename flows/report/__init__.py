@@ -1,0 +1,1 @@
+"""What a run tells: on a terminal, as Prefect artifacts, in its output folder."""

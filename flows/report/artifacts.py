@@ -1,0 +1,124 @@
+"""What the Prefect UI shows of a run: the plan, the progress, the bill. Nothing outside a run."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+from uuid import UUID
+
+from prefect.artifacts import (
+    acreate_markdown_artifact,
+    acreate_progress_artifact,
+    acreate_table_artifact,
+    aupdate_progress_artifact,
+)
+from prefect.context import FlowRunContext
+
+from flows.costs.bill import Item, plain, total, totals_by
+from flows.costs.estimate import Plan
+from flows.report.board import FINISHED, Board
+
+MAX_ROWS = 2_000
+"""A table artifact travels as one JSON and is shown as one page."""
+
+EVERY_S = 2.0
+
+NEEDS = {
+    "buy": "to buy",
+    "shared": "shares the clip of another shot",
+    "bought": "bought; to be brought home",
+    "stored": "in the store",
+    "held": "ended before; see its message",
+}
+
+
+@asynccontextmanager
+async def progress_of(board: Board, plan: Plan) -> AsyncIterator[None]:
+    """Show the plan, then the share of clips that are here, until the block ends."""
+    if FlowRunContext.get() is None:
+        yield
+        return
+    shown, _ = await asyncio.gather(_create_progress(board), show_plan(plan))
+    updates = asyncio.create_task(_update(shown, board))
+    try:
+        yield
+    finally:
+        updates.cancel()
+        await asyncio.gather(updates, return_exceptions=True)
+        await aupdate_progress_artifact(shown, _percent(board), describe(board))
+
+
+async def _create_progress(board: Board) -> UUID:
+    return await acreate_progress_artifact(_percent(board), "clips", describe(board))
+
+
+async def _update(shown: UUID, board: Board) -> None:
+    told = describe(board)
+    while True:
+        await asyncio.sleep(EVERY_S)
+        if describe(board) != told:
+            told = describe(board)
+            await aupdate_progress_artifact(shown, _percent(board), told)
+
+
+def _percent(board: Board) -> float:
+    done = sum(row.state in FINISHED for row in board.rows.values())
+    return 100.0 * done / len(board.rows) if board.rows else 100.0
+
+
+def describe(board: Board) -> str:
+    counts = ", ".join(f"{n} {state}" for state, n in sorted(board.counts.items()))
+    return f"{counts or 'no clips'}; ordered for ${plain(board.spent_usd)} in this run"
+
+
+async def show_plan(plan: Plan) -> None:
+    rows: list[dict[str, Any]] = [
+        {
+            "shot": line.job.name,
+            "model": line.job.shot.model,
+            "need": NEEDS[line.need],
+            "units": plain(line.units),
+            "USD": plain(line.cost_usd),
+            "fingerprint": line.job.fingerprint[:12],
+        }
+        for line in plan.lines[:MAX_ROWS]
+    ]
+    rows.append({"shot": "total", "units": plain(plan.units), "USD": plain(plan.cost_usd)})
+    await acreate_table_artifact(rows, "plan", _cut("What would be bought", len(plan.lines)))
+
+
+async def show_bill(items: Sequence[Item]) -> None:
+    if FlowRunContext.get() is None:
+        return
+    rows: list[dict[str, Any]] = [
+        {
+            "shot": f"{i.sequence}/{i.shot}" + (f" take {i.take}" if i.take > 1 else ""),
+            "model": i.model,
+            "state": i.state,
+            "units": plain(i.units),
+            "USD": plain(i.cost_usd),
+            "counted by": i.source,
+            "request": i.request_id,
+        }
+        for i in items[:MAX_ROWS]
+    ]
+    units, cost_usd = total(items)
+    rows.append({"shot": "total", "units": plain(units), "USD": plain(cost_usd)})
+    await acreate_table_artifact(rows, "bill", _cut("What each shot has cost", len(items)))
+
+
+async def show_summary(summary: str, items: Sequence[Item]) -> None:
+    if FlowRunContext.get() is None:
+        return
+    lines = [summary, "", "| sequence | clips | units | USD |", "|---|--:|--:|--:|"]
+    lines += [
+        f"| {t.key} | {t.attempts} | {plain(t.units)} | {plain(t.cost_usd)} |"
+        for t in totals_by(items, "sequence")
+    ]
+    await acreate_markdown_artifact("\n".join(lines), "film", "The film and what it cost")
+
+
+def _cut(title: str, count: int) -> str:
+    return title if count <= MAX_ROWS else f"{title} (the first {MAX_ROWS} of {count})"

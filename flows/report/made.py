@@ -1,0 +1,102 @@
+"""What a run has come to, and the closing words about it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from contextvars import ContextVar
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from prefect.context import FlowRunContext
+
+from blocks.errors import LostError, RefusedError, ShotreelError
+from blocks.media import probe
+from flows.costs.bill import Item, plain, total
+from flows.costs.estimate import Plan
+from flows.generate.all_clips import Outcome
+from flows.generate.workshop import Clip, current
+from flows.report import artifacts
+from flows.report.manifest import manifest_of, write_manifest
+from flows.report.place import Place
+from flows.stitch import Stitched
+
+
+@dataclass(frozen=True)
+class Made:
+    """`manifest` is what `manifest.json` holds; `errors` are by the names of their shots."""
+
+    out: Path
+    manifest: Mapping[str, Any]
+    errors: Mapping[str, ShotreelError]
+    summary: str
+    spent_usd: Decimal
+    task_runs: int
+    flow_run_id: UUID | None
+
+    @property
+    def exit_code(self) -> int:
+        """0 all done, 5 an outcome stays unknown, 3 shots failed, 1 a damage of another kind."""
+        codes = {error.exit_code for error in self.errors.values()}
+        return next((code for code in (5, 3) if code in codes), max(codes, default=0))
+
+
+last_made: ContextVar[list[Made] | None] = ContextVar("last_made", default=None)
+"""A list that a caller of the flow sets, to be given what the run has come to."""
+
+
+async def report(
+    plan: Plan,
+    outcomes: Mapping[str, Outcome],
+    film: Stitched | ShotreelError | None,
+    items: Sequence[Item],
+    place: Place,
+) -> Made:
+    """Write the manifest, lay the clips out, and sum the run up."""
+    shop = current.get()
+    keys = list(outcomes)
+    attempts = await shop.book(shop.ledger.holders, keys)
+    clips: dict[str, Clip] = {k: o for k, o in outcomes.items() if isinstance(o, Clip)}
+    for line in plan.lines:
+        clip = clips.get(line.job.fingerprint)
+        if clip:
+            await asyncio.to_thread(place.lay_out, line.job, clip.path)
+    errors = {
+        shop.jobs[key].name: outcome
+        for key, outcome in outcomes.items()
+        if isinstance(outcome, ShotreelError)
+    }
+    states = {
+        key: state_of(outcome)
+        for key, outcome in outcomes.items()
+        if isinstance(outcome, ShotreelError)
+    }
+    if isinstance(film, ShotreelError):
+        errors["the film"] = film
+        film = None
+    infos = {key: await asyncio.to_thread(probe, clip.path) for key, clip in clips.items()}
+    manifest = manifest_of(film, plan.lines, items, attempts, clips, infos, states, place)
+    await asyncio.to_thread(write_manifest, place.manifest, manifest)
+    _, cost_usd = total(items)
+    summary = f"{len(clips)} of {len(outcomes)} clips are here; they cost ${plain(cost_usd)}."
+    await artifacts.show_summary(summary, items)
+    context = FlowRunContext.get()
+    return Made(
+        place.out,
+        manifest,
+        errors,
+        summary,
+        spent_usd=await shop.book(shop.ledger.run_spent_usd, shop.run_id),
+        task_runs=shop.task_runs,
+        flow_run_id=context.flow_run.id if context and context.flow_run else None,
+    )
+
+
+def state_of(error: ShotreelError) -> str | None:
+    """The manifest's word for a shot without a clip; None: what the ledger says."""
+    if isinstance(error, RefusedError):
+        return "refused"
+    return "lost" if isinstance(error, LostError) else None

@@ -1,0 +1,138 @@
+"""The board on a terminal: a live table where there is one, plain lines where there is none."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.markup import escape
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from flows.costs.bill import plain
+from flows.report.board import FINISHED, Board, Row
+
+HEIGHT_KEPT = 6
+"""Lines of the terminal that the table leaves free for the rest of the view."""
+
+COLOURS = {
+    "stored": "green",
+    "failed": "red",
+    "unknown": "yellow",
+    "submitted": "cyan",
+    "ready": "cyan",
+    "posting": "blue",
+    "reserved": "dim",
+}
+PHASES = {
+    "reading": "reading the shot list",
+    "planning": "planning",
+    "generating": "making clips",
+    "stitching": "stitching the film",
+    "done": "done",
+}
+
+
+class LiveView:
+    """Every shot's state, the spend so far and the time left, drawn in place."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._board: Board | None = None
+        self._live = Live(
+            console=console, refresh_per_second=6, get_renderable=self._render, transient=True
+        )
+
+    def __enter__(self) -> Self:
+        self._live.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._live.stop()
+
+    def changed(self, board: Board, fingerprint: str | None) -> None:
+        self._board = board  # drawn by the refresh thread, a few times a second
+
+    def _render(self) -> RenderableType:
+        if self._board is None:
+            return Text("starting Prefect …", style="dim")
+        return draw(self._board, max(3, self._console.height - HEIGHT_KEPT))
+
+
+def draw(board: Board, height: int) -> RenderableType:
+    """The view, with at most `height` rows: what is under way comes before what is done."""
+    rows = list(board.rows.values())
+    done = sum(row.state in FINISHED for row in rows)
+    table = Table(box=None, padding=(0, 2, 0, 0), show_header=False, expand=False)
+    table.add_column(no_wrap=True, max_width=32)
+    table.add_column(no_wrap=True)
+    table.add_column(justify="right", no_wrap=True)
+    shown = rows if len(rows) <= height else busy_first(board)[:height]
+    for row in shown:
+        colour = COLOURS.get(row.state, "white")
+        cost = f"${plain(row.cost_usd)}" if row.bought_here else ""
+        table.add_row(
+            escape(row.name), f"[{colour}]●[/] {escape(row.words[:60])}", f"[dim]{cost}[/]"
+        )
+    hidden = len(rows) - len(shown)
+    footer = Table.grid(padding=(0, 2, 0, 0))
+    footer.add_row(
+        ProgressBar(total=max(1, len(rows)), completed=done, width=30),
+        f"{done} of {len(rows)} clips",
+        f"[bold]${plain(board.spent_usd)}[/] ordered",
+        left_words(board),
+        f"[dim]{PHASES[board.phase]}[/]",
+    )
+    parts: list[RenderableType] = [table]
+    if hidden:
+        parts.append(Text(f"… and {hidden} more", style="dim"))
+    return Group(*parts, Text(), footer)
+
+
+def busy_first(board: Board) -> list[Row]:
+    order = {"failed": 0, "unknown": 1, "posting": 2, "submitted": 3, "ready": 4, "reserved": 5}
+    return sorted(board.rows.values(), key=lambda row: order.get(row.state, 6))
+
+
+def left_words(board: Board) -> str:
+    left_s = board.left_s
+    if board.phase != "generating" or left_s is None:
+        return ""
+    return f"about {left_s:.0f} s left" if left_s < 90 else f"about {left_s / 60:.0f} min left"
+
+
+class PlainView:
+    """A line when a clip is ordered, is here, or has failed."""
+
+    SAID = ("submitted", "stored", "failed", "unknown")
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._said: dict[str, str] = {}
+        self._phase = ""
+
+    def changed(self, board: Board, fingerprint: str | None) -> None:
+        if board.phase != self._phase:
+            self._phase = board.phase
+            self._console.print(PHASES[board.phase], markup=False, highlight=False)
+        if fingerprint is None:
+            return
+        row = board.rows[fingerprint]
+        if row.state in self.SAID and self._said.get(fingerprint) != row.state:
+            self._said[fingerprint] = row.state
+            done = sum(r.state in FINISHED for r in board.rows.values())
+            self._console.print(
+                f"{row.name}: {row.words} ({done} of {len(board.rows)} done, "
+                f"${plain(board.spent_usd)} ordered)",
+                markup=False,
+                highlight=False,
+                soft_wrap=True,
+            )

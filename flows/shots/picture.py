@@ -1,0 +1,134 @@
+"""The `image` of a shot: `@previous`, a URL, or a picture on this machine."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from functools import cache
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from PIL import Image
+
+from blocks.model import Model
+from flows.shots.cell import WrongCellError, not_taken
+from flows.shots.problem import shown
+
+PREVIOUS = "@previous"
+FORMATS = ("PNG", "JPEG", "WEBP")
+MAX_IMAGE_BYTES = 30_000_000
+# A few kilobytes of PNG can announce gigapixels; no model looks at more than a few million.
+MAX_IMAGE_PIXELS = 50_000_000
+
+# Two letters at least: `C:\sea.png` is a path.
+SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):")
+
+
+class Pictures:
+    """Reads `image` cells; a file is looked at once, however many rows name it.
+
+    Paths start at `folder` (None for a list that has none) and must stay inside it or the working
+    folder: a list from somebody else must not send them pictures from elsewhere on this disk.
+    """
+
+    def __init__(self, folder: Path | None) -> None:
+        self._folder = folder
+        self._homes = tuple(filter(None, (folder and _resolved(folder), _working_folder())))
+        self._fault = cache(picture_fault)
+        self._known: dict[str, str | WrongCellError] = {}
+
+    def read(self, model: Model, raw: str, position: int) -> str:
+        """`@previous`, the URL, or the absolute path. Raises WrongCellError."""
+        if "image" not in model.inputs:
+            raise WrongCellError(not_taken(model, "image"))
+        if raw.lower() == PREVIOUS:
+            if position == 1:
+                raise WrongCellError("has no shot before it in its sequence; begin without it")
+            return PREVIOUS
+        if raw not in self._known:
+            try:
+                self._known[raw] = self._place(raw)
+            except WrongCellError as error:
+                self._known[raw] = error
+        found = self._known[raw]
+        if isinstance(found, WrongCellError):
+            raise WrongCellError(*found.args)
+        return found
+
+    def _place(self, raw: str) -> str:
+        scheme = SCHEME.match(raw)
+        if scheme is None:
+            return str(self._file(raw))
+        if scheme[1].lower() not in ("http", "https"):
+            raise WrongCellError(
+                "is not an http(s) URL, the path of a picture beside the list, or " + PREVIOUS
+            )
+        if not _is_url(raw):
+            raise WrongCellError("is not a whole URL, such as https://example.com/sea.png")
+        return raw
+
+    def _file(self, raw: str) -> Path:
+        if self._folder is None and not Path(raw).is_absolute():
+            raise WrongCellError(
+                "is a relative path, and a list that is pasted or fetched has no folder where it "
+                "could start; give a URL, or save the list beside its pictures"
+            )
+        path = _resolved(Path(raw) if self._folder is None else self._folder / raw)
+        if path is None:
+            raise WrongCellError("is not a path that can be followed")
+        if not any(path.is_relative_to(home) for home in self._homes):
+            raise WrongCellError(
+                "is a path that escapes from the list's folder; copy the picture beside the list"
+            )
+        if fault := self._fault(path):
+            raise WrongCellError(fault)
+        return path
+
+
+def picture_fault(path: Path) -> str | None:
+    """Why the file is no picture that could be sent, or None."""
+    try:
+        if not path.is_file():  # a pipe could keep us waiting for ever
+            return "is not a file" if path.exists() else "does not exist"
+        size = path.stat().st_size
+        if size > MAX_IMAGE_BYTES:
+            return f"has {size:,} bytes, more than {MAX_IMAGE_BYTES:,}"
+        with (
+            warnings.catch_warnings(action="ignore", category=Image.DecompressionBombWarning),
+            Image.open(path, formats=FORMATS) as image,
+        ):
+            width, height = image.size
+            if width * height > MAX_IMAGE_PIXELS:
+                return f"has {width} × {height} pixels, more than {MAX_IMAGE_PIXELS:,}"
+            image.verify()
+    except PermissionError:
+        return "cannot be read: permission denied"
+    except Image.DecompressionBombError:
+        return f"has more than {MAX_IMAGE_PIXELS:,} pixels"
+    except Exception as error:  # noqa: BLE001 - on a broken file decoders raise whatever they meet
+        return f"is not a whole PNG, JPEG or WebP picture ({shown(str(error), 80)})"
+    return None
+
+
+def _is_url(raw: str) -> bool:
+    try:
+        parts = urlsplit(raw)
+        return bool(parts.hostname) and parts.port != 0 and raw.isprintable() and " " not in raw
+    except ValueError:
+        return False
+
+
+def _resolved(path: Path) -> Path | None:
+    try:
+        return path.resolve()
+    except (OSError, RuntimeError, ValueError):  # RuntimeError: links that form a loop
+        return None
+
+
+def _working_folder() -> Path | None:
+    try:
+        folder = Path.cwd().resolve()
+    except OSError:
+        return None
+    # A service may be started in /, which would put no limit at all.
+    return None if folder == folder.parent else folder

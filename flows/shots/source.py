@@ -1,0 +1,200 @@
+"""Where a shot list comes from: a file, a URL, or the text itself."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import re
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+from urllib.request import url2pathname
+
+import fsspec
+import httpx
+
+from blocks.errors import InputError
+from flows.shots.problem import shown
+from flows.shots.table import is_header
+
+MAX_LIST_BYTES = 64 * 2**20
+MAX_NAME_BYTES = 100
+FETCH_TIMEOUT_S = 30.0
+MAX_REDIRECTS = 5
+
+POSSIBLE = (
+    "A shot list is the path of a CSV file, an http(s) or other URL of one (s3://bucket/list.csv), "
+    "or CSV text whose first line names the columns."
+)
+# `simplecache::s3://...` is a URL to fsspec; `C:\list.csv` is not one.
+URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)(?:://|::)")
+
+
+@dataclass(frozen=True)
+class Source:
+    """`label` names the list in messages; `folder` is where its relative paths start, if any."""
+
+    label: str
+    data: bytes
+    folder: Path | None
+
+
+def open_source(source: str) -> Source:
+    """The bytes of a list, at most 64 MiB. Raises InputError."""
+    found = _open(source)
+    _check_size(len(found.data), found.label)
+    return found
+
+
+def _open(source: str) -> Source:
+    if is_pasted(source):
+        return Source("The pasted list", _encoded(source), None)
+    if not source.strip():
+        raise InputError("No shot list is named.", remedy=POSSIBLE)
+    label = shown(_without_secrets(source), 300)
+    if path := local_path(source):
+        return Source(shown(path.name), _read_file(path, label), path.parent)
+    if source.lower().startswith(("http://", "https://")):
+        return Source(label, _fetch(source, label), None)
+    return Source(label, _read_remote(source, label), None)
+
+
+def list_name(source: str) -> str:
+    """A name for the list's folder: `lighthouse` for `lists/lighthouse.csv` or a URL of it."""
+    if is_pasted(source):
+        digest = hashlib.sha256(source.encode("utf-8", "surrogatepass")).hexdigest()
+        return f"pasted-{digest[:8]}"
+    if path := local_path(source):
+        stem = path.stem
+    else:
+        place = _split(source)
+        stem = Path(unquote(place[1])).stem or place[0]
+    safe = re.sub(r"[^\w.-]+", "-", stem).encode()[:MAX_NAME_BYTES].decode(errors="ignore")
+    return safe.strip(".-") or "shots"
+
+
+def is_pasted(source: str) -> bool:
+    """Whether `source` is the list itself; a file that exists is a file."""
+    if "\n" in source or "\r" in source:
+        return True
+    return is_header(source) and not _exists(Path(source))
+
+
+def local_path(source: str) -> Path | None:
+    if not URL.match(source):
+        return Path(source)
+    if source.lower().startswith("file://"):
+        return Path(url2pathname(_split(source)[1]))
+    return None
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:
+        return False
+
+
+def _encoded(text: str) -> bytes:
+    try:
+        return text.encode()
+    except UnicodeEncodeError as error:
+        raise InputError(
+            f"The pasted list holds half a character at position {error.start:,}.",
+            remedy="Copy it again, or name the file instead.",
+        ) from None
+
+
+def _read_file(path: Path, label: str) -> bytes:
+    try:
+        if path.is_file():  # a pipe or a device could keep us waiting for ever
+            with path.open("rb") as file:
+                return file.read(MAX_LIST_BYTES + 1)
+        state = "is not a file" if path.exists() else "does not exist"
+    except (OSError, ValueError) as error:
+        state = f"cannot be read: {_cause(error)}"
+    raise InputError(f'"{label}" {state}.', remedy=POSSIBLE)
+
+
+def _read_remote(source: str, label: str) -> bytes:
+    try:
+        with fsspec.open(source, "rb") as file:
+            return bytes(file.read(MAX_LIST_BYTES + 1))
+    except Exception as error:  # every file system has its own exceptions
+        raise InputError(
+            f"{label} cannot be read: {_cause(error).replace(source, label)}.", remedy=POSSIBLE
+        ) from error
+
+
+def _fetch(source: str, label: str) -> bytes:
+    # Only an event loop can bound the whole call (a socket timeout starts anew with every byte),
+    # and the caller's thread may have a running loop of its own.
+    with ThreadPoolExecutor(1) as thread:
+        try:
+            return thread.submit(asyncio.run, _get(source, label)).result()
+        except TimeoutError as error:
+            raise InputError(
+                f"{label} did not arrive within {FETCH_TIMEOUT_S:g} seconds.",
+                remedy="Download it and name the file.",
+            ) from error
+        except (httpx.HTTPError, httpx.InvalidURL, ValueError, OSError) as error:
+            raise InputError(
+                f"{label} cannot be fetched: {_cause(error).replace(source, label)}.",
+                remedy="Check the URL.",
+            ) from error
+
+
+async def _get(source: str, label: str) -> bytes:
+    async with (
+        asyncio.timeout(FETCH_TIMEOUT_S),
+        httpx.AsyncClient(
+            follow_redirects=True, max_redirects=MAX_REDIRECTS, timeout=FETCH_TIMEOUT_S
+        ) as client,
+        client.stream("GET", source) as response,
+    ):
+        if not response.is_success:
+            raise InputError(
+                f"{label} cannot be fetched: HTTP {response.status_code}.",
+                remedy="Check the URL, and that it needs no login.",
+            )
+        data = bytearray()
+        async for chunk in response.aiter_bytes():
+            data += chunk
+            _check_size(len(data), label)
+        return bytes(data)
+
+
+def _check_size(num_bytes: int, label: str) -> None:
+    if num_bytes > MAX_LIST_BYTES:
+        raise InputError(
+            f"{label} is larger than {MAX_LIST_BYTES // 2**20} MiB.",
+            remedy="Split it into several lists.",
+        )
+
+
+def _split(source: str) -> tuple[str, str]:
+    """(host, path) of a URL; what is no URL is all path."""
+    try:
+        parts = urlsplit(source)
+        return parts.hostname or "", parts.path
+    except ValueError:
+        return "", source
+
+
+def _without_secrets(source: str) -> str:
+    """A URL without user, password and query: links to buckets carry their key there."""
+    if not URL.match(source):
+        return source
+    start, _, rest = source.partition("://")
+    rest = re.split(r"[?#]", rest, maxsplit=1)[0]
+    host, slash, path = rest.partition("/")
+    return f"{start}://{host.rpartition('@')[2]}{slash}{path}" if rest else start
+
+
+def _cause(error: Exception) -> str:
+    if isinstance(error, FileNotFoundError):
+        return "it does not exist"  # some file systems give the name alone as the message
+    text = getattr(error, "strerror", None) or str(error)
+    first = text.strip().partition("\n")[0].rstrip(".")
+    return shown(first, 200) or type(error).__name__

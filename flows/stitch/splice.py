@@ -1,0 +1,124 @@
+"""Segments to one MP4 without decoding: packets are copied, their times made anew."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import av
+from av.container import InputContainer, OutputContainer
+from av.packet import Packet
+from av.video.stream import VideoStream
+
+from blocks.errors import ClipError, StitchError
+from blocks.media import MediaInfo, Packets, open_media, presentation_order
+from flows.stitch.edit import Format
+from flows.stitch.parameters import ParameterSets, Renaming
+from flows.stitch.sound import SoundTrack
+
+# The index stands before the pictures, in room that is kept for it, so that a film plays while it
+# is still arriving and is written only once: bytes for each video and each sound packet, and for
+# all the rest.
+_INDEX_ROOM = (40, 28, 16_384)
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A file whose packets make `info.num_frames` frames of the film.
+
+    `sound` is the clip whose sound is heard meanwhile, None for silence; `name` is for messages.
+    """
+
+    path: Path
+    info: MediaInfo
+    sound: Path | None
+    name: str
+
+
+def splice(pieces: Sequence[Piece], film: Format, out: Path) -> None:
+    """Write the pieces one after another: from 0 on, at an even interval, the sound in sync.
+
+    Raises ClipError where a piece is not what its info says, StitchError where the film cannot be
+    written.
+    """
+    headers = ParameterSets()
+    renamings = [_join(headers, piece) for piece in pieces]
+    num_frames = sum(piece.info.num_frames for piece in pieces)
+    sounding = any(piece.sound for piece in pieces)
+    sound_packets = int(num_frames / film.rate * 48) + 2 if sounding else 0
+    per_frame, per_sound, rest = _INDEX_ROOM
+    room = num_frames * per_frame + sound_packets * per_sound + rest
+    try:
+        with av.open(
+            f"file:{out}", "w", format="mp4", options={"moov_size": str(room)}
+        ) as container:
+            video = _video_track(container, pieces[0], film)
+            if film.codec == "h264":
+                video.codec_context.extradata = headers.record()
+            sound = SoundTrack(container) if sounding else None
+            for packet in _interleaved(pieces, renamings, film, video, sound):
+                container.mux(packet)
+    except (av.FFmpegError, OSError) as error:
+        raise StitchError(
+            f"{out.name} cannot be written: {error.strerror or error}.",
+            remedy="The clips are safe. Make room on the disk, then run again.",
+        ) from error
+    _check(out, num_frames)
+
+
+def _join(headers: ParameterSets, piece: Piece) -> Renaming | None:
+    """None where the packets can stay as they are."""
+    if piece.info.codec != "h264":
+        return None
+    renaming = headers.add(piece.info.extradata)
+    if renaming is None:
+        raise StitchError(
+            f"{piece.name} was encoded in a way that cannot stand beside the other clips.",
+            remedy="Re-encode this clip as H.264.",
+        )
+    return renaming if renaming.is_needed else None
+
+
+def _video_track(container: OutputContainer, first: Piece, film: Format) -> VideoStream:
+    with open_media(first.path) as source:
+        video = container.add_stream_from_template(source.streams.video[0], opaque=True)
+    context = video.codec_context
+    context.framerate = film.rate
+    (
+        context.color_range,
+        context.color_primaries,
+        context.color_trc,
+        context.colorspace,
+    ) = film.colour
+    if film.codec == "hevc":
+        context.codec_tag = "hvc1"  # QuickTime knows no other
+    video.time_base = 1 / film.rate
+    video.metadata.clear()
+    return video
+
+
+def _interleaved(
+    pieces: Sequence[Piece],
+    renamings: Sequence[Renaming | None],
+    film: Format,
+    video: VideoStream,
+    sound: SoundTrack | None,
+) -> Iterator[Packet[VideoStream]]:
+    # A frame is decoded up to this many frames before it is shown.
+    ahead = max(piece.info.reorder_frames for piece in pieces)
+    start = 0
+    for piece, renaming in zip(pieces, renamings, strict=True):
+        packets = _packets_of(piece)
+        for index, place in enumerate(presentation_order(packets)):
+            packet = packets[index]
+            if renaming is not None:
+                packet = _renamed(packet, renaming, piece)
+            packet.stream = video
+            packet.time_base = 1 / film.rate
+            packet.pts = start + place
+            packet.dts = start + index - ahead
+            packet.duration = 1
+            yield packet
+        start += len(packets)
