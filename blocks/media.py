@@ -140,7 +140,7 @@ def open_media(path: Path) -> InputContainer:
 
 def last_frame(path: Path, png_path: Path) -> None:
     """Write the last decoded frame as PNG, upright. Raises ClipError where there is none."""
-    from PIL import Image  # noqa: PLC0415 - probing needs no pictures
+    from PIL import Image
 
     try:
         with open_media(path) as container:

@@ -23,7 +23,7 @@ def backoff(tries: int, after_s: float | None = None, jitter: float = 0.0) -> fl
     What the service asks for (`after_s`, Retry-After) is a floor. `jitter` in [0, 1) spreads
     callers that failed together over the upper half of the wait.
     """
-    wait = min(LONGEST_WAIT_S, FIRST_WAIT_S * 2 ** min(tries - 1, 10))
+    wait = min(LONGEST_WAIT_S, FIRST_WAIT_S * float(2 ** min(tries - 1, 10)))
     wait *= 0.5 + jitter / 2
     return max(wait, after_s or 0.0)
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
 from functools import wraps
 from pathlib import Path
-from typing import Any, ParamSpec
+from typing import Any, Literal, ParamSpec
 
 import click
 
@@ -17,7 +17,7 @@ from flows import prefect_env
 P = ParamSpec("P")
 
 
-class Usd(click.ParamType):
+class Usd(click.ParamType[Decimal]):
     name = "USD"
 
     def convert(self, value: Any, param: Any, ctx: Any) -> Decimal:
@@ -120,7 +120,7 @@ def recover(
 @click.option("--live/--sandbox", default=None, help="Default: live, where there is any.")
 @json_option
 @told
-def costs(by: str, focus: Path | None, live: bool | None, as_json: bool) -> int:
+def costs(by: Literal["shot", "sequence", "model", "run"], focus: Path | None, live: bool | None, as_json: bool) -> int:
     """Show what was paid, from the ledger."""
     from flows.commands.costs import costs as run
 

@@ -160,12 +160,13 @@ class Ledger(Questions):
 
     # --- after the request --------------------------------------------------------------------
 
-    def set_inputs(self, attempt: Attempt, inputs: Mapping[str, Any]) -> None:
+    def set_inputs(self, attempt: Attempt, inputs: Mapping[str, Any]) -> Attempt:
         """The inputs as they will be sent, URLs of uploaded files among them."""
         with writing(self.engine) as connection:
             connection.execute(
                 update(attempts).where(attempts.c.id == attempt.id).values(inputs=dict(inputs))
             )
+            return self._get(connection, attempt.id)
 
     def mark_submitted(self, attempt: Attempt, ticket: Ticket, cause: str = "accepted") -> Attempt:
         """The request id is on disk. An id that another attempt has is refused (ValueError)."""

@@ -10,6 +10,7 @@ import signal
 import socket
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -44,6 +45,11 @@ _PREFIXES = {
 }
 
 
+def environment_of(url: str) -> dict[str, str]:
+    """The URL variables that lead shotreel to the sandbox at `url`."""
+    return {name: url + prefix for name, prefix in _PREFIXES.items()}
+
+
 class Sandbox:
     """`with Sandbox(folder=...) as sandbox:` serves until the block ends.
 
@@ -68,7 +74,7 @@ class Sandbox:
         self._concurrency = concurrency
         self._render = render
         self._rules = None if faults is None else fault_rules.parse(_loaded(faults))
-        self._server: uvicorn.Server | None = None
+        self._server: _Server | None = None
         self._thread: threading.Thread | None = None
         self._studio: Studio | None = None
 
@@ -79,7 +85,7 @@ class Sandbox:
     @property
     def environment(self) -> dict[str, str]:
         """The URL variables that lead shotreel here."""
-        return {name: self.url + prefix for name, prefix in _PREFIXES.items()}
+        return environment_of(self.url)
 
     def start(self) -> Self:
         # Bound here, so that the port is known and clients may connect before the thread runs.
@@ -114,9 +120,8 @@ class Sandbox:
             server_header=False,
             proxy_headers=False,
             timeout_keep_alive=75,
-            timeout_graceful_shutdown=1,
         )
-        self._server = uvicorn.Server(config)
+        self._server = _Server(config)
         serving = self._server.serve(sockets=[listener])
         self._thread = threading.Thread(
             target=asyncio.run, args=(serving,), name="sandbox", daemon=True
@@ -127,7 +132,7 @@ class Sandbox:
     def stop(self) -> None:
         if self._server is None or self._thread is None or self._studio is None:
             return
-        self._server.should_exit = True
+        self._server.end()
         self._thread.join(10)
         self._studio.close()
         self._server = self._thread = self._studio = None
@@ -167,6 +172,41 @@ def serve(
             signal.sigwait(wanted)
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+class _Server(uvicorn.Server):
+    """Ends at once, as a service that goes away does: whoever is connected is cut off."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._ending = asyncio.Event()
+
+    def end(self) -> None:
+        """From any thread."""
+        self.should_exit = True
+        if self._loop:
+            with suppress(RuntimeError):  # the loop has just ended
+                self._loop.call_soon_threadsafe(self._ending.set)
+
+    async def main_loop(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        counter = 0
+        # The tick keeps the Date header right.
+        while not await self.on_tick(counter):
+            counter += 10
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._ending.wait(), 1)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        for server in self.servers:
+            server.close()
+        for listener in sockets or []:
+            listener.close()
+        for connection in list(self.server_state.connections):
+            connection.transport.abort()
+        for task in list(self.server_state.tasks):
+            task.cancel()
 
 
 class _Connections:

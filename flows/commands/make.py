@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from decimal import Decimal
+from inspect import isawaitable
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -74,8 +75,8 @@ async def run_flow(shots: str, out: Path | None, *, live: bool, budget_usd: Deci
     finally:
         last_made.reset(token)
     if not listener:
-        error = await get_state_exception(state)
-        raise error
+        found: Any = get_state_exception(state)
+        raise await found if isawaitable(found) else found
     made = listener[0]
     await recorded(made)
     return made

@@ -73,7 +73,7 @@ def spending(ledger: Ledger) -> list[Spend]:
         .order_by(charges.c.id)
     )
     with ledger.engine.connect() as connection:
-        return [Spend(*row) for row in connection.execute(query)]
+        return [Spend(*tuple(row)) for row in connection.execute(query)]
 
 
 KEYS: dict[By, Callable[[Spend], str]] = {

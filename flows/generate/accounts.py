@@ -20,6 +20,7 @@ from blocks.ledger import Ledger
 from blocks.ledger.location import ledger_url
 from blocks.provider import Provider
 from blocks.sandbox import Sandbox
+from blocks.sandbox.server import environment_of
 from blocks.wavespeed.account import WaveSpeedAccount
 from flows.generate.workshop import Watcher, Workshop
 
@@ -115,7 +116,7 @@ def sandbox_urls(stack: ExitStack) -> dict[str, str]:
     url = os.environ.get("SHOTREEL_SANDBOX_URL", "").rstrip("/")
     if url:
         require_loopback(url)
-        return Sandbox.environment_of(url)
+        return environment_of(url)
     sandbox = stack.enter_context(
         Sandbox(
             settings.home() / "sandbox",

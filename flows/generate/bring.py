@@ -98,7 +98,7 @@ async def follow(shop: Workshop, attempt: Attempt) -> None:
     shortest, longest = provider.poll_s
     begun = monotonic()
     while True:
-        outcome = await again_until(
+        outcome: Waiting | Ready | Failed | Gone = await again_until(
             monotonic() + POLL_PATIENCE_S, lambda: provider.poll(model, ticket), name
         )
         if not isinstance(outcome, Waiting):

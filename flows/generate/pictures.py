@@ -11,9 +11,10 @@ from time import monotonic
 import httpx
 
 from blocks import settings
-from blocks.download import Fetched, download
+from blocks.download import Fetched, Vanished, download
 from blocks.errors import ClipError, InputError, ShotreelError
 from blocks.media import sha256_file
+from blocks.provider import Again
 from blocks.retry import again_until
 from flows.generate.job import Picture
 
@@ -85,9 +86,10 @@ async def _bring(client: httpx.AsyncClient, url: str) -> Path:
     path.unlink(missing_ok=True)
     # The list's author may well keep pictures on a machine of their own.
     hosts = {httpx.URL(url).host}
-    found = await again_until(
-        monotonic() + PATIENCE_S, lambda: download(client, url, path, hosts), url
-    )
+    async def one_try() -> Fetched | Vanished | Again:
+        return await download(client, url, path, hosts)
+
+    found: Fetched | Vanished = await again_until(monotonic() + PATIENCE_S, one_try, url)
     if not isinstance(found, Fetched):
         raise ClipError(found.reason)
     if found.num_bytes > MAX_PICTURE_BYTES:

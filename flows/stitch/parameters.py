@@ -11,8 +11,9 @@ it the decoded picture.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from itertools import chain
 
 from blocks import bitstream
 
@@ -108,11 +109,11 @@ class ParameterSets:
 def _free(
     table: dict[int, bytes],
     own: int,
-    others: Iterator[int] | range,
+    others: Iterable[int],
     numbered: Callable[[int], bytes],
 ) -> int | None:
     """Enter a set under its own number or the first that is free or holds the same content."""
-    for number in (own, *others):
+    for number in chain((own,), others):
         unit = numbered(number)
         if table.setdefault(number, unit) == unit:
             return number

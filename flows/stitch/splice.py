@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import cast
 
 import av
-from av.container import InputContainer, OutputContainer
+from av.container import OutputContainer
 from av.packet import Packet
 from av.video.stream import VideoStream
 
@@ -58,8 +59,21 @@ def splice(pieces: Sequence[Piece], film: Format, out: Path) -> None:
             if film.codec == "h264":
                 video.codec_context.extradata = headers.record()
             sound = SoundTrack(container) if sounding else None
-            for packet in _interleaved(pieces, renamings, film, video, sound):
-                container.mux(packet)
+            # A frame is decoded up to this many frames before it is shown.
+            ahead = max(piece.info.reorder_frames for piece in pieces)
+            frame = 0
+            for piece, renaming in zip(pieces, renamings, strict=True):
+                packets = _packets_of(piece)
+                _retime(packets, 1 / film.rate, frame, ahead)
+                frame += len(packets)
+                # libav interleaves what it is given by time, and holds one clip meanwhile.
+                for packet in packets:
+                    packet.stream = video
+                    container.mux(packet if renaming is None else _renamed(packet, renaming, piece))
+                if sound:
+                    container.mux(sound.until(frame / film.rate, piece.sound, piece.name))
+            if sound:
+                container.mux(sound.end())
     except (av.FFmpegError, OSError) as error:
         raise StitchError(
             f"{out.name} cannot be written: {error.strerror or error}.",
@@ -99,26 +113,50 @@ def _video_track(container: OutputContainer, first: Piece, film: Format) -> Vide
     return video
 
 
-def _interleaved(
-    pieces: Sequence[Piece],
-    renamings: Sequence[Renaming | None],
-    film: Format,
-    video: VideoStream,
-    sound: SoundTrack | None,
-) -> Iterator[Packet[VideoStream]]:
-    # A frame is decoded up to this many frames before it is shown.
-    ahead = max(piece.info.reorder_frames for piece in pieces)
-    start = 0
-    for piece, renaming in zip(pieces, renamings, strict=True):
-        packets = _packets_of(piece)
-        for index, place in enumerate(presentation_order(packets)):
-            packet = packets[index]
-            if renaming is not None:
-                packet = _renamed(packet, renaming, piece)
-            packet.stream = video
-            packet.time_base = 1 / film.rate
-            packet.pts = start + place
-            packet.dts = start + index - ahead
-            packet.duration = 1
-            yield packet
-        start += len(packets)
+def _packets_of(piece: Piece) -> Packets:
+    try:
+        with open_media(piece.path) as source:
+            packets: Packets = [packet for packet in source.demux(video=0) if packet.size]
+    except (av.FFmpegError, OSError) as error:
+        raise ClipError(f"{piece.name} cannot be read: {error.strerror or error}.") from error
+    if len(packets) != piece.info.num_frames:
+        raise ClipError(
+            f"{piece.name} has {len(packets)} frames now; it had {piece.info.num_frames}.",
+            remedy="The file was changed or damaged: fetch the clip again.",
+        )
+    return packets
+
+
+def _retime(packets: Packets, interval_s: Fraction, start: int, ahead: int) -> None:
+    """Frame `start` and on, in units of one frame. Times before 0 are for decoding only."""
+    for index, (packet, place) in enumerate(zip(packets, presentation_order(packets), strict=True)):
+        packet.time_base = interval_s
+        packet.pts = start + place
+        packet.dts = start + index - ahead
+        packet.duration = 1
+
+
+def _renamed(packet: Packet[VideoStream], renaming: Renaming, piece: Piece) -> Packet[VideoStream]:
+    try:
+        renamed = cast("Packet[VideoStream]", Packet(renaming.packet(bytes(packet))))
+    except (ValueError, KeyError, IndexError) as error:
+        raise ClipError(
+            f"{piece.name} is damaged.", remedy="Fetch the clip again; it is not bought again."
+        ) from error
+    renamed.stream = packet.stream
+    renamed.time_base = packet.time_base
+    renamed.pts, renamed.dts, renamed.duration = packet.pts, packet.dts, packet.duration
+    renamed.is_keyframe = packet.is_keyframe
+    return renamed
+
+
+def _check(out: Path, num_frames: int) -> None:
+    """Raises StitchError unless the film on the disk has its frames and starts at 0."""
+    with open_media(out) as film:
+        video = film.streams.video[0]
+        if len(video.index_entries) != num_frames or video.start_time != 0:
+            raise StitchError(
+                f"{out.name} has {len(video.index_entries)} frames from {video.start_time} on; "
+                f"{num_frames} from 0 on were written.",
+                remedy="The clips are safe. Please report this with the clips' names.",
+            )

@@ -5,12 +5,11 @@ import time
 import uuid
 from typing import Any
 
-import httpx
 import pytest
 
 from blocks.sandbox.render import clip_code, read_edge_code
 
-from .conftest import MODEL, PROMPT, Client, Run, decoded
+from .conftest import MODEL, PROMPT, Client, Run, decoded, web
 
 
 def test_a_request_waits_runs_and_ends_in_the_clip_it_asked_for(run: Run) -> None:
@@ -39,7 +38,7 @@ def test_a_request_waits_runs_and_ends_in_the_clip_it_asked_for(run: Run) -> Non
     assert result.headers["x-fal-request-id"] == ticket["request_id"]
     assert result.headers["x-fal-billable-units"] == "5"
     assert result.json()["seed"] == 77
-    clip = httpx.get(result.json()["video"]["url"])
+    clip = web.get(result.json()["video"]["url"])
     codes = [read_edge_code(luma) for luma in decoded(clip.content)]
     assert codes == [(clip_code(77), index) for index in range(120)]
 
@@ -87,7 +86,7 @@ def test_unknown_requests_are_not_found(client: Client) -> None:
 def test_nothing_is_accepted_without_a_key(client: Client, key: str | None) -> None:
     headers = {} if key is None else {"Authorization": key}
     url = f"{client.urls['FAL_QUEUE_URL']}/{MODEL}"
-    reply = httpx.post(url, json={"prompt": PROMPT}, headers=headers)
+    reply = web.post(url, json={"prompt": PROMPT}, headers=headers)
     assert reply.status_code == 401
     assert client.told("requests") == {"requests": []}
 
@@ -192,7 +191,7 @@ def test_a_direct_call_is_held_until_the_clip_is_done_and_never_queued(run: Run)
     reply = client.fal.post(url, json={"prompt": PROMPT})
     assert time.monotonic() - started >= 0.3
     assert reply.headers["x-fal-billable-units"] == "4"
-    assert decoded(httpx.get(reply.json()["video"]["url"]).content)
+    assert decoded(web.get(reply.json()["video"]["url"]).content)
     client.submit()
     refused = client.fal.post(url, json={"prompt": PROMPT})
     assert refused.status_code == 429
@@ -208,4 +207,4 @@ def test_a_body_that_is_too_large_is_refused(client: Client) -> None:
 
 def test_only_loopback_names_are_answered(client: Client) -> None:
     url = f"{client.sandbox.url}/sandbox/charges"
-    assert httpx.get(url, headers={"Host": "films.example"}).status_code == 403
+    assert web.get(url, headers={"Host": "films.example"}).status_code == 403

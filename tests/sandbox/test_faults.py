@@ -10,7 +10,7 @@ import pytest
 
 from blocks.sandbox import FaultError, Sandbox, faults
 
-from .conftest import MODEL, Client, Run, decoded
+from .conftest import MODEL, Client, Run, decoded, web
 
 
 @pytest.mark.parametrize(
@@ -137,39 +137,39 @@ def test_polls_and_results_fail_once_and_then_answer(client: Client) -> None:
 
 def test_media_break_in_every_way_and_then_arrive(client: Client) -> None:
     url = client.finish(client.submit()).json()["video"]["url"]
-    whole = httpx.get(url).content
+    whole = web.get(url).content
     for do, status in (("not_found", 404), ("gone", 410), ("forbidden", 403)):
         client.misbehave(at="media", do=do)
-        assert httpx.get(url).status_code == status
+        assert web.get(url).status_code == status
     client.misbehave(at="media", do="corrupt")
-    wrong = httpx.get(url)
+    wrong = web.get(url)
     assert len(wrong.content) == len(whole)
     assert wrong.content != whole
     client.misbehave(at="media", do="redirect_loop", times=0, match={"service": "fal"})
     with pytest.raises(httpx.TooManyRedirects):
-        httpx.get(url, follow_redirects=True)
-    httpx.delete(f"{client.sandbox.url}/sandbox/faults")
+        web.get(url, follow_redirects=True)
+    web.delete(f"{client.sandbox.url}/sandbox/faults")
     client.misbehave(at="media", do="endless")
-    with httpx.stream("GET", url) as reply:
+    with web.stream("GET", url) as reply:
         assert "content-length" not in reply.headers
         size = 0
         for block in reply.iter_raw():
             size += len(block)
             if size > 4_000_000:
                 break
-    assert httpx.get(url).content == whole
+    assert web.get(url).content == whole
     assert len(client.told("media-downloads")["downloads"]) > 5
 
 
 def test_a_short_download_can_be_resumed(client: Client) -> None:
     url = client.finish(client.submit()).json()["video"]["url"]
-    whole = httpx.get(url).content
+    whole = web.get(url).content
     client.misbehave(at="media", do="short", fraction=0.3, times=2)
     got = bytearray()
     while len(got) < len(whole):
         headers = {"Range": f"bytes={len(got)}-"} if got else {}
         try:
-            with httpx.stream("GET", url, headers=headers) as reply:
+            with web.stream("GET", url, headers=headers) as reply:
                 assert reply.status_code == (206 if got else 200)
                 assert int(reply.headers["content-length"]) == len(whole) - len(got)
                 for block in reply.iter_raw():
@@ -188,7 +188,7 @@ def test_listings_lag_and_show_doubles(client: Client) -> None:
     time.sleep(0.35)
     (row,) = client.platform(listing, endpoint_id=MODEL).json()["items"]
     assert row["request_id"] == ticket["request_id"]
-    httpx.delete(f"{client.sandbox.url}/sandbox/faults")
+    web.delete(f"{client.sandbox.url}/sandbox/faults")
     client.misbehave(at="listing", do="duplicate")
     twins = client.platform(listing, endpoint_id=MODEL, expand="payloads").json()["items"]
     assert len({twin["request_id"] for twin in twins}) == 2
@@ -243,7 +243,7 @@ def test_a_rule_that_cannot_be_understood_is_named(
     with pytest.raises(FaultError, match=f"(?s)rule 2.*{word}"):
         Sandbox(tmp_path, faults=path)
     url = f"{client.sandbox.url}/sandbox/faults"
-    reply = httpx.post(url, json=[rule])
+    reply = web.post(url, json=[rule])
     assert reply.status_code == 400
     assert word in reply.json()["error"]
 

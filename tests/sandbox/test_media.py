@@ -4,12 +4,11 @@ import base64
 import io
 from typing import Any
 
-import httpx
 import numpy as np
 import pytest
 from PIL import Image
 
-from .conftest import MODEL, Client, Run, decoded
+from .conftest import MODEL, Client, Run, decoded, web
 
 
 def picture(width: int = 640, height: int = 360) -> bytes:
@@ -31,7 +30,7 @@ def fal_upload(client: Client, content: bytes) -> str:
         "Content-Type": "image/png",
         "X-Fal-File-Name": "sea front.png",
     }
-    reply = httpx.post(f"{token['base_url']}/files/upload", content=content, headers=headers)
+    reply = web.post(f"{token['base_url']}/files/upload", content=content, headers=headers)
     return str(reply.json()["access_url"])
 
 
@@ -40,19 +39,19 @@ def fal_initiate(client: Client, content: bytes) -> str:
     body = {"file_name": "sea.png", "content_type": "image/png"}
     ticket = client.fal.post(url, json=body).json()
     headers = {"Content-Type": "image/png"}
-    assert httpx.put(ticket["upload_url"], content=content, headers=headers).status_code == 200
+    assert web.put(ticket["upload_url"], content=content, headers=headers).status_code == 200
     return str(ticket["file_url"])
 
 
 def fal_multipart(client: Client, content: bytes) -> str:
     headers = {"Authorization": "Bearer sandbox", "X-Fal-File-Name": "sea.png"}
     url = f"{client.urls['FAL_MEDIA_URL']}/files/upload/multipart"
-    ticket = httpx.post(url, headers={**headers, "Content-Type": "image/png"}).json()
+    ticket = web.post(url, headers={**headers, "Content-Type": "image/png"}).json()
     root, half, parts = f"{ticket['access_url']}/multipart/{ticket['uploadId']}", len(content), []
     for number, part in enumerate((content[: half // 2], content[half // 2 :]), 1):
-        reply = httpx.put(f"{root}/{number}", content=part, headers=headers)
+        reply = web.put(f"{root}/{number}", content=part, headers=headers)
         parts.append({"partNumber": number, "etag": reply.headers["etag"]})
-    done = httpx.post(f"{root}/complete", json={"parts": parts}, headers=headers)
+    done = web.post(f"{root}/complete", json={"parts": parts}, headers=headers)
     assert done.status_code == 200
     return str(ticket["access_url"])
 
@@ -61,9 +60,7 @@ def wavespeed_ticket(client: Client, content: bytes) -> str:
     body = {"filename": "sea.png", "size": len(content), "content_type": "image/png"}
     data = client.wavespeed.post("/api/v3/media/uploads", json=body).json()["data"]
     upload = data["upload"]
-    reply = httpx.request(
-        upload["method"], upload["url"], content=content, headers=upload["headers"]
-    )
+    reply = web.request(upload["method"], upload["url"], content=content, headers=upload["headers"])
     assert reply.status_code == 200
     return str(data["download_url"])
 
@@ -80,7 +77,7 @@ def wavespeed_form(client: Client, content: bytes) -> str:
 )
 def test_an_upload_can_be_read_back_without_a_key(client: Client, upload: Any) -> None:
     content = picture()
-    reply = httpx.get(upload(client, content))
+    reply = web.get(upload(client, content))
     assert reply.content == content
     assert reply.headers["content-type"] == "image/png"
 
@@ -98,7 +95,7 @@ def test_the_first_frame_is_the_input_image(run: Run, how: str) -> None:
         endpoint = f"{MODEL}/image-to-video"
         ticket = client.submit(endpoint, image_url=image_url, seed=1, aspect_ratio="16:9")
         url = client.finish(ticket).json()["video"]["url"]
-    frames = decoded(httpx.get(url, timeout=20).content)
+    frames = decoded(web.get(url, timeout=20).content)
     height, width = frames[0].shape
     with Image.open(io.BytesIO(content)) as image:
         # Covers the frame, the middle kept.
@@ -124,16 +121,16 @@ def test_an_image_that_is_none_fails_the_job_unpaid(client: Client) -> None:
 
 def test_clips_answer_ranges_with_one_etag(client: Client) -> None:
     url = client.finish(client.submit()).json()["video"]["url"]
-    whole = httpx.get(url)
-    part = httpx.get(url, headers={"Range": "bytes=100-199", "If-Range": whole.headers["etag"]})
+    whole = web.get(url)
+    part = web.get(url, headers={"Range": "bytes=100-199", "If-Range": whole.headers["etag"]})
     assert part.status_code == 206
     assert part.headers["content-range"] == f"bytes 100-199/{len(whole.content)}"
     assert part.content == whole.content[100:200]
-    changed = httpx.get(url, headers={"Range": "bytes=100-199", "If-Range": '"other"'})
+    changed = web.get(url, headers={"Range": "bytes=100-199", "If-Range": '"other"'})
     assert changed.status_code == 200
-    beyond = httpx.get(url, headers={"Range": "bytes=99999999-"})
+    beyond = web.get(url, headers={"Range": "bytes=99999999-"})
     assert beyond.status_code == 416
-    head = httpx.head(url)
+    head = web.head(url)
     assert int(head.headers["content-length"]) == len(whole.content)
 
 
@@ -141,7 +138,7 @@ def test_a_clip_is_not_there_before_it_is_done(run: Run) -> None:
     client = run(latency_s=5)
     request_id = client.submit()["request_id"]
     media = client.urls["FAL_MEDIA_URL"]
-    assert httpx.get(f"{media}/files/b/{request_id[:8]}/{request_id}.mp4").status_code == 404
+    assert web.get(f"{media}/files/b/{request_id[:8]}/{request_id}.mp4").status_code == 404
 
 
 def test_an_upload_without_a_key_is_refused(client: Client) -> None:
@@ -150,4 +147,4 @@ def test_an_upload_without_a_key_is_refused(client: Client) -> None:
         f"{client.urls['FAL_MEDIA_URL']}/files/upload",
         f"{client.urls['WAVESPEED_URL']}/api/v3/media/uploads",
     ):
-        assert httpx.post(url, content=b"{}").status_code == 401
+        assert web.post(url, content=b"{}").status_code == 401

@@ -8,12 +8,11 @@ import time
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from blocks.sandbox.render import clip_code, read_edge_code
 
-from .conftest import MODEL, Run, decoded
+from .conftest import MODEL, Run, decoded, web
 
 ROOT = Path(__file__).parents[2]
 KEY = {"Authorization": "Key admin"}
@@ -44,7 +43,7 @@ class Process:
 def test_a_killed_service_has_forgotten_nothing(tmp_path: Path) -> None:
     first = Process(tmp_path, "--latency", "1")
     url = f"{first.urls['FAL_QUEUE_URL']}/{MODEL}"
-    ticket = httpx.post(url, json={"prompt": "x", "seed": 3}, headers=KEY).json()
+    ticket = web.post(url, json={"prompt": "x", "seed": 3}, headers=KEY).json()
     first.end(signal.SIGKILL)
 
     second = Process(tmp_path, "--latency", "1")
@@ -52,15 +51,15 @@ def test_a_killed_service_has_forgotten_nothing(tmp_path: Path) -> None:
         assert second.urls["FAL_QUEUE_URL"] != first.urls["FAL_QUEUE_URL"]
         own = f"{second.urls['FAL_QUEUE_URL']}/{MODEL}/requests/{ticket['request_id']}"
         limit = time.monotonic() + 5
-        while httpx.get(f"{own}/status", headers=KEY).status_code != 200:
+        while web.get(f"{own}/status", headers=KEY).status_code != 200:
             assert time.monotonic() < limit
             time.sleep(0.05)
-        video = httpx.get(own, headers=KEY).json()["video"]["url"]
+        video = web.get(own, headers=KEY).json()["video"]["url"]
         assert video.startswith(second.urls["FAL_MEDIA_URL"])
-        frames = decoded(httpx.get(video).content)
+        frames = decoded(web.get(video).content)
         assert read_edge_code(frames[50]) == (clip_code(3), 50)
         base = second.urls["FAL_QUEUE_URL"].removesuffix("/fal/queue")
-        assert httpx.get(f"{base}/sandbox/charges").json()["units"] == "4"
+        assert web.get(f"{base}/sandbox/charges").json()["units"] == "4"
     finally:
         code = second.end(signal.SIGTERM)
     assert code == 0
@@ -89,10 +88,10 @@ def test_two_services_on_one_folder_know_each_other_s_requests(run: Run) -> None
 def test_a_lost_clip_is_rendered_again_alike(run: Run, tmp_path: Path) -> None:
     client = run()
     url = client.finish(client.submit(seed=4)).json()["video"]["url"]
-    before = httpx.get(url)
+    before = web.get(url)
     for path in (tmp_path / "sandbox" / "clips").iterdir():
         path.unlink()
-    after = httpx.get(url)
+    after = web.get(url)
     assert after.content == before.content
     assert after.headers["etag"] == before.headers["etag"]
 

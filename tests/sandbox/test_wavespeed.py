@@ -3,10 +3,9 @@ from __future__ import annotations
 import time
 from typing import Any
 
-import httpx
 import pytest
 
-from .conftest import PROMPT, WAVESPEED_MODEL, Client, Run, decoded
+from .conftest import PROMPT, WAVESPEED_MODEL, Client, Run, decoded, web
 
 
 @pytest.mark.parametrize("api", ["v2", "v3"])
@@ -20,7 +19,7 @@ def test_a_task_runs_and_ends_in_a_clip(run: Run, api: str) -> None:
     assert (data["status"], data["error"], data["has_nsfw_contents"]) == ("completed", "", [False])
     assert data["timings"]["inference"] == 200
     (url,) = data["outputs"]
-    assert len(decoded(httpx.get(url).content)) == 96
+    assert len(decoded(web.get(url).content)) == 96
     short = client.wavespeed.get(f"/api/v3/predictions/{first['id']}").json()["data"]
     assert short["id"] == first["id"]
 
@@ -36,7 +35,7 @@ def test_v2_takes_every_parameter_of_its_page(run: Run) -> None:
         enable_safety_checker=False,
         aspect_ratio="9:16",
     )
-    frames = decoded(httpx.get(client.prediction(data)["outputs"][0], timeout=20).content)
+    frames = decoded(web.get(client.prediction(data)["outputs"][0], timeout=20).content)
     assert len(frames) == 100
     assert frames[0].shape == (848, 480)
 
@@ -62,7 +61,7 @@ def test_wrong_inputs_are_refused_and_cost_nothing(
 
 def test_nothing_is_accepted_without_a_key(client: Client) -> None:
     url = f"{client.urls['WAVESPEED_URL']}/api/v3/{WAVESPEED_MODEL}"
-    reply = httpx.post(url, json={"prompt": PROMPT})
+    reply = web.post(url, json={"prompt": PROMPT})
     assert (reply.status_code, reply.json()["code"]) == (401, 401)
 
 

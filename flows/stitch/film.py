@@ -1,0 +1,166 @@
+"""Clips in, one film out: decided, rendered where needed, spliced, put in place."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from fractions import Fraction
+from pathlib import Path
+
+from blocks.errors import ClipError, StitchError
+from blocks.media import MediaInfo, probe, sha256_file
+from flows.stitch.edit import EditList, Segment, edit_list
+from flows.stitch.fit import VERSION as FIT_VERSION
+from flows.stitch.fit import fit
+from flows.stitch.splice import Piece, splice
+
+# Raise it when the same clips would make another film: films that are there are made again.
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class Clip:
+    """A clip as the store has it. `name` is how messages call it, the shot's name say; `info` is
+    what `probe` found, where that is known already."""
+
+    path: Path
+    sha256: str
+    name: str = ""
+    info: MediaInfo | None = None
+
+    @property
+    def title(self) -> str:
+        return self.name or self.path.name
+
+
+@dataclass(frozen=True)
+class Stitched:
+    """A sequence or a film: `copied` and `rendered` count its clips. `made` is False where the
+    file was there already."""
+
+    path: Path
+    num_frames: int
+    duration_s: Fraction
+    sha256: str
+    copied: int
+    rendered: int
+    made: bool = True
+
+
+def stitch(clips: Sequence[Clip], out: Path, *, cache: Path) -> Stitched:
+    """Put the clips one after another into the MP4 `out`; nothing is done where it is so already.
+
+    `out` is whole at every moment: the old film or the new one. `cache` keeps rendered segments
+    and what was made of what. Raises ClipError that names the clip, StitchError otherwise.
+    """
+    if not clips:
+        raise StitchError(f"{out.name} has no clips.", remedy="List at least one shot.")
+    if there := is_current(clips, out, cache=cache):
+        return there
+    infos = [_info(clip) for clip in clips]
+    plan = edit_list(infos)
+    pieces = [
+        _piece(segment, clips[segment.clip], infos[segment.clip], plan, cache)
+        for segment in plan.segments
+    ]
+    partial = out.with_name(f".{out.name}.{os.getpid()}.part")
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        splice(pieces, plan.format, partial)
+        with ThreadPoolExecutor(1) as beside:
+            written = beside.submit(_fsync, partial)
+            sha256 = sha256_file(partial)
+            written.result()
+        partial.replace(out)
+        _fsync(out.parent)
+        copied = sum(segment.kind == "copy" for segment in plan.segments)
+        stitched = Stitched(
+            out,
+            plan.num_frames,
+            plan.num_frames / plan.format.rate,
+            sha256,
+            copied,
+            len(clips) - copied,
+        )
+        _remember(stitched, clips, cache)
+    except OSError as error:
+        raise StitchError(
+            f"{out} cannot be written: {error.strerror or error}.",
+            remedy="The clips are safe. Choose a folder that you can write to, or make room.",
+        ) from error
+    finally:
+        partial.unlink(missing_ok=True)
+    return stitched
+
+
+def is_current(clips: Sequence[Clip], out: Path, *, cache: Path) -> Stitched | None:
+    """What is known about `out`, if it is the untouched file that was made of these clips."""
+    try:
+        known = json.loads(_note(out, cache).read_bytes())
+        if known["made_of"] != _made_of(clips) or known["file"] != _looks(out):
+            return None
+        film = known["film"]
+        return Stitched(
+            out,
+            int(film["num_frames"]),
+            Fraction(film["duration_s"]),
+            str(film["sha256"]),
+            int(film["copied"]),
+            int(film["rendered"]),
+            made=False,
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return None  # nothing is known: it is made again
+
+
+def _info(clip: Clip) -> MediaInfo:
+    try:
+        return clip.info or probe(clip.path)
+    except ClipError as error:
+        raise ClipError(
+            f"{clip.title}: {error.message}",
+            remedy=error.remedy or "Fetch the clip again; it is not bought again.",
+        ) from error
+
+
+def _piece(segment: Segment, clip: Clip, info: MediaInfo, plan: EditList, cache: Path) -> Piece:
+    sound = clip.path if info.has_audio else None
+    if segment.kind == "copy":
+        return Piece(clip.path, info, sound, clip.title)
+    path = fit(clip.path, clip.sha256, info, plan.format, cache, clip.title)
+    return Piece(path, probe(path), sound, clip.title)
+
+
+def _remember(film: Stitched, clips: Sequence[Clip], cache: Path) -> None:
+    facts = {"made_of": _made_of(clips), "file": _looks(film.path), "film": asdict(film)}
+    note = _note(film.path, cache)
+    note.parent.mkdir(parents=True, exist_ok=True)
+    partial = note.with_name(f".{note.name}.{os.getpid()}.part")
+    partial.write_text(json.dumps(facts, default=str))
+    partial.replace(note)
+
+
+def _note(out: Path, cache: Path) -> Path:
+    return cache / "films" / f"{hashlib.sha256(os.fsencode(out.absolute())).hexdigest()}.json"
+
+
+def _made_of(clips: Sequence[Clip]) -> list[object]:
+    return [VERSION, FIT_VERSION, *(clip.sha256 for clip in clips)]
+
+
+def _looks(out: Path) -> list[int]:
+    """Size and time of the last change: what tells an untouched file without reading it."""
+    found = out.stat()
+    return [found.st_size, found.st_mtime_ns]
+
+
+def _fsync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
