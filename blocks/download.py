@@ -14,11 +14,12 @@ from pathlib import Path
 import httpx
 
 from blocks.errors import ClipError
-from blocks.http import CONNECT_TIMEOUT_S, READ_TIMEOUT_S
+from blocks.http import CONNECT_TIMEOUT_S, READ_TIMEOUT_S, read_retry_after_s
 from blocks.provider import Again
 
 MAX_MEDIA_BYTES = 2 * 2**30
 MAX_REDIRECTS = 5
+CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,18})-[0-9]{1,18}/([0-9]{1,18}|\*)")
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ async def check_media_url(url: str, trusted_hosts: Collection[str]) -> None:
     """
     try:
         parsed = httpx.URL(url)
-    except httpx.InvalidURL:
+    except (httpx.InvalidURL, UnicodeError):
         raise ClipError("the provider named a media URL that is not one") from None
     if parsed.scheme not in ("http", "https") or not parsed.host:
         raise ClipError(f"the provider named a media URL of scheme {parsed.scheme!r}")
@@ -79,7 +80,7 @@ async def download(
                     url = str(response.url.join(response.headers["location"]))
                     continue
                 return await _receive(response, path, have)
-        except (httpx.InvalidURL, httpx.UnsupportedProtocol):
+        except (httpx.InvalidURL, httpx.UnsupportedProtocol, UnicodeError):
             raise ClipError("the provider redirects its media to a URL that is not one") from None
         except httpx.HTTPError as error:
             return Again(f"{type(error).__name__} while downloading")
@@ -94,7 +95,8 @@ async def _receive(response: httpx.Response, path: Path, have: int) -> Fetched |
         path.unlink(missing_ok=True)  # what is here is not a beginning of what is there
         return Again("HTTP 416, starting over")
     if status not in (200, 206):
-        return Again(f"HTTP {status} for the media file", _retry_after_s(response))
+        after_s = read_retry_after_s(response.headers.get("retry-after", ""))
+        return Again(f"HTTP {status} for the media file", after_s)
     if response.headers.get("content-encoding", "identity") != "identity":
         raise ClipError("the media file comes compressed, which nobody asked for")
     start, total = _extent(response)
@@ -120,17 +122,10 @@ async def _receive(response: httpx.Response, path: Path, have: int) -> Fetched |
 def _extent(response: httpx.Response) -> tuple[int, int | None]:
     """(first byte, total bytes) that the answer announces."""
     if response.status_code == 206:
-        match = re.fullmatch(
-            r"bytes (\d+)-\d+/(\d+|\*)", response.headers.get("content-range", "").strip()
-        )
+        match = CONTENT_RANGE.fullmatch(response.headers.get("content-range", "").strip())
         if match:
             total = match.group(2)
             return int(match.group(1)), None if total == "*" else int(total)
         return -1, None
     length = response.headers.get("content-length", "")
-    return 0, int(length) if length.isdigit() else None
-
-
-def _retry_after_s(response: httpx.Response) -> float | None:
-    value = response.headers.get("retry-after", "")
-    return float(value) if value.isdigit() else None
+    return 0, int(length) if re.fullmatch(r"[0-9]{1,18}", length) else None

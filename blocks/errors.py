@@ -46,7 +46,7 @@ class ShotreelError(Exception):
         facts = [self.message]
         if self.request_id:
             facts.append(f"Request {self.request_id}.")
-        if isinstance(self, ProviderError):
+        if isinstance(self, ProviderError) or self.paid != "no":
             facts.append(f"Paid: {self.paid}.")
         if self.remedy:
             facts.append(self.remedy)

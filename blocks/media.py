@@ -294,9 +294,12 @@ def _rate(stream: VideoStream, packets: Packets, name: str) -> tuple[Fraction, b
 def _first_frame(stream: VideoStream, packets: Packets, name: str) -> VideoFrame:
     stream.codec_context.thread_count = 1
     try:
-        for packet in (*packets, None):
-            for frame in stream.decode(packet):
-                return frame
+        # Alone if it can be: a decoder that reorders would want the next ones before it answers.
+        for some in (packets[:1], packets):
+            stream.codec_context.flush_buffers()
+            for packet in (*some, None):
+                for frame in stream.decode(packet):
+                    return frame
     except av.FFmpegError as error:
         raise ClipError(f"{name} begins with a broken picture: {_reason(error)}.") from error
     raise ClipError(f"{name} has no frame that can be decoded.")
@@ -320,6 +323,7 @@ def _is_clean(packets: Packets, codec: str, extradata: bytes, name: str) -> bool
 # tables ------------------------------------------------------------------------------------------
 
 _NESTED = (b"moov", b"trak", b"mdia", b"minf", b"stbl", b"moof", b"traf")
+_MAX_DEPTH = 10  # libav's own
 # Where a table's count of samples stands, from the start of its content.
 _COUNT_AT = {b"stsz": 8, b"stz2": 8, b"trun": 4}
 
@@ -332,8 +336,8 @@ def _check_tables(file: BinaryIO, name: str) -> None:
         raise ClipError(f"{name} claims {claimed} frames and sound packets.")
 
 
-def _claims(file: BinaryIO, at: int, end: int) -> Iterator[int]:
-    while at + 8 <= end:
+def _claims(file: BinaryIO, at: int, end: int, depth: int = 0) -> Iterator[int]:
+    while at + 8 <= end and depth <= _MAX_DEPTH:
         file.seek(at)
         head = file.read(16)
         size, kind = struct.unpack(">I4s", head[:8])
@@ -345,7 +349,7 @@ def _claims(file: BinaryIO, at: int, end: int) -> Iterator[int]:
         if size < content - at:
             return
         if kind in _NESTED:
-            yield from _claims(file, content, min(at + size, end))
+            yield from _claims(file, content, min(at + size, end), depth + 1)
         elif kind in _COUNT_AT:
             file.seek(content + _COUNT_AT[kind])
             yield int.from_bytes(file.read(4), "big")

@@ -42,7 +42,7 @@ class Whole:
         # A spreadsheet writes 96 as 96.0 once the column has an empty cell.
         if not WHOLE.fullmatch(raw):
             raise ValueError(raw)
-        number = int(raw.split(".")[0])
+        number = int(raw.split(".", maxsplit=1)[0])
         if not self.low <= number <= self.high:
             raise ValueError(raw)
         return number

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from time import monotonic
 from typing import TypeVar
 
-from blocks.errors import UnreachableError
+from blocks.errors import Paid, UnreachableError
 from blocks.provider import Again
 
 FIRST_WAIT_S = 0.5
@@ -28,7 +28,14 @@ def backoff(tries: int, after_s: float | None = None, jitter: float = 0.0) -> fl
     return max(wait, after_s or 0.0)
 
 
-async def again_until(deadline: float, step: Callable[[], Awaitable[T | Again]], what: str) -> T:
+async def again_until(
+    deadline: float,
+    step: Callable[[], Awaitable[T | Again]],
+    what: str,
+    *,
+    paid: Paid = "no",
+    request_id: str | None = None,
+) -> T:
     """Call `step` until it answers something other than `Again`.
 
     `deadline` is a time of `monotonic()`. Raises UnreachableError with the last reason when the
@@ -44,6 +51,8 @@ async def again_until(deadline: float, step: Callable[[], Awaitable[T | Again]],
         if monotonic() + wait > deadline:
             raise UnreachableError(
                 f"{what}: gave up after {tries} tries; the last one said: {outcome.reason}.",
+                paid=paid,
+                request_id=request_id,
                 remedy="Run the same command again: what was bought is kept and found again.",
             )
         await asyncio.sleep(wait)

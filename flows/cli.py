@@ -120,7 +120,12 @@ def recover(
 @click.option("--live/--sandbox", default=None, help="Default: live, where there is any.")
 @json_option
 @told
-def costs(by: Literal["shot", "sequence", "model", "run"], focus: Path | None, live: bool | None, as_json: bool) -> int:
+def costs(
+    by: Literal["shot", "sequence", "model", "run"],
+    focus: Path | None,
+    live: bool | None,
+    as_json: bool,
+) -> int:
     """Show what was paid, from the ledger."""
     from flows.commands.costs import costs as run
 

@@ -153,9 +153,10 @@ class Fal:
         for _ in range(MAX_LISTING_PAGES):
             page = params + ((("cursor", cursor),) if cursor else ())
             answer = await self._get(f"{self.block.platform_url}/models/requests/by-endpoint", page)
-            if not isinstance(answer, Reply) or not answer.ok:
+            items = wire.items_of(answer) if isinstance(answer, Reply) and answer.ok else None
+            if items is None:
                 return Findings(tuple(found), complete=False)
-            found += wire.matches(wire.items_of(answer), order.inputs)
+            found += wire.matches(items, order.inputs)
             cursor = answer.object().get("next_cursor")
             if not cursor:
                 return Findings(tuple(found))

@@ -7,13 +7,24 @@ Python client 1.0.3, the platform's OpenAPI description.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
-from decimal import Decimal, InvalidOperation
+from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 from urllib.parse import quote
 
 from blocks.errors import Paid
-from blocks.http import SUBMIT_TIMEOUT_S, Answer, AnswerLost, Call, Reply, Undelivered, origin
+from blocks.http import (
+    MAX_AMOUNT,
+    SUBMIT_TIMEOUT_S,
+    Answer,
+    AnswerLost,
+    Call,
+    Reply,
+    Undelivered,
+    origin,
+    plain,
+    read_amount,
+)
 from blocks.model import Inputs
 from blocks.provider import (
     Accepted,
@@ -93,10 +104,12 @@ def classify_submit(answer: Answer) -> Submitted:
         return Again(what, answer.retry_after_s)
     if status == 401:
         return Paused(what, CHECK_KEY)
-    if status == 403:
-        return Paused(what, TOP_UP if "balance" in what.lower() else CHECK_KEY)
-    # 408 and 409 say nothing about whether the queue took it; 499 means that we hung up.
-    if status in (408, 409, 499) or status >= 500 or status < 200:
+    if status in (402, 403):
+        broke = status == 402 or "balance" in what.lower()
+        return Paused(what, TOP_UP if broke else CHECK_KEY)
+    # 408 and 409 say nothing about whether the queue took it; 499 means that we hung up; 302 and
+    # 303 may be the answer to a request that was carried out.
+    if status in (302, 303, 408, 409, 499) or status >= 500 or status < 200:
         return Unknown(what)
     return Refused(what)
 
@@ -105,8 +118,10 @@ def read_ticket(body: Mapping[str, Any]) -> Ticket | None:
     request_id = body.get("request_id")
     if not isinstance(request_id, str) or not 0 < len(request_id) <= 200:
         return None
+    if not request_id.isprintable():
+        return None
     names = ("status_url", "response_url", "cancel_url")
-    return Ticket(request_id, {n: body[n] for n in names if isinstance(body.get(n), str)})
+    return Ticket(request_id, {n: body[n] for n in names if text(body.get(n))})
 
 
 def request_url(queue_url: str, endpoint: str, ticket: Ticket, name: str) -> str:
@@ -142,7 +157,8 @@ def classify_status(answer: Answer) -> Waiting | StatusDone | Gone | Again:
             case "IN_PROGRESS":
                 return Waiting()
             case "COMPLETED" | "FAILED" | "CANCELLED":
-                return StatusDone(text(body.get("error")), text(body.get("error_type")))
+                error, error_type = body.get("error") or "", text(body.get("error_type"))
+                return StatusDone(plain(error), plain(error_type))
         return Again(f"HTTP {answer.status} with an unreadable status")
     if answer.status == 404:
         return Gone(f"HTTP 404: {detail_of(answer)}")
@@ -162,20 +178,20 @@ def classify_result(answer: Answer, done: StatusDone) -> Polled:
     if "still in progress" in detail_of(answer).lower():
         return Waiting()
     body = answer.object()
-    error_type = (
+    error_type = plain(
         text(body.get("error_type"))
         or answer.headers.get("x-fal-error-type", "")
         or done.error_type
     )
     reason = f"HTTP {answer.status}: {detail_of(answer) or done.error or error_type}"
+    if answer.status == 404 and not done.failed:
+        return Gone(reason)
     considered = bool(done.failed or error_type or "detail" in body)
-    if answer.status >= 500 and not considered:
+    if answer.status < 400 or not considered:
         # A gateway in front of the result store, not the model: the clip is there.
         return Again(reason, answer.retry_after_s)
     if answer.status in (401, 403, 408, 429) and not done.failed:
         return Again(reason, answer.retry_after_s)
-    if answer.status == 404 and not done.failed:
-        return Gone(reason)
     if answer.status >= 500:
         retryable = answer.headers.get("x-fal-retryable", "").lower() == "true"
         charged: Paid = "yes" if units else "no"
@@ -185,17 +201,14 @@ def classify_result(answer: Answer, done: StatusDone) -> Polled:
 
 def read_units(reply: Reply) -> Decimal | None:
     """`X-Fal-Billable-Units`: "billing units charged for this request" (fal docs)."""
-    try:
-        units = Decimal(reply.headers.get("x-fal-billable-units", ""))
-    except InvalidOperation:
-        return None
-    return units if units.is_finite() and 0 <= units < 10**9 else None
+    units = read_amount(reply.headers.get("x-fal-billable-units"))
+    return units if units is not None and units >= 0 else None
 
 
 def media_url_of(output: object) -> str | None:
     video = output.get("video") if isinstance(output, dict) else None
     url = video.get("url") if isinstance(video, dict) else None
-    return url if isinstance(url, str) and url else None
+    return text(url) or None
 
 
 def classify_history(answer: Answer, request_id: str) -> Polled:
@@ -206,7 +219,10 @@ def classify_history(answer: Answer, request_id: str) -> Polled:
         if answer.status in (408, 429) or answer.status >= 500:
             return Again(f"HTTP {answer.status} from the request listing", answer.retry_after_s)
         return Gone(f"the queue does not know it; the listing says HTTP {answer.status}")
-    for item in items_of(answer):
+    items = items_of(answer)
+    if items is None:
+        return Again(f"HTTP {answer.status} with an unreadable request listing")
+    for item in items:
         if item.get("request_id") == request_id:
             url = media_url_of(item.get("json_output"))
             if url:
@@ -219,9 +235,10 @@ def classify_history(answer: Answer, request_id: str) -> Polled:
     return Gone("neither the queue nor the request listing knows it")
 
 
-def items_of(reply: Reply) -> list[dict[str, Any]]:
+def items_of(reply: Reply) -> list[dict[str, Any]] | None:
+    """The rows of a listing; None for a reply that is no listing, which proves nothing."""
     items = reply.object().get("items")
-    return [i for i in items if isinstance(i, dict)] if isinstance(items, list) else []
+    return [i for i in items if isinstance(i, dict)] if isinstance(items, list) else None
 
 
 def matches(items: list[dict[str, Any]], inputs: Inputs) -> list[Found]:
@@ -240,7 +257,7 @@ def matches(items: list[dict[str, Any]], inputs: Inputs) -> list[Found]:
 
 
 def _same(stored: object, sent: object) -> bool:
-    return stored == sent or str(stored) == str(sent)
+    return isinstance(stored, (str, int, float)) and (stored == sent or str(stored) == str(sent))
 
 
 def read_bill(answer: Answer, request_id: str) -> Bill | None:
@@ -255,12 +272,14 @@ def read_bill(answer: Answer, request_id: str) -> Bill | None:
     ]
     if not rows:
         return None
-    try:
-        units = sum((Decimal(str(e.get("output_units") or 0)) for e in rows), Decimal(0))
+    units = nano = Decimal(0)
+    for row in rows:
         # nano USD are whole numbers; cost_total is the same amount as a binary fraction.
-        nano = sum((Decimal(str(e["cost_estimate_nano_usd"])) for e in rows), Decimal(0))
-    except (KeyError, InvalidOperation):
-        return None
+        counted = read_amount(row.get("output_units") or 0)
+        cost = read_amount(row.get("cost_estimate_nano_usd"), 10**9 * MAX_AMOUNT)
+        if counted is None or cost is None:
+            return None
+        units, nano = units + counted, nano + cost
     return Bill(units, nano / 10**9)
 
 
@@ -270,22 +289,28 @@ def detail_of(reply: Reply) -> str:
     detail = body.get("detail") or body.get("error") or body.get("message")
     if isinstance(detail, list):
         parts = [
-            f"{'.'.join(map(str, d.get('loc', [])))}: {d.get('msg', '')} ({d.get('type', '')})"
+            f"{_place(d.get('loc'))}: {plain(d.get('msg', ''))} ({plain(d.get('type', ''))})"
             for d in detail
             if isinstance(d, dict)
         ]
         detail = "; ".join(parts)
     if isinstance(detail, dict):
         detail = detail.get("message")
-    return " ".join(str(detail or reply.excerpt).split())[:200]
+    return plain(detail or reply.excerpt)
+
+
+def _place(loc: object) -> str:
+    return ".".join(map(plain, loc)) if isinstance(loc, list) else ""
 
 
 def text(value: object) -> str:
-    return value if isinstance(value, str) else ""
+    """A string that can be written down; empty where it is anything else."""
+    return value if isinstance(value, str) and value.isprintable() else ""
 
 
 def read_time(value: object) -> datetime | None:
     try:
-        return datetime.fromisoformat(value) if isinstance(value, str) else None
+        time = datetime.fromisoformat(value) if isinstance(value, str) else None
     except ValueError:
         return None
+    return time.replace(tzinfo=time.tzinfo or UTC) if time else None

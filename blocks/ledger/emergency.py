@@ -24,15 +24,19 @@ def path() -> Path:
 
 
 def note(attempt_id: str, ticket: Ticket) -> Path:
-    """Append an accepted request, on disk when it returns. Raises OSError."""
+    """Append an accepted request, on disk when it returns. Raises OSError.
+
+    The line begins with a line break: one before it that a crash cut short does not swallow it.
+    """
     line = {
         "at": datetime.now(UTC).isoformat(),
         "attempt_id": attempt_id,
         "request_id": ticket.request_id,
         "urls": dict(ticket.urls),
     }
+    path().parent.mkdir(parents=True, exist_ok=True)
     with path().open("a", encoding="utf-8") as file:
-        file.write(json.dumps(line) + "\n")
+        file.write("\n" + json.dumps(line) + "\n")
         file.flush()
         os.fsync(file.fileno())
     return path()

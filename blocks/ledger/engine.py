@@ -10,9 +10,10 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from blocks.errors import SetupError
+from blocks.http import plain
 from blocks.ledger.migrations import migrate
 
 BUSY_TIMEOUT_S = 60
@@ -30,14 +31,15 @@ def open_engine(url: str) -> Engine:
                 f"The ledger cannot live on {parsed.get_backend_name()}.",
                 remedy="Set SHOTREEL_LEDGER_URL to an sqlite or postgresql URL.",
             )
-        if parsed.get_backend_name() == "sqlite" and parsed.database:
-            Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+        sqlite = parsed.get_backend_name() == "sqlite"
+        if sqlite:
+            _make_folder(parsed.database or "")
         engine = create_engine(
             parsed,
-            connect_args={"timeout": BUSY_TIMEOUT_S} if parsed.drivername == "sqlite" else {},
-            pool_pre_ping=parsed.get_backend_name() == "postgresql",
+            connect_args={"timeout": BUSY_TIMEOUT_S} if sqlite else {},
+            pool_pre_ping=not sqlite,
         )
-    except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
+    except (SQLAlchemyError, ValueError, TypeError, ImportError) as error:
         raise SetupError(
             f"SHOTREEL_LEDGER_URL cannot be used: {type(error).__name__}.",
             remedy="It is a SQLAlchemy URL, such as sqlite:////srv/shotreel/ledger.sqlite or "
@@ -58,14 +60,27 @@ def open_engine(url: str) -> Engine:
             connection.execute(text("CREATE TABLE IF NOT EXISTS ledger_probe (at TEXT)"))
             connection.execute(text("DELETE FROM ledger_probe"))
             connection.execute(text("INSERT INTO ledger_probe VALUES ('open')"))
-    except DBAPIError as error:
-        place = parsed.render_as_string(hide_password=True)
+    except SQLAlchemyError as error:
+        engine.dispose()
+        cause = plain(error.orig if isinstance(error, DBAPIError) else type(error).__name__)
+        # A password can be in the query too.
+        place = parsed.set(query={}).render_as_string(hide_password=True)
         raise SetupError(
-            f"The ledger at {place} cannot be used: {str(error.orig).splitlines()[0]}.",
+            f"The ledger at {place} cannot be used: {cause}.",
             remedy="Nothing was bought. Free the disk, correct the permissions, or put a backup "
             "of the ledger in its place; keep the broken file, it knows what was paid.",
         ) from None
     return engine
+
+
+def _make_folder(database: str) -> None:
+    if database in ("", ":memory:"):
+        raise SetupError(
+            "A ledger in memory would forget what was paid.",
+            remedy="Name a file: sqlite:////srv/shotreel/ledger.sqlite",
+        )
+    if not database.startswith("file:"):  # SQLite's own kind of URL
+        Path(database).parent.mkdir(parents=True, exist_ok=True)
 
 
 def _sqlite_connection(connection: sqlite3.Connection, _: Any) -> None:

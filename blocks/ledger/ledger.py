@@ -111,8 +111,9 @@ class Ledger(Questions):
                         for row in rows[start : start + CHUNK]
                     ],
                 )
-            check_run_budget(connection, run_id)
-            check_monthly_budgets(connection, intents, now)
+            if fresh:
+                check_run_budget(connection, run_id)
+                check_monthly_budgets(connection, fresh, now)
             return self._holders(connection, [i.fingerprint for i in intents])
 
     def take_over(self, attempt: Attempt, run_id: str) -> Attempt | None:
@@ -134,9 +135,16 @@ class Ledger(Questions):
             return self._get(connection, attempt.id)
 
     def claim(self, attempt: Attempt, max_in_flight: int) -> Attempt | None:
-        """reserved -> posting, where the account has room for one more request; else None."""
+        """reserved -> posting, where the account has room for one more request; else None.
+
+        Only an attempt that comes back in `posting` may be sent. One that is no longer this
+        process's to send comes back as it was seen, also where another process is sending it.
+        """
         now = _now()
         with writing(self.engine) as connection:
+            current = self._get(connection, attempt.id)
+            if current.state != "reserved" or current.owner_id != self.owner_id:
+                return attempt
             occupied = connection.execute(
                 select(func.count())
                 .select_from(attempts)
@@ -202,7 +210,7 @@ class Ledger(Questions):
                 ended_at=now,
                 charged="yes",
             )
-            if moved.state == "ready" and attempt.state == "submitted":
+            if moved.state == "ready":
                 counted = moved.units_quoted if units is None else units
                 charge_up_to(
                     connection,

@@ -12,7 +12,10 @@ from sqlalchemy import Connection, case, func, insert, select
 from blocks.errors import BudgetError
 from blocks.ledger.rows import Attempt, CostSource, Intent
 from blocks.ledger.states import OPEN
-from blocks.ledger.tables import attempts, charges, runs
+from blocks.ledger.tables import attempts, charges, in_nano, runs
+
+SOURCES: tuple[CostSource, ...] = ("estimate", "provider", "billing_feed")
+"""From the weakest to the strongest word about what a request has cost."""
 
 
 def charge_up_to(
@@ -27,13 +30,17 @@ def charge_up_to(
 ) -> None:
     """Add the row that brings the attempt's sums to `units` and `cost_usd`.
 
-    A row of nothing is added too where a better source confirms what is there.
+    A row of nothing is added too where a better source confirms what is there; a worse source
+    changes nothing.
     """
+    units, cost_usd = in_nano(units), in_nano(cost_usd)
     rows = connection.execute(
         select(charges.c.units, charges.c.cost_usd, charges.c.source)
         .where(charges.c.attempt_id == attempt.id)
         .order_by(charges.c.id)
     ).all()
+    if rows and SOURCES.index(rows[-1].source) > SOURCES.index(source):
+        return
     add_units = units - sum((row.units for row in rows), Decimal(0))
     add_cost = cost_usd - sum((row.cost_usd for row in rows), Decimal(0))
     if rows and rows[-1].source == source and not add_cost and not add_units:
@@ -103,7 +110,9 @@ def run_spent(connection: Connection, run_id: str) -> Decimal:
 def _spent(connection: Connection, of_charges: list[Any], of_attempts: list[Any]) -> Decimal:
     """Charges, and the quotes of attempts whose charge is not known yet."""
     paid = select(func.sum(charges.c.cost_usd)).where(*of_charges)
-    uncharged = (attempts.c.state == "failed") & (attempts.c.charged == "unknown")
+    uncharged = ((attempts.c.state == "failed") & (attempts.c.charged == "unknown")) | (
+        (attempts.c.state == "lost") & attempts.c.charged.is_(None)
+    )
     set_aside = select(
         func.sum(
             case(

@@ -10,10 +10,13 @@ import os
 import platform
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
+
+from sqlalchemy.exc import SQLAlchemyError
 
 BEAT_S = 4.0
 SILENT = timedelta(seconds=20)
@@ -68,4 +71,6 @@ class Heart:
 
     def _run(self) -> None:
         while not self._stop.wait(BEAT_S):
-            self._beat()
+            # A beat that fails says nothing about this process; the next one may do better.
+            with suppress(SQLAlchemyError):
+                self._beat()

@@ -30,7 +30,7 @@ class Nano(TypeDecorator[Decimal]):
     def process_bind_param(self, value: Decimal | None, dialect: Any) -> int | None:
         if value is None:
             return None
-        return int((value * NANO).quantize(Decimal(1), rounding=ROUND_HALF_EVEN))
+        return int(in_nano(value) * NANO)
 
     def process_result_value(self, value: Any, dialect: Any) -> Decimal | None:
         return None if value is None else from_nano(int(value))
@@ -66,6 +66,11 @@ def from_nano(value: int) -> Decimal:
 
 def moment_text(value: datetime) -> str:
     return value.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def in_nano(amount: Decimal) -> Decimal:
+    """The amount as the ledger keeps it: to the billionth."""
+    return amount.quantize(1 / NANO, rounding=ROUND_HALF_EVEN)
 
 
 metadata = MetaData()

@@ -7,7 +7,6 @@ import hashlib
 import io
 import json
 import os
-import queue
 import tempfile
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -17,12 +16,10 @@ from PIL import Image, UnidentifiedImageError
 
 from .jobs import Job
 from .models import picture_size
-from .painter import Painter, Painting
+from .painter import NUM_PAINTERS, Painter, Painting, borrowed
 
 _LOOK = 1
 """Counts up when the rendering changes, so that a kept folder shows the new look."""
-
-_NUM_PAINTERS = 2
 
 
 class Clips:
@@ -32,17 +29,14 @@ class Clips:
         for path in (self._folder, self._inputs):
             path.mkdir(parents=True, exist_ok=True)
         self._render = render
-        self._painters = [Painter() for _ in range(_NUM_PAINTERS)]
-        self._idle: queue.SimpleQueue[Painter] = queue.SimpleQueue()
-        for painter in self._painters:
-            self._idle.put(painter)
-        self._pool = ThreadPoolExecutor(_NUM_PAINTERS, thread_name_prefix="sandbox-render")
+        self._pool = ThreadPoolExecutor(NUM_PAINTERS, thread_name_prefix="sandbox-render")
+        self._busy: set[Painter] = set()
         self._ordered: dict[Path, Future[Path]] = {}
 
     def close(self) -> None:
         self._pool.shutdown(wait=False, cancel_futures=True)
-        for painter in self._painters:
-            painter.close()
+        for painter in list(self._busy):
+            painter.stop()
 
     # clips ------------------------------------------------------------------------------------
 
@@ -87,13 +81,14 @@ class Clips:
             label=job.endpoint.partition("/")[2],
             image=str(image) if image else None,
         )
-        painter = self._idle.get()
-        try:
-            painter.paint(painting)
-            part.replace(path)
-        finally:
-            self._idle.put(painter)
-            part.unlink(missing_ok=True)
+        with borrowed() as painter:
+            self._busy.add(painter)
+            try:
+                painter.paint(painting)
+                part.replace(path)
+            finally:
+                self._busy.discard(painter)
+                part.unlink(missing_ok=True)
         return path
 
     # input files ------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ from .faults import Rule
 from .jobs import Job
 from .models import Model
 from .studio import Order, Studio, bearer, facts_of, start_timeout
-from .web import AnswerError, DropError, answer, body_json, iso, own_url, ruled_answer
+from .web import AnswerError, answer, body_json, disturbed, iso, own_url
 
 NOT_FOUND = {"status": "NOT_FOUND"}
 # The platform's own errors are flat; a model's are an array of details.
@@ -176,7 +176,7 @@ class FalQueue:
             return answer({"detail": "Queue is longer than fal_max_queue_length"}, 429)
         job, rule = await self._studio.take(order)
         if rule:
-            return await _disturbed(rule, self._accepted(job, request))
+            return await disturbed(rule, self._accepted(job, request))
         return self._accepted(job, request)
 
     def _accepted(self, job: Job, request: Request) -> Response:
@@ -303,7 +303,7 @@ class FalQueue:
         job, rule = await studio.take(order)
         await asyncio.sleep(max(0.0, min(job.ends_at - studio.now(), 86400.0)))
         if rule:
-            return await _disturbed(rule, self._result(job, request))
+            return await disturbed(rule, self._result(job, request))
         return self._result(job, request)
 
 
@@ -318,15 +318,3 @@ def _validated(model: Model, inputs: object) -> tuple[jobs.Inputs, list[models.P
         return models.validate(model, inputs)
     message = "Input should be a valid dictionary"
     return {}, [{"type": "model_type", "loc": ["body"], "msg": message, "input": None}]
-
-
-async def _disturbed(rule: Rule, usual: Response) -> Response:
-    """The answer to a submit that was accepted, when a rule spoils the answer."""
-    if rule.do == "answer_late":
-        await asyncio.sleep(rule.number("delay_s", 5.0))
-        return usual
-    if rule.do == "status_after_accept":
-        return ruled_answer(rule, 502)
-    if rule.do == "garbage":
-        return Response(rule.text("body", '{"request_id": "'), 200, media_type="application/json")
-    raise DropError

@@ -149,10 +149,13 @@ def units(model: Model, values: Inputs) -> Decimal:
     """Billing units of a clip.
 
     fal: 4 for 96 frames, 1 for each 24 more, half at 480p, steps/16 above 16 steps.
-    WaveSpeed: 0.5 at 480p or 1 at 720p, 1.25 times above 81 frames; v3 makes 720p and 96 frames.
+    WaveSpeed v2: 0.5 at 480p or 1 at 720p, 1.25 times above 81 frames. v3 names no size and no
+    frames: a run is one unit.
     """
     half = Decimal("0.5") if values.get("resolution") == "480p" else Decimal(1)
     num_frames = int(values.get("num_frames", 96))
+    if model.family == "wavespeed" and "num_frames" not in values:
+        return Decimal(1)
     if model.family == "wavespeed":
         return half * (Decimal("1.25") if num_frames > 81 else Decimal(1))
     steps = max(Decimal(1), Decimal(int(values["num_inference_steps"])) / 16)

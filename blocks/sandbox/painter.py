@@ -6,12 +6,19 @@ would hold the interpreter's lock for milliseconds at a time and delay every pol
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
+import queue
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+
+NUM_PAINTERS = 2
 
 
 class PaintError(Exception):
@@ -35,11 +42,11 @@ class Painting:
 
 
 class Painter:
-    """One rendering process, started with the first painting; for one thread at a time."""
+    """One rendering process, started with its first painting; for one thread at a time."""
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[str] | None = None
-        self._closed = False
+        self._starting = threading.Lock()
 
     def paint(self, painting: Painting) -> None:
         process = self._running()
@@ -55,26 +62,45 @@ class Painter:
         if error_text := json.loads(reply)["error"]:
             raise PaintError(error_text)
 
-    def close(self) -> None:
-        self._closed = True
-        if self._process:
-            self._process.kill()
-            self._process.wait()
+    def stop(self) -> None:
+        """From any thread: whoever waits for a painting gets a PaintError."""
+        with self._starting:
+            if self._process:
+                self._process.kill()
+                self._process.wait()
 
     def _running(self) -> subprocess.Popen[str]:
-        if self._closed:
-            raise PaintError("the painter is closed")
-        if self._process is None or self._process.poll() is not None:
-            root = str(Path(__file__).parents[2])
-            paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "blocks.sandbox.render"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                text=True,
-                env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
-                # Ctrl-C is for the sandbox; the painter ends with its standard input.
-                start_new_session=True,
-            )
-        return self._process
+        with self._starting:
+            if self._process is None or self._process.poll() is not None:
+                root = str(Path(__file__).parents[2])
+                paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
+                self._process = subprocess.Popen(
+                    [sys.executable, "-m", "blocks.sandbox.render"],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.DEVNULL,
+                    text=True,
+                    env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+                    # Ctrl-C is for the sandbox; the painter ends with its standard input.
+                    start_new_session=True,
+                )
+            return self._process
+
+
+# All sandboxes of this process share them: to start one takes as long as to paint a clip.
+_PAINTERS = [Painter() for _ in range(NUM_PAINTERS)]
+# The last one back is the next one out, so that a single clip starts a single process.
+_idle: queue.LifoQueue[Painter] = queue.LifoQueue()
+for _painter in _PAINTERS:
+    _idle.put(_painter)
+    atexit.register(_painter.stop)
+
+
+@contextmanager
+def borrowed() -> Iterator[Painter]:
+    """A painter, when one is free."""
+    painter = _idle.get()
+    try:
+        yield painter
+    finally:
+        _idle.put(painter)

@@ -1,8 +1,4 @@
-"""Three kinds of painted scenery, as layers that slide past each other at their own speeds.
-
-Everything is painted once, as 4:2:0 planes; a frame is then a few multiplications of 16-bit
-integers, which numpy does without holding the interpreter's lock.
-"""
+"""Three kinds of painted scenery: mountains, a city at night, the sea."""
 
 from __future__ import annotations
 
@@ -10,85 +6,10 @@ import functools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-Bytes = NDArray[np.uint8]
-Words = NDArray[np.uint16]
-Floats = NDArray[np.floating[Any]]
-Colour = tuple[float, float, float]
-Planes = tuple[Bytes, Bytes, Bytes]
-
-# R'G'B' 0-255 to limited-range Y'CbCr, ITU-R BT.709.
-_BT709 = np.array(
-    [
-        [0.18259, 0.61423, 0.06201],
-        [-0.10064, -0.33857, 0.43922],
-        [0.43922, -0.39894, -0.04027],
-    ],
-    np.float32,
-)
-_OFFSET = np.array([16.0, 128.0, 128.0], np.float32)
-
-
-def planes(rgb: Floats) -> Planes:
-    """(height, width, 3) colours 0-255, even sizes, to 4:2:0 planes."""
-    luma = rgb @ _BT709[0] + _OFFSET[0]
-    half = rgb[0::2, 0::2] + rgb[1::2, 0::2] + rgb[0::2, 1::2] + rgb[1::2, 1::2]
-    chroma = half @ (_BT709[1:].T / 4) + _OFFSET[1:]
-    return (
-        np.clip(luma + 0.5, 16, 235).astype(np.uint8),
-        np.clip(chroma[..., 0] + 0.5, 16, 240).astype(np.uint8),
-        np.clip(chroma[..., 1] + 0.5, 16, 240).astype(np.uint8),
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class Layer:
-    """A picture wider than the frame; `at(i)` is (x in the picture, y in the frame) of frame i.
-
-    Colours are multiplied with their opacity (0-256) beforehand.
-    """
-
-    coloured: tuple[Words, Words, Words]
-    clear: tuple[Words, Words, Words]
-    at: Callable[[int], tuple[int, int]]
-    left: int = 0
-    width: int | None = None
-
-    def draw(self, frame: Planes, index: int) -> None:
-        x, y = self.at(index)
-        rows, columns = self.coloured[0].shape
-        width = min(self.width or frame[0].shape[1], frame[0].shape[1] - self.left, columns)
-        for plane, coloured, clear, by in zip(
-            frame, self.coloured, self.clear, (1, 2, 2), strict=True
-        ):
-            top, start = y // by, x // by
-            skip = max(0, -top)
-            height = min(rows // by, plane.shape[0] - top)
-            if height <= skip:
-                continue
-            part = np.s_[skip:height, start : start + width // by]
-            target = plane[top + skip : top + height, self.left // by : (self.left + width) // by]
-            mixed = target * clear[part]
-            mixed += coloured[part]
-            mixed >>= 8
-            target[...] = mixed
-
-
-@dataclass(frozen=True, slots=True)
-class Scene:
-    backdrop: Planes
-    layers: tuple[Layer, ...]
-    accent: Colour
-
-    def draw(self, frame: Planes, index: int) -> None:
-        for target, source in zip(frame, self.backdrop, strict=True):
-            target[...] = source
-        for layer in self.layers:
-            layer.draw(frame, index)
+from .layers import Colour, Floats, Layer, Scene, layer, planes
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,28 +161,6 @@ def _sea(stage: _Stage) -> Scene:
 # painting -------------------------------------------------------------------------------------
 
 
-def _layer(
-    rgb: Floats,
-    opacity: Floats,
-    at: Callable[[int], tuple[int, int]],
-    left: int = 0,
-    width: int | None = None,
-) -> Layer:
-    """`opacity` 0-1 by pixel; sizes are even."""
-    coverage = (np.clip(opacity, 0, 1) * 256).astype(np.uint16)
-    half = (
-        coverage[0::2, 0::2] + coverage[1::2, 0::2] + coverage[0::2, 1::2] + coverage[1::2, 1::2]
-    ) // 4
-    luma, blue, red = planes(rgb)
-    return Layer(
-        (luma * coverage, blue * half, red * half),
-        (256 - coverage, 256 - half, 256 - half),
-        at,
-        left,
-        width,
-    )
-
-
 def _slide(speed: float, y: int) -> Callable[[int], tuple[int, int]]:
     return lambda index: (round(speed * index) // 2 * 2 if speed > 3 else round(speed * index), y)
 
@@ -356,7 +255,7 @@ def _silhouette(stage: _Stage, line: Floats, base: float, near: float, speed: fl
     colour = _mix(palette.far, palette.near, near)
     haze = _mix(colour, palette.sky[2], 0.45 * (1 - near) + 0.05)
     shade = np.broadcast_to(_gradient((colour, haze), rows), (rows, len(line), 3))
-    return _layer(np.ascontiguousarray(shade), opacity, _slide(speed, top))
+    return layer(np.ascontiguousarray(shade), opacity, _slide(speed, top))
 
 
 def _clouds(stage: _Stage) -> Layer:
@@ -377,7 +276,7 @@ def _clouds(stage: _Stage) -> Layer:
         opacity = np.maximum(opacity, bank * np.float32(rng.uniform(0.25, 0.5)))
     colour = _mix(palette.sky[2], palette.light, 0.5)
     rgb = np.broadcast_to(np.array(colour, np.float32), (rows, span, 3))
-    return _layer(np.ascontiguousarray(rgb), opacity, _slide(speed, int(height * 0.06) // 2 * 2))
+    return layer(np.ascontiguousarray(rgb), opacity, _slide(speed, int(height * 0.06) // 2 * 2))
 
 
 def _blocks(stage: _Stage, near: float, speed: float) -> Layer:
@@ -403,7 +302,7 @@ def _blocks(stage: _Stage, near: float, speed: float) -> Layer:
             opacity[max(0, top - int(26 * unit)) : top, mast : mast + 2] = 1
         _windows(rng, rgb[top:, at:right], pitch, palette, near)
         at += wide + (int(rng.uniform(4, 30) * unit) if rng.random() < 0.3 else 0)
-    return _layer(rgb, opacity, _slide(speed, height - rows))
+    return layer(rgb, opacity, _slide(speed, height - rows))
 
 
 def _windows(
@@ -442,7 +341,7 @@ def _water(stage: _Stage, top: int, rows: int, near: float, speed: float) -> Lay
     rgb = np.array(body, np.float32) + (foot - np.array(body, np.float32)) * shade
     rim = np.exp(-np.maximum(below, 0) / (1.2 + 2.6 * near)) * np.float32(0.55 - 0.25 * near)
     rgb = rgb + (np.array(light, np.float32) - rgb) * rim[..., None]
-    return _layer(rgb, np.clip(below + 0.5, 0, 1), _slide(speed, y0))
+    return layer(rgb, np.clip(below + 0.5, 0, 1), _slide(speed, y0))
 
 
 def _glitter(stage: _Stage, sun_x: int, horizon: int) -> Layer:
@@ -464,7 +363,7 @@ def _glitter(stage: _Stage, sun_x: int, horizon: int) -> Layer:
     light = np.array(stage.palette.light, np.float32)
     rgb = np.broadcast_to(light, (*opacity.shape, 3))
     left = min(max(0, sun_x - wide // 2), stage.width - wide) // 2 * 2
-    return _layer(
+    return layer(
         np.ascontiguousarray(rgb),
         opacity,
         lambda index: (index // 3 % versions * wide, horizon),
@@ -508,4 +407,4 @@ def _boat(stage: _Stage, horizon: int) -> Layer:
         bob = round(math.sin(index * pace / 9) * size * 0.02)
         return x_in_room, (top + bob) // 2 * 2
 
-    return _layer(rgb, opacity, at, left, wide)
+    return layer(rgb, opacity, at, left, wide)

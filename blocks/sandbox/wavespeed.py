@@ -18,20 +18,19 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from . import jobs, models
-from .faults import Facts, Rule
+from .faults import Facts
 from .jobs import NEVER, Charge, Job
 from .media import Media
 from .models import Model
 from .studio import Order, Studio, bearer, facts_of
 from .web import (
     AnswerError,
-    DropError,
     answer,
     body_json,
     body_object,
+    disturbed,
     iso,
     own_url,
-    ruled_answer,
     unix,
 )
 
@@ -153,7 +152,7 @@ class WaveSpeed:
             usual = await self._sync(job, request)
         else:
             usual = success(self._prediction(job, request))
-        return await _disturbed(rule, usual) if rule else usual
+        return await disturbed(rule, usual) if rule else usual
 
     async def _sync(self, job: Job, request: Request) -> Response:
         """Sync mode: held until the end; past the wait, code 5004 while the task goes on."""
@@ -244,9 +243,12 @@ class WaveSpeed:
         endpoint = str(body.get("model_id", ""))
         inputs = body.get("inputs")
         inputs = inputs if isinstance(inputs, dict) else {}
-        model = models.WAVESPEED["v2"].get(endpoint)
-        if model is None:
+        of_v3 = models.WAVESPEED["v3"].get(endpoint)
+        older = models.WAVESPEED["v2"].get(endpoint)
+        if of_v3 is None or older is None:
             return refusal(404, f"model {endpoint} not found")
+        only_v2 = inputs.keys() - {field.name for field in of_v3.fields}
+        model = older if only_v2 else of_v3
         values, problems = models.validate(model, {"prompt": "", **inputs, "seed": None})
         if problems:
             return _invalid(problems)
@@ -364,15 +366,3 @@ def _schema(model: Model) -> dict[str, Any]:
         }
     required = [field.name for field in model.fields if field.required]
     return {"type": "object", "properties": properties, "required": required}
-
-
-async def _disturbed(rule: Rule, usual: Response) -> Response:
-    """The answer to a submit that was accepted, when a rule spoils the answer."""
-    if rule.do == "answer_late":
-        await asyncio.sleep(rule.number("delay_s", 5.0))
-        return usual
-    if rule.do == "status_after_accept":
-        return ruled_answer(rule, 502)
-    if rule.do == "garbage":
-        return Response(rule.text("body", '{"code":200,"da'), 200, media_type="application/json")
-    raise DropError

@@ -106,3 +106,14 @@ async def obey(rule: Rule | None) -> Rule | None:
         await asyncio.sleep(rule.number("delay_s", 1.0))
         return None
     return rule
+
+
+async def disturbed(rule: Rule, usual: Response) -> Response:
+    """The answer to a submit that was accepted, when a rule spoils the answer."""
+    if rule.do == "answer_late":
+        await asyncio.sleep(rule.number("delay_s", 5.0))
+        return usual
+    if rule.do == "status_after_accept":
+        return ruled_answer(rule, 502)
+    body = rule.text("body", '{"request_id": "')
+    return Response(body, 200, media_type="application/json")

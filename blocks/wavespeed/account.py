@@ -17,10 +17,22 @@ from blocks import settings
 from blocks.errors import InputError, UnreachableError
 from blocks.http import UPLOAD_TIMEOUT_S, Answer, Call, Reply, origin, send
 from blocks.model import Inputs, Model
-from blocks.provider import Bill, Findings, Found, Gone, Order, Polled, Quote, Submitted, Ticket
+from blocks.provider import (
+    Again,
+    Bill,
+    Findings,
+    Found,
+    Gone,
+    Order,
+    Polled,
+    Quote,
+    Submitted,
+    Ticket,
+)
 from blocks.wavespeed import wire
 
 CLOCK_SKEW = timedelta(minutes=2)
+LISTED_FOR = timedelta(days=7)
 PAGE_SIZE = 100
 MAX_LISTING_PAGES = 50
 
@@ -151,12 +163,26 @@ class WaveSpeed:
         raise InputError(f"WaveSpeed did not take the upload of {path.name}.")
 
     async def _history(self, model: Model, ticket: Ticket, gone: Gone) -> Polled:
-        """The listing still shows what the result route no longer knows."""
-        answer = await self._send("POST", "predictions", {"page": 1, "page_size": PAGE_SIZE})
-        for item in wire.items_of(answer) if isinstance(answer, Reply) and answer.ok else []:
-            if item.get("id") == ticket.request_id:
-                return wire.classify_prediction(item)
-        return gone
+        """The listing still shows what the result route no longer knows.
+
+        A clip that is paid for is called lost only where the whole listing was read.
+        """
+        for page in range(1, MAX_LISTING_PAGES + 1):
+            body = {"page": page, "page_size": PAGE_SIZE, "model": model.endpoint}
+            answer = await self._send("POST", "predictions", body)
+            if not isinstance(answer, Reply):
+                return Again(answer.reason)
+            if not answer.ok:
+                return Again(f"HTTP {answer.status} from the listing", answer.retry_after_s)
+            items = wire.items_of(answer)
+            if items is None:
+                return Again("the listing cannot be read")
+            for item in items:
+                if item.get("id") == ticket.request_id:
+                    return wire.classify_prediction(item)
+            if len(items) < PAGE_SIZE:
+                return gone
+        return Again("the listing is too long to be read to its end")
 
     async def _list(self, model: Model, since: datetime) -> Findings:
         found: list[Found] = []
@@ -168,12 +194,13 @@ class WaveSpeed:
                 "created_after": since.astimezone(UTC).isoformat().replace("+00:00", "Z"),
             }
             answer = await self._send("POST", "predictions", body)
-            if not isinstance(answer, Reply) or not answer.ok:
+            items = wire.items_of(answer) if isinstance(answer, Reply) and answer.ok else None
+            if items is None:
                 return Findings(tuple(found), complete=False, ambiguous=True)
-            items = wire.items_of(answer)
             found += wire.candidates(items, model.endpoint)
             if len(items) < PAGE_SIZE:
-                return Findings(tuple(found), ambiguous=True)
+                whole = datetime.now(UTC) - since < LISTED_FOR
+                return Findings(tuple(found), complete=whole, ambiguous=True)
         return Findings(tuple(found), complete=False, ambiguous=True)
 
     def _result_path(self, ticket: Ticket) -> str:

@@ -8,10 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
-from blocks.http import SUBMIT_TIMEOUT_S, Answer, AnswerLost, Call, Reply, Undelivered
+from blocks.http import (
+    SUBMIT_TIMEOUT_S,
+    Answer,
+    AnswerLost,
+    Call,
+    Reply,
+    Undelivered,
+    plain,
+    read_amount,
+)
 from blocks.provider import (
     Accepted,
     Again,
@@ -57,20 +66,24 @@ def classify_submit(answer: Answer) -> Submitted:
         return Unknown(answer.reason)
     status = answer.status
     code = answer.object().get("code")
-    if answer.ok and isinstance(code, int) and 400 <= code < 600:
-        status = code  # the envelope's own code; some errors come inside HTTP 200
+    if answer.ok:
+        ticket = read_ticket(data_of(answer))
+        if ticket:  # whatever else the envelope says: there is a prediction
+            return Accepted(ticket)
+        if isinstance(code, int) and 400 <= code < 600:
+            status = code  # the envelope's own code; some errors come inside HTTP 200
     what = f"HTTP {status}: {message_of(answer)}"
     if 200 <= status < 300:
-        ticket = read_ticket(data_of(answer))
-        return Accepted(ticket) if ticket else Unknown(f"HTTP {status} without a prediction id")
+        return Unknown(f"HTTP {status} without a prediction id")
     if status == 429:
         return Again(what, answer.retry_after_s)
-    if status < 500 and any(word in what.lower() for word in NO_BALANCE):
+    # 302 and 303 may be the answer to a request that was carried out; 499: we hung up.
+    if status in (302, 303, 408, 409, 499) or status >= 500 or status < 200:
+        return Unknown(what)
+    if status == 402 or any(word in what.lower() for word in NO_BALANCE):
         return Paused(what, TOP_UP)
     if status in (401, 403):
         return Paused(what, CHECK_KEY)
-    if status in (408, 409, 499) or status >= 500 or status < 200:
-        return Unknown(what)
     return Refused(what)
 
 
@@ -78,9 +91,11 @@ def read_ticket(data: Mapping[str, Any]) -> Ticket | None:
     request_id = data.get("id")
     if not isinstance(request_id, str) or not 0 < len(request_id) <= 200:
         return None
+    if not request_id.isprintable():
+        return None
     urls = data.get("urls")
     get = urls.get("get") if isinstance(urls, dict) else None
-    return Ticket(request_id, {"get": get} if isinstance(get, str) else {})
+    return Ticket(request_id, {"get": get} if isinstance(get, str) and get.isprintable() else {})
 
 
 def classify_result(answer: Answer) -> Polled:
@@ -100,12 +115,13 @@ def classify_prediction(data: Mapping[str, Any], http_status: int = 200) -> Poll
     if status == "completed":
         outputs = data.get("outputs")
         for output in outputs if isinstance(outputs, list) else []:
-            if isinstance(output, str) and output:
+            if isinstance(output, str) and output and output.isprintable():
                 return Ready(output)
         return Again("completed, without an output")
-    if status in TERMINAL:
+    if isinstance(status, str) and status in TERMINAL:
         code = data.get("code")
-        reason = " ".join(str(data.get("error") or status).split())[:200]
+        code = code if isinstance(code, int) else 0
+        reason = plain(data.get("error") or status)
         # Money is deducted at the start and given back within hours: only the billing can say.
         return Failed(
             f"{status}{f' ({code})' if code else ''}: {reason}",
@@ -125,9 +141,10 @@ def candidates(items: list[dict[str, Any]], endpoint: str) -> list[Found]:
     return found
 
 
-def items_of(reply: Reply) -> list[dict[str, Any]]:
+def items_of(reply: Reply) -> list[dict[str, Any]] | None:
+    """The rows of a listing; None for a reply that is no listing, which proves nothing."""
     items = data_of(reply).get("items")
-    return [i for i in items if isinstance(i, dict)] if isinstance(items, list) else []
+    return [i for i in items if isinstance(i, dict)] if isinstance(items, list) else None
 
 
 def read_price(answer: Answer) -> Decimal | None:
@@ -138,11 +155,8 @@ def read_price(answer: Answer) -> Decimal | None:
     if data.get("currency", "USD") != "USD":
         return None
     for name in ("discounted_price", "price", "unit_price"):
-        try:
-            price = Decimal(str(data[name]))
-        except (KeyError, InvalidOperation):
-            continue
-        if price.is_finite() and price > 0:
+        price = read_amount(data.get(name))
+        if price is not None and price > 0:
             return price
     return None
 
@@ -156,18 +170,17 @@ def read_bill(answer: Answer, request_id: str) -> Bill | None:
         return None
     rows = [
         item
-        for item in items_of(answer)
+        for item in items_of(answer) or []
         if isinstance(item.get("prediction"), dict) and item["prediction"].get("uuid") == request_id
     ]
     if not rows:
         return None
     cost = Decimal(0)
     for row in rows:
-        try:
-            price = Decimal(str(row["price"]))
-        except (KeyError, InvalidOperation):
+        price = read_amount(row.get("price"))
+        if price is None:
             return None
-        refund = any(word in str(row.get("billing_type", "")).lower() for word in REFUNDS)
+        refund = any(word in plain(row.get("billing_type")).lower() for word in REFUNDS)
         cost += -abs(price) if refund else price
     return Bill(Decimal(1 if cost > 0 else 0), max(cost, Decimal(0)))
 
@@ -179,7 +192,7 @@ def data_of(reply: Reply) -> dict[str, Any]:
 
 def message_of(reply: Reply) -> str:
     body = reply.object()
-    return " ".join(str(body.get("message") or body.get("error") or reply.excerpt).split())[:200]
+    return plain(body.get("message") or body.get("error") or reply.excerpt)
 
 
 def read_time(value: object) -> datetime | None:

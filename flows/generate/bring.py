@@ -99,7 +99,11 @@ async def follow(shop: Workshop, attempt: Attempt) -> None:
     begun = monotonic()
     while True:
         outcome: Waiting | Ready | Failed | Gone = await again_until(
-            monotonic() + POLL_PATIENCE_S, lambda: provider.poll(model, ticket), name
+            monotonic() + POLL_PATIENCE_S,
+            lambda: provider.poll(model, ticket),
+            name,
+            paid="unknown",
+            request_id=ticket.request_id,
         )
         if not isinstance(outcome, Waiting):
             break
@@ -127,6 +131,7 @@ async def record(shop: Workshop, attempt: Attempt, outcome: Ready | Failed | Gon
     """Write down how a submitted request ended."""
     match outcome:
         case Ready(media_url, units):
+            shop.fresh.add(attempt.id)
             return await shop.book(shop.ledger.mark_ready, attempt, media_url, units)
         case Failed():
             return await shop.book(shop.ledger.mark_failed, attempt, outcome)

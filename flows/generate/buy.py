@@ -150,7 +150,7 @@ async def with_picture(shop: Workshop, job: Job, provider: Provider, attempt: At
 
 async def last_frame_of(shop: Workshop, fingerprint: str) -> Picture:
     """The last decoded frame of a clip that is in the store, as a PNG."""
-    from blocks.media import last_frame  # noqa: PLC0415 - only chained shots need a decoder
+    from blocks.media import last_frame
 
     parent = (await shop.book(shop.ledger.holders, [fingerprint])).get(fingerprint)
     clip = parent and parent.clip_sha256 and shop.store.path(parent.clip_sha256)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from functools import partial
 from time import monotonic
 
 from blocks.download import Fetched, Vanished, download
-from blocks.errors import ClipError
+from blocks.errors import ClipError, SetupError, UnreachableError
 from blocks.ledger import Attempt
 from blocks.media import probe, sha256_file
 from blocks.models import MODELS
@@ -15,45 +14,42 @@ from blocks.provider import Again, Ready
 from blocks.retry import again_until
 from flows.generate.workshop import Clip, Workshop
 
-PATIENCE_S = 180.0
+PATIENCE_S = 60.0
 LOOKS = 3
-"""Fresh URLs asked for, and damaged files fetched again, before a person has to look."""
+"""Places asked for, and damaged files fetched again, before a person has to look."""
 
 
 async def fetch(shop: Workshop, attempt: Attempt) -> Clip | None:
     """Download, open, count and keep the clip; None where the provider no longer has it.
 
-    Raises ClipError where what comes is not a clip, UnreachableError where nothing comes. Either
-    way the attempt stays ready: it is paid, and the next run fetches it.
+    Raises ClipError where what comes is not a clip, UnreachableError where nothing comes,
+    SetupError where it cannot be kept. Then the attempt stays ready: it is paid, and the next run
+    fetches it.
     """
     async with shop.downloads:
-        part = shop.store.partial(attempt.id)
-        trouble = ""
+        trouble: Vanished | ClipError | UnreachableError | None = None
         for look in range(LOOKS):
-            url = attempt.media_url if look == 0 else await fresh_url(shop, attempt)
-            if url is None:
-                continue
-            outcome = await again_until(
-                monotonic() + PATIENCE_S, partial(one_try, shop, attempt, url), attempt.id
-            )
-            if isinstance(outcome, Vanished):
-                trouble = outcome.reason
-                continue
+            url = attempt.media_url
+            if look or attempt.id not in shop.fresh:
+                url = await fresh_url(shop, attempt) or url
+            assert url is not None
             try:
-                info = await asyncio.to_thread(probe, part)
-            except ClipError as error:
-                part.unlink(missing_ok=True)  # whatever this is, it is no beginning of a clip
-                trouble = error.message
-                continue
-            sha256 = await asyncio.to_thread(sha256_file, part)
-            path = await asyncio.to_thread(shop.store.keep, part, sha256)
-            await shop.book(shop.ledger.mark_stored, attempt, sha256, info.num_frames)
-            return Clip(attempt.fingerprint, attempt.id, sha256, info.num_frames, path)
-    if trouble.startswith("HTTP"):
-        await shop.book(shop.ledger.mark_lost, attempt, f"the provider no longer has it: {trouble}")
+                found = await complete(shop, attempt, url)
+                if isinstance(found, Fetched):
+                    return await keep(shop, attempt)
+                trouble = found
+            except (ClipError, UnreachableError) as error:
+                trouble = error
+            except OSError as error:
+                raise full(attempt, error) from None
+    if isinstance(trouble, Vanished):
+        cause = f"the provider no longer has it: {trouble.reason}"
+        await shop.book(shop.ledger.mark_lost, attempt, cause)
         return None
+    if isinstance(trouble, UnreachableError):
+        raise trouble
     raise ClipError(
-        f"{attempt.sequence}/{attempt.shot}: what the provider sends is not a clip: {trouble}",
+        f"{attempt.sequence}/{attempt.shot}: what the provider sends is no clip: {trouble}",
         paid="yes",
         request_id=attempt.request_id,
         remedy="It stays in the ledger as paid: run `shotreel recover` later, or show the "
@@ -61,17 +57,47 @@ async def fetch(shop: Workshop, attempt: Attempt) -> Clip | None:
     )
 
 
-async def one_try(shop: Workshop, attempt: Attempt, url: str) -> Fetched | Vanished | Again:
+async def complete(shop: Workshop, attempt: Attempt, url: str) -> Fetched | Vanished:
+    part = shop.store.partial(attempt.id)
     hosts = shop.provider_of(attempt).trusted_hosts
-    return await download(shop.client, url, shop.store.partial(attempt.id), hosts)
+
+    async def one_try() -> Fetched | Vanished | Again:
+        return await download(shop.client, url, part, hosts)
+
+    return await again_until(
+        monotonic() + PATIENCE_S,
+        one_try,
+        f"{attempt.sequence}/{attempt.shot}",
+        paid="yes",
+        request_id=attempt.request_id,
+    )
+
+
+async def keep(shop: Workshop, attempt: Attempt) -> Clip:
+    """Open the file, count its frames, and move it into the store. Raises ClipError."""
+    part = shop.store.partial(attempt.id)
+    try:
+        info = await asyncio.to_thread(probe, part)
+    except ClipError:
+        part.unlink(missing_ok=True)  # whatever this is, it is no beginning of a clip
+        raise
+    sha256 = await asyncio.to_thread(sha256_file, part)
+    path = await asyncio.to_thread(shop.store.keep, part, sha256)
+    await shop.book(shop.ledger.mark_stored, attempt, sha256, info.num_frames)
+    return Clip(attempt.fingerprint, attempt.id, sha256, info.num_frames, path)
 
 
 async def fresh_url(shop: Workshop, attempt: Attempt) -> str | None:
-    """Where the provider says, today, that the clip is."""
+    """Where the provider says, now, that the clip is; None where it does not say."""
     assert attempt.ticket is not None
     outcome = await shop.provider_of(attempt).poll(MODELS[attempt.model], attempt.ticket)
-    if isinstance(outcome, Ready):
-        return outcome.media_url
-    if isinstance(outcome, Again):
-        await asyncio.sleep(1)
-    return None
+    return outcome.media_url if isinstance(outcome, Ready) else None
+
+
+def full(attempt: Attempt, error: OSError) -> SetupError:
+    return SetupError(
+        f"{attempt.sequence}/{attempt.shot} cannot be kept: {error.strerror or error}.",
+        paid="yes",
+        request_id=attempt.request_id,
+        remedy="It is paid and not lost. Make room, then run the same command again.",
+    )

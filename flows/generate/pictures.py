@@ -86,6 +86,7 @@ async def _bring(client: httpx.AsyncClient, url: str) -> Path:
     path.unlink(missing_ok=True)
     # The list's author may well keep pictures on a machine of their own.
     hosts = {httpx.URL(url).host}
+
     async def one_try() -> Fetched | Vanished | Again:
         return await download(client, url, path, hosts)
 

@@ -16,7 +16,7 @@ from flows.generate.bring import bring_home
 from flows.generate.workshop import Clip, current
 
 
-class ClipSerializer(Serializer):  # type: ignore[type-arg]  # dispatch needs the bare class
+class ClipSerializer(Serializer):  # Prefect finds it by the bare class
     """Remembers where a clip is. A clip that is gone or altered is not remembered at all.
 
     Prefect takes an error here for a cache miss, and then the ledger is asked.

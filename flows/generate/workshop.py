@@ -61,6 +61,8 @@ class Workshop:
     """By the service's name in the ledger, such as `fal` or `sandbox/fal`."""
     watcher: Watcher
     paused: dict[str, AccountPausedError] = field(default_factory=dict)
+    fresh: set[str] = field(default_factory=set)
+    """Attempts that this run has seen become ready: their media URLs are of today."""
     task_runs: int = 0
     """Started in this run: what Prefect's record of it has to hold in the end."""
     jobs: dict[str, Job] = field(default_factory=dict)

@@ -7,6 +7,7 @@ import json
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -61,7 +62,8 @@ def stitch(clips: Sequence[Clip], out: Path, *, cache: Path) -> Stitched:
         raise StitchError(f"{out.name} has no clips.", remedy="List at least one shot.")
     if there := is_current(clips, out, cache=cache):
         return there
-    infos = [_info(clip) for clip in clips]
+    with ThreadPoolExecutor(2) as threads:
+        infos = list(threads.map(_info, clips))
     plan = edit_list(infos)
     pieces = [
         _piece(segment, clips[segment.clip], infos[segment.clip], plan, cache)
@@ -93,7 +95,8 @@ def stitch(clips: Sequence[Clip], out: Path, *, cache: Path) -> Stitched:
             remedy="The clips are safe. Choose a folder that you can write to, or make room.",
         ) from error
     finally:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):
+            partial.unlink()
     return stitched
 
 

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import astuple
 from fractions import Fraction
 from pathlib import Path
@@ -17,7 +18,7 @@ from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
 from blocks.errors import ClipError, StitchError
-from blocks.media import MediaInfo, open_media
+from blocks.media import MediaInfo, open_media, probe
 from flows.stitch.edit import Format, fitted_frames, is_bt709, shown_size
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def fit(source: Path, sha256: str, info: MediaInfo, film: Format, cache: Path, n
     """
     what = json.dumps([VERSION, sha256, astuple(film), X264], default=str)
     segment = cache / "segments" / f"{hashlib.sha256(what.encode()).hexdigest()}.mp4"
-    if segment.exists():
+    if _is_whole(segment):
         return segment
     segment.parent.mkdir(parents=True, exist_ok=True)
     partial = segment.with_name(f".{segment.name}.{os.getpid()}.part")
@@ -67,8 +68,16 @@ def fit(source: Path, sha256: str, info: MediaInfo, film: Format, cache: Path, n
             remedy="The clip is safe. Make room on the disk, then run again.",
         ) from error
     finally:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):
+            partial.unlink()
     return segment
+
+
+def _is_whole(segment: Path) -> bool:
+    try:
+        return segment.exists() and probe(segment).spliceable
+    except ClipError:
+        return False  # the machine went down while it was written: it is drawn again
 
 
 def fitted_clip(source: Path, info: MediaInfo, film: Format) -> VideoClip:

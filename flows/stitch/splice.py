@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from math import lcm
 from pathlib import Path
 from typing import cast
 
@@ -17,7 +18,7 @@ from blocks.errors import ClipError, StitchError
 from blocks.media import MediaInfo, Packets, open_media, presentation_order
 from flows.stitch.edit import Format
 from flows.stitch.parameters import ParameterSets, Renaming
-from flows.stitch.sound import SoundTrack
+from flows.stitch.sound import SAMPLE_RATE, SoundTrack
 
 # The index stands before the pictures, in room that is kept for it, so that a film plays while it
 # is still arriving and is written only once: bytes for each video and each sound packet, and for
@@ -48,13 +49,12 @@ def splice(pieces: Sequence[Piece], film: Format, out: Path) -> None:
     renamings = [_join(headers, piece) for piece in pieces]
     num_frames = sum(piece.info.num_frames for piece in pieces)
     sounding = any(piece.sound for piece in pieces)
-    sound_packets = int(num_frames / film.rate * 48) + 2 if sounding else 0
+    sound_packets = round(num_frames / film.rate * SAMPLE_RATE) // 1024 + 3 if sounding else 0
     per_frame, per_sound, rest = _INDEX_ROOM
     room = num_frames * per_frame + sound_packets * per_sound + rest
     try:
-        with av.open(
-            f"file:{out}", "w", format="mp4", options={"moov_size": str(room)}
-        ) as container:
+        options = {"moov_size": str(room), "movie_timescale": str(_clock(film))}
+        with av.open(f"file:{out}", "w", format="mp4", options=options) as container:
             video = _video_track(container, pieces[0], film)
             if film.codec == "h264":
                 video.codec_context.extradata = headers.record()
@@ -80,6 +80,13 @@ def splice(pieces: Sequence[Piece], film: Format, out: Path) -> None:
             remedy="The clips are safe. Make room on the disk, then run again.",
         ) from error
     _check(out, num_frames)
+
+
+def _clock(film: Format) -> int:
+    """Ticks a second in which the ends of picture and sound are whole; by default MP4 has 1000,
+    and the last samples fall off."""
+    clock = lcm(SAMPLE_RATE, film.rate.numerator)
+    return clock if clock < 2**24 else SAMPLE_RATE
 
 
 def _join(headers: ParameterSets, piece: Piece) -> Renaming | None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from blocks.sandbox.render import clip_code, read_edge_code
+from blocks.sandbox.edge_code import clip_code, read_edge_code
 
 from .conftest import MODEL, PROMPT, Client, Run, decoded, web
 

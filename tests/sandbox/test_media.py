@@ -87,13 +87,15 @@ def test_the_first_frame_is_the_input_image(run: Run, how: str) -> None:
     client = run(render="animatic")
     content = picture(900, 400)
     if how == "wavespeed upload":
-        data = client.predict(image=wavespeed_form(client, content), seed=1)
+        inputs = {"seed": 1, "aspect_ratio": "16:9", "resolution": "480p"}
+        data = client.predict("v2", image=wavespeed_form(client, content), **inputs)
         url = client.prediction(data)["outputs"][0]
     else:
         data_uri = f"data:image/png;base64,{base64.b64encode(content).decode()}"
         image_url = fal_upload(client, content) if how == "fal upload" else data_uri
         endpoint = f"{MODEL}/image-to-video"
-        ticket = client.submit(endpoint, image_url=image_url, seed=1, aspect_ratio="16:9")
+        inputs = {"seed": 1, "aspect_ratio": "16:9", "resolution": "480p"}
+        ticket = client.submit(endpoint, image_url=image_url, **inputs)
         url = client.finish(ticket).json()["video"]["url"]
     frames = decoded(web.get(url, timeout=20).content)
     height, width = frames[0].shape

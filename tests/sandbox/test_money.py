@@ -71,10 +71,10 @@ def test_the_bill_adds_up_across_both_services(client: Client) -> None:
     time.sleep(0.15)
     bill = client.told("charges")
     costs = [Decimal(charge["cost_usd"]) for charge in bill["charges"]]
-    assert sorted(map(str, costs)) == ["0.12", "0.16", "0.16", "0.16", "0.3"]
-    assert Decimal(bill["cost_usd"]) == sum(costs) == Decimal("0.90")
+    assert sorted(map(str, costs)) == ["0.12", "0.16", "0.16", "0.16", "0.24"]
+    assert Decimal(bill["cost_usd"]) == sum(costs) == Decimal("0.84")
     balance = client.wavespeed.get("/api/v3/balance").json()["data"]["balance"]
-    assert balance == pytest.approx(1000 - 0.42)
+    assert balance == pytest.approx(1000 - 0.36)
 
 
 def test_wavespeed_deducts_at_submission_and_refunds_what_failed(run: Run) -> None:
@@ -82,9 +82,9 @@ def test_wavespeed_deducts_at_submission_and_refunds_what_failed(run: Run) -> No
     client.misbehave(at="job", do="fail", status=422, refund_after_s=0.3)
     data = client.predict()
     (deducted,) = client.told("charges")["charges"]
-    assert (deducted["kind"], deducted["cost_usd"]) == ("deduct", "0.3")
+    assert (deducted["kind"], deducted["cost_usd"]) == ("deduct", "0.24")
     assert client.prediction(data)["code"] == 1200
-    assert client.told("charges")["cost_usd"] == "0.3"
+    assert client.told("charges")["cost_usd"] == "0.24"
     time.sleep(0.35)
     bill = client.told("charges")
     assert [charge["kind"] for charge in bill["charges"]] == ["deduct", "refund"]

@@ -11,8 +11,9 @@ import httpx
 import numpy as np
 import pytest
 
+from blocks.sandbox.edge_code import clip_code, read_edge_code
 from blocks.sandbox.models import picture_size
-from blocks.sandbox.render import clip_code, read_edge_code, render_clip, render_thumb
+from blocks.sandbox.render import render_clip, render_thumb
 
 from .conftest import MODEL, PROMPT, Run, decoded
 
@@ -32,7 +33,7 @@ def clip(path: Path, seed: int = 1, **options: Any) -> bytes:
 
 @pytest.mark.parametrize("seed", [1, 2, 3], ids=["city", "sea", "ridges"])
 def test_a_clip_is_coded_as_the_services_code_theirs(tmp_path: Path, seed: int) -> None:
-    content = clip(tmp_path, seed)
+    content = clip(tmp_path, seed, width=432, height=240)
     assert content.index(b"moov") < content.index(b"mdat")
     with av.open(io.BytesIO(content), "r") as file:
         stream = file.streams.video[0]
@@ -50,9 +51,10 @@ def test_a_clip_is_coded_as_the_services_code_theirs(tmp_path: Path, seed: int) 
 
 
 def test_the_same_inputs_give_the_same_bytes(tmp_path: Path) -> None:
-    assert clip(tmp_path, 5) == clip(tmp_path, 5)
-    assert clip(tmp_path, 5) != clip(tmp_path, 8)
-    assert clip(tmp_path, 5) != clip(tmp_path, 5, prompt="Another")
+    first = clip(tmp_path, 5, num_frames=12)
+    assert clip(tmp_path, 5, num_frames=12) == first
+    assert clip(tmp_path, 8, num_frames=12) != first
+    assert clip(tmp_path, 5, num_frames=12, prompt="Another") != first
 
 
 @pytest.mark.parametrize(
@@ -75,7 +77,7 @@ def test_the_picture_has_the_size_that_was_asked_for(
 
 
 @pytest.mark.parametrize("prompt", ["", "word " * 300, "x" * 500, "Ein Wort über das Meer — 東京"])
-@pytest.mark.parametrize("size", [(848, 480), (480, 848), (480, 480)])
+@pytest.mark.parametrize("size", [(432, 240), (240, 432)])
 def test_any_prompt_can_be_set(tmp_path: Path, prompt: str, size: tuple[int, int]) -> None:
     width, height = size
     content = clip(tmp_path, 4, prompt=prompt, num_frames=2, width=width, height=height)
@@ -100,11 +102,11 @@ def test_a_crowd_of_requests_at_once_is_served(run: Run) -> None:
         return str(ticket["request_id"])
 
     async def everything() -> list[str]:
-        limits = httpx.Limits(max_connections=100)
+        limits = httpx.Limits(max_connections=50)
         options: dict[str, Any] = {"headers": {"Authorization": "Key k"}, "verify": False}
         async with httpx.AsyncClient(limits=limits, timeout=30, **options) as http:
-            return await asyncio.gather(*(one(http, seed) for seed in range(100)))
+            return await asyncio.gather(*(one(http, seed) for seed in range(40)))
 
     ids = asyncio.run(everything())
-    assert len(set(ids)) == 100
-    assert client.told("charges")["units"] == "400"
+    assert len(set(ids)) == 40
+    assert client.told("charges")["units"] == "160"

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -10,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from blocks.sandbox.render import clip_code, read_edge_code
+from blocks.sandbox.edge_code import clip_code, read_edge_code
 
 from .conftest import MODEL, Run, decoded, web
 
@@ -118,12 +117,16 @@ def test_starting_is_quick_silent_and_takes_no_signals(
     assert capfd.readouterr() == ("", "")
 
 
-def test_a_stopped_service_leaves_no_process(run: Run) -> None:
-    client = run()
-    client.finish(client.submit())
-    children = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children")
-    if not children.exists():
-        pytest.skip("needs /proc")
-    client.sandbox.stop()
-    for pid in children.read_text().split():
-        assert b"blocks.sandbox" not in Path(f"/proc/{pid}/cmdline").read_bytes()
+def test_a_process_that_ends_leaves_no_painter_behind(tmp_path: Path) -> None:
+    service = Process(tmp_path)
+    url = f"{service.urls['FAL_QUEUE_URL']}/{MODEL}"
+    web.post(url, json={"prompt": "x"}, headers=KEY)
+    pid = service.process.pid
+    tasks = Path(f"/proc/{pid}/task").glob("*/children")
+    painters = [painter for task in tasks for painter in task.read_text().split()]
+    service.end(signal.SIGKILL)
+    limit = time.monotonic() + 5
+    for painter in painters:
+        while Path(f"/proc/{painter}").exists():
+            assert time.monotonic() < limit
+            time.sleep(0.05)

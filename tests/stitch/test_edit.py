@@ -1,0 +1,153 @@
+"""Which clips are copied and which are rendered, by what is known of them alone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from blocks.media import MediaInfo, probe
+from flows.stitch import EditList, edit_list
+from flows.stitch.edit import BT709
+from flows.stitch.fit import picture_size
+
+from .conftest import shoot
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> MediaInfo:
+    clip = shoot(tmp_path_factory.mktemp("clip") / "clip.mp4", num_frames=24)
+    return replace(probe(clip), width=1280, height=720, num_frames=96)
+
+
+def kinds(plan: EditList) -> list[str]:
+    return [segment.kind for segment in plan.segments]
+
+
+def test_clips_that_agree_are_all_copied(plain: MediaInfo) -> None:
+    plan = edit_list([plain, plain, plain])
+    assert kinds(plan) == ["copy"] * 3
+    assert [segment.start for segment in plan.segments] == [0, 96, 192]
+    assert plan.num_frames == 288
+
+
+def test_the_format_of_most_frames_wins(plain: MediaInfo) -> None:
+    small = replace(plain, width=640, height=360)
+    long = replace(small, num_frames=300)
+    assert kinds(edit_list([plain, long, plain])) == ["render", "copy", "render"]
+    assert kinds(edit_list([plain, small, plain])) == ["copy", "render", "copy"]
+
+
+def test_of_equals_the_first_in_the_list_wins(plain: MediaInfo) -> None:
+    small = replace(plain, width=640, height=360)
+    assert kinds(edit_list([small, plain])) == ["copy", "render"]
+    assert kinds(edit_list([plain, small])) == ["copy", "render"]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"rate": Fraction(25)},
+        {"rotation": 90},
+        {"spliceable": False},
+        {"pix_fmt": "yuv420p10le", "profile": "High 10"},
+        {"codec": "hevc", "profile": "Main"},
+        {"colour": (1, 1, 1, 1)},
+        {"sample_aspect": Fraction(4, 3)},
+        {"extradata": b"\1broken"},
+    ],
+    ids=lambda other: next(iter(other)),
+)
+def test_a_clip_that_differs_is_rendered(plain: MediaInfo, other: dict[str, Any]) -> None:
+    assert kinds(edit_list([plain, replace(plain, **other)])) == ["copy", "render"]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [{"codec": "hevc", "profile": "Main"}, {"sample_aspect": Fraction(4, 3)}, {"rotation": 90}],
+    ids=["h265", "anamorphic", "rotated"],
+)
+def test_a_format_that_no_render_can_match_is_not_the_films(
+    plain: MediaInfo, other: dict[str, Any]
+) -> None:
+    many = replace(plain, **other, num_frames=900)
+    assert kinds(edit_list([many, plain])) == ["render", "copy"]
+
+
+def test_clips_that_agree_keep_what_no_render_could_match(plain: MediaInfo) -> None:
+    squeezed = replace(plain, sample_aspect=Fraction(4, 3))
+    assert kinds(edit_list([squeezed, squeezed])) == ["copy", "copy"]
+    h265 = replace(plain, codec="hevc", profile="Main")
+    assert edit_list([h265, h265]).format.codec == "hevc"
+
+
+def test_what_players_do_not_show_is_never_copied(plain: MediaInfo) -> None:
+    turned = replace(plain, rotation=90, width=1281)
+    plan = edit_list([turned, turned])
+    assert kinds(plan) == ["render", "render"]
+    assert (plan.format.width, plan.format.height) == (720, 1282)
+    assert plan.format.colour == BT709
+    vp9 = replace(plain, codec="vp9", spliceable=False, rate=Fraction(1152, 49))
+    assert edit_list([vp9]).format.rate == 24
+
+
+def test_profiles_of_one_decoder_agree(plain: MediaInfo) -> None:
+    assert kinds(edit_list([plain, replace(plain, profile="Main")])) == ["copy", "copy"]
+
+
+@pytest.mark.parametrize(
+    ("num_frames", "rate", "fitted"),
+    [(120, 30, 96), (100, 25, 96), (81, 16, 122), (1, 60, 1)],
+)
+def test_a_fitted_clip_lasts_as_long_as_before(
+    plain: MediaInfo, num_frames: int, rate: int, fitted: int
+) -> None:
+    other = replace(plain, num_frames=num_frames, rate=Fraction(rate))
+    lead = replace(plain, num_frames=10_000)
+    assert edit_list([lead, other]).segments[1].num_frames == fitted
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "size"),
+    [
+        (1920, 1080, (1280, 720)),
+        (854, 480, (1280, 720)),
+        (832, 480, (1248, 720)),
+        (720, 1280, (405, 720)),
+        (1280, 544, (1280, 544)),
+    ],
+)
+def test_the_whole_picture_is_kept(
+    plain: MediaInfo, width: int, height: int, size: tuple[int, int]
+) -> None:
+    other = replace(plain, width=width, height=height)
+    assert picture_size(other, edit_list([plain]).format) == size
+
+
+def test_too_many_encoders_end_in_a_render_not_in_an_error(
+    plain: MediaInfo, tmp_path: Path
+) -> None:
+    """A slice can be told of 16 numbers beside its own without moving its bits."""
+    from .conftest import X264
+
+    infos = [
+        replace(
+            probe(
+                shoot(
+                    tmp_path / f"{n}.mp4",
+                    num_frames=2,
+                    options={**X264, "crf": str(10 + n)},
+                )
+            ),
+            width=1280,
+            height=720,
+            num_frames=96,
+        )
+        for n in range(20)
+    ]
+    assert len({info.extradata for info in infos}) == 20
+    plan = edit_list(infos)
+    assert kinds(plan) == ["copy"] * 17 + ["render"] * 3

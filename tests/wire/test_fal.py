@@ -1,0 +1,655 @@
+"""fal's answers, and what each of them means for money."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import httpx
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from blocks.fal import wire
+from blocks.fal.wire import StatusDone
+from blocks.http import Answer, AnswerLost, Reply, Undelivered, origin
+from blocks.model import Inputs
+from blocks.models import MODELS
+from blocks.provider import (
+    Accepted,
+    Again,
+    Bill,
+    Failed,
+    Gone,
+    Order,
+    Paused,
+    Polled,
+    Ready,
+    Refused,
+    Ticket,
+    Unknown,
+    Waiting,
+)
+from tests.wire.replies import LOST, REFUSED_CONNECTION, answers, objects_with, reply, writable
+
+QUEUE = "https://queue.fal.run"
+MODEL = MODELS["fal-ai/magi-distilled"]
+REQUEST_ID = "764cabcf-b745-4b3e-ae38-1200304cf45b"
+CLIP_URL = "https://v3.fal.media/files/rabbit/clip.mp4"
+DONE = StatusDone("", "")
+
+LOCKED = {
+    "detail": "User is locked. Reason: Exhausted balance. Top up your balance at "
+    "fal.ai/dashboard/billing"
+}
+POLICY = {
+    "detail": [
+        {
+            "loc": ["body", "prompt"],
+            "msg": "The content could not be processed.",
+            "type": "content_policy_violation",
+        }
+    ]
+}
+
+
+def infra(error_type: str) -> dict[str, str]:
+    return {"detail": "Runner trouble", "error_type": error_type}
+
+
+# --- submit -----------------------------------------------------------------------------------
+
+
+def test_submit_sends_the_inputs_bare_and_bounds_when_the_request_may_start() -> None:
+    order = Order("a1", MODEL, {"prompt": "the sea", "seed": 7}, start_timeout_s=600)
+    call = wire.submit_call(QUEUE, order, {"Authorization": "Key k"})
+    assert (call.method, call.url) == ("POST", "https://queue.fal.run/fal-ai/magi-distilled")
+    assert call.json == {"prompt": "the sea", "seed": 7}
+    assert call.headers["X-Fal-Request-Timeout"] == "600"
+    assert call.headers["x-app-fal-disable-fallback"] == "true"
+    assert "X-Fal-Store-IO" not in call.headers  # stored payloads are how a request is found
+
+
+def test_accepted_submit_gives_the_id_and_the_urls_that_fal_named() -> None:
+    body = {
+        "request_id": REQUEST_ID,
+        "status_url": f"{QUEUE}/s",
+        "response_url": f"{QUEUE}/r",
+        "cancel_url": f"{QUEUE}/c",
+        "queue_position": 0,
+    }
+    assert wire.classify_submit(reply(200, body)) == Accepted(
+        Ticket(
+            REQUEST_ID,
+            {"status_url": f"{QUEUE}/s", "response_url": f"{QUEUE}/r", "cancel_url": f"{QUEUE}/c"},
+        )
+    )
+
+
+@pytest.mark.parametrize(
+    ("answer", "outcome"),
+    [
+        pytest.param(REFUSED_CONNECTION, Again, id="nothing was sent: try again"),
+        pytest.param(LOST, Unknown, id="answer lost: it may have been taken"),
+        pytest.param(reply(200, {"request_id": "r"}), Accepted, id="200 with an id"),
+        pytest.param(reply(202, {"request_id": "r"}), Accepted, id="any 2xx with an id"),
+        pytest.param(reply(200, b"<html>"), Unknown, id="200 unreadable: taken, id lost"),
+        pytest.param(reply(200, {}), Unknown, id="200 without an id"),
+        pytest.param(reply(200, {"request_id": ""}), Unknown, id="200 with an empty id"),
+        pytest.param(reply(200, {"request_id": 7}), Unknown, id="200 with an id of another type"),
+        pytest.param(reply(200, {"request_id": "x" * 201}), Unknown, id="200 with a novel as id"),
+        pytest.param(
+            reply(200, {"request_id": "\ud800"}), Unknown, id="200 with an id that no ledger takes"
+        ),
+        pytest.param(reply(200, [1]), Unknown, id="200 with a list"),
+        pytest.param(reply(400, {"detail": "bad"}), Refused, id="400: bad request"),
+        pytest.param(reply(401, {"detail": "no"}), Paused, id="401: the key is wrong"),
+        pytest.param(reply(402, {"detail": "pay"}), Paused, id="402: the balance is empty"),
+        pytest.param(reply(403, LOCKED), Paused, id="403 locked: the balance is empty"),
+        pytest.param(reply(403, {"detail": "no"}), Paused, id="403: the key may not"),
+        pytest.param(reply(404, {"detail": "no app"}), Refused, id="404: no such endpoint"),
+        pytest.param(reply(413, b"big"), Refused, id="413: too large"),
+        pytest.param(reply(422, POLICY), Refused, id="422: refused before any work"),
+        pytest.param(reply(429, b""), Again, id="429: not accepted"),
+        pytest.param(reply(301, b""), Refused, id="301: the URL is another, nothing was taken"),
+        pytest.param(reply(303, b""), Unknown, id="303: may answer a request that was taken"),
+        pytest.param(reply(408, b""), Unknown, id="408: may have been taken"),
+        pytest.param(reply(409, b""), Unknown, id="409: undocumented, so it may have been taken"),
+        pytest.param(reply(499, infra("client_disconnected")), Unknown, id="499: we hung up"),
+        pytest.param(reply(500, infra("internal_error")), Unknown, id="500 with words"),
+        pytest.param(reply(502, b"nginx"), Unknown, id="502 from a gateway"),
+        pytest.param(reply(503, b"", x_fal_request_id="r"), Unknown, id="503 after the queue"),
+        pytest.param(reply(503, b"nginx"), Unknown, id="503 from a gateway"),
+        pytest.param(reply(504, infra("request_timeout")), Unknown, id="504"),
+    ],
+)
+def test_submit(answer: Answer, outcome: type) -> None:
+    assert type(wire.classify_submit(answer)) is outcome
+
+
+def test_empty_balance_and_wrong_key_ask_for_different_things() -> None:
+    broke, wrong = wire.classify_submit(reply(403, LOCKED)), wire.classify_submit(reply(401, {}))
+    assert isinstance(broke, Paused)
+    assert "Exhausted balance" in broke.reason
+    assert broke.remedy == wire.TOP_UP
+    assert isinstance(wrong, Paused)
+    assert wrong.remedy == wire.CHECK_KEY
+
+
+def test_refusal_says_which_input_and_why() -> None:
+    refused = wire.classify_submit(reply(422, POLICY))
+    assert refused == Refused(
+        "HTTP 422: body.prompt: The content could not be processed. (content_policy_violation)"
+    )
+
+
+def test_retry_after_of_a_429_is_kept() -> None:
+    again = wire.classify_submit(reply(429, {"detail": "slow down"}, retry_after="7"))
+    assert again == Again("HTTP 429: slow down", 7.0)
+
+
+# --- status -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("answer", "outcome"),
+    [
+        pytest.param(
+            reply(202, {"status": "IN_QUEUE", "queue_position": 3}), Waiting(3), id="202 queued"
+        ),
+        pytest.param(
+            reply(200, {"status": "IN_QUEUE", "queue_position": 0}), Waiting(0), id="200 queued"
+        ),
+        pytest.param(reply(202, {"status": "IN_QUEUE"}), Waiting(0), id="queued, place not named"),
+        pytest.param(
+            reply(202, {"status": "IN_PROGRESS", "logs": None}), Waiting(None), id="at work"
+        ),
+    ],
+)
+def test_status_of_a_request_that_is_not_done(answer: Answer, outcome: Waiting) -> None:
+    assert wire.classify_status(answer) == outcome
+
+
+@pytest.mark.parametrize(
+    ("answer", "outcome"),
+    [
+        pytest.param(LOST, Again, id="no answer: look again"),
+        pytest.param(REFUSED_CONNECTION, Again, id="no connection: look again"),
+        pytest.param(reply(408), Again, id="408"),
+        pytest.param(reply(429), Again, id="429"),
+        pytest.param(reply(500), Again, id="500"),
+        pytest.param(reply(503, b"nginx"), Again, id="503"),
+        pytest.param(reply(401), Again, id="401: the clip is still ours once the key is right"),
+        pytest.param(reply(200, b"<html>"), Again, id="unreadable"),
+        pytest.param(reply(200, {"status": "DREAMING"}), Again, id="a status of the future"),
+        pytest.param(reply(200, {"status": ["COMPLETED"]}), Again, id="a status of another type"),
+        pytest.param(reply(404, {"status": "NOT_FOUND"}), Gone, id="404: ask the listing"),
+    ],
+)
+def test_status_that_settles_nothing(answer: Answer, outcome: type) -> None:
+    assert type(wire.classify_status(answer)) is outcome
+
+
+@pytest.mark.parametrize(
+    ("body", "failed"),
+    [
+        pytest.param({"status": "COMPLETED"}, False, id="completed"),
+        pytest.param({"status": "COMPLETED", "error": None}, False, id="error null is no error"),
+        pytest.param({"status": "COMPLETED", "error": "Oh"}, True, id="completed is not success"),
+        pytest.param({"status": "COMPLETED", "error": {"a": 1}}, True, id="error of another shape"),
+        pytest.param({"status": "COMPLETED", "error_type": "bad_request"}, True, id="only a type"),
+        pytest.param({"status": "FAILED"}, False, id="FAILED, undocumented: the result decides"),
+        pytest.param({"status": "CANCELLED"}, False, id="CANCELLED, undocumented: same"),
+    ],
+)
+def test_completed_says_whether_it_failed(body: dict[str, Any], failed: bool) -> None:
+    done = wire.classify_status(reply(200, body))
+    assert isinstance(done, StatusDone)
+    assert done.failed is failed
+
+
+# --- result -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("answer", "units"),
+    [
+        pytest.param(reply(200, {"video": {"url": CLIP_URL}}), None, id="no count: estimated"),
+        pytest.param(
+            reply(200, {"video": {"url": CLIP_URL}}, x_fal_billable_units="4"), "4", id="whole"
+        ),
+        pytest.param(
+            reply(200, {"video": {"url": CLIP_URL}}, x_fal_billable_units="3.00800000"),
+            "3.008",
+            id="with eight decimals",
+        ),
+        pytest.param(
+            reply(200, {"video": {"url": CLIP_URL}}, x_fal_billable_units="0"), "0", id="zero"
+        ),
+        pytest.param(
+            reply(200, {"video": {"url": CLIP_URL}}, x_fal_billable_units="-4"), None, id="negative"
+        ),
+        pytest.param(
+            reply(200, {"video": {"url": CLIP_URL}}, x_fal_billable_units="NaN"), None, id="NaN"
+        ),
+        pytest.param(
+            reply(200, {"video": {"url": CLIP_URL}}, x_fal_billable_units="1e30"), None, id="absurd"
+        ),
+    ],
+)
+def test_finished_clip_comes_with_fals_own_count(answer: Answer, units: str | None) -> None:
+    assert wire.classify_result(answer, DONE) == Ready(
+        CLIP_URL, None if units is None else Decimal(units)
+    )
+
+
+@pytest.mark.parametrize(
+    ("answer", "outcome"),
+    [
+        pytest.param(LOST, Again, id="no answer"),
+        pytest.param(reply(408), Again, id="408"),
+        pytest.param(reply(429), Again, id="429"),
+        pytest.param(reply(401, {"detail": "no"}), Again, id="401: a key that was changed"),
+        pytest.param(reply(403, LOCKED), Again, id="403: locked, and the clip is still ours"),
+        pytest.param(
+            reply(504, b"<html>nginx</html>"), Again, id="504 of a gateway: clip is there"
+        ),
+        pytest.param(reply(502, {"message": "bad gateway"}), Again, id="502 JSON without detail"),
+        pytest.param(reply(400, b"<html>WAF</html>"), Again, id="400 of a gateway: clip is there"),
+        pytest.param(reply(302, b""), Again, id="redirect: not the model's word"),
+        pytest.param(reply(200, b"not json"), Again, id="200 unreadable"),
+        pytest.param(reply(200, {"video": {"url": ""}}), Again, id="200 without a URL"),
+        pytest.param(reply(200, {"video": "x"}), Again, id="200 of another shape"),
+        pytest.param(
+            reply(400, {"detail": "Request is still in progress"}), Waiting, id="still in progress"
+        ),
+        pytest.param(
+            reply(422, {"detail": "Request is still in progress"}), Waiting, id="whatever its code"
+        ),
+        pytest.param(reply(404, {"detail": "Request not found"}), Gone, id="404: ask the listing"),
+        pytest.param(reply(404, b"nginx"), Gone, id="404 of a gateway: ask the listing"),
+    ],
+)
+def test_result_that_is_no_verdict_fails_no_clip(answer: Answer, outcome: type) -> None:
+    assert type(wire.classify_result(answer, DONE)) is outcome
+
+
+@pytest.mark.parametrize(
+    ("answer", "done", "charged", "units", "transient"),
+    [
+        pytest.param(reply(422, POLICY), DONE, "unknown", None, False, id="422, no count: unknown"),
+        pytest.param(
+            reply(422, POLICY, x_fal_billable_units="0"), DONE, "no", "0", False, id="422, 0 units"
+        ),
+        pytest.param(
+            reply(422, POLICY, x_fal_billable_units="4"),
+            DONE,
+            "yes",
+            "4",
+            False,
+            id="422 after GPU time was spent: charged",
+        ),
+        pytest.param(
+            reply(400, infra("downstream_service_error")), DONE, "unknown", None, False, id="400"
+        ),
+        pytest.param(reply(500, infra("internal_error")), DONE, "no", None, True, id="500 stored"),
+        pytest.param(
+            reply(504, infra("request_timeout")), DONE, "no", None, True, id="504: never started"
+        ),
+        pytest.param(
+            reply(503, infra("runner_disconnected")), DONE, "no", None, True, id="503 stored"
+        ),
+        pytest.param(
+            reply(502, b"", x_fal_error_type="runner_incomplete_response"),
+            DONE,
+            "no",
+            None,
+            True,
+            id="the type in the header alone",
+        ),
+        pytest.param(
+            reply(504, b"nginx"),
+            StatusDone("timed out", "startup_timeout"),
+            "no",
+            None,
+            True,
+            id="the type in the status alone",
+        ),
+        pytest.param(
+            reply(500, {"detail": [{"type": "internal_server_error"}]}),
+            DONE,
+            "no",
+            None,
+            False,
+            id="500 of the model itself",
+        ),
+        pytest.param(
+            reply(500, {"detail": "x"}, x_fal_retryable="true"),
+            DONE,
+            "no",
+            None,
+            True,
+            id="500 that fal calls retryable",
+        ),
+        pytest.param(
+            reply(500, infra("internal_error"), x_fal_billable_units="4"),
+            DONE,
+            "yes",
+            "4",
+            True,
+            id="5xx with a count: fal says that it charged",
+        ),
+        pytest.param(
+            reply(404, {"detail": "gone"}),
+            StatusDone("file_download_error", ""),
+            "unknown",
+            None,
+            False,
+            id="404 that the model returned",
+        ),
+    ],
+)
+def test_failure_says_what_was_charged(
+    answer: Answer, done: StatusDone, charged: str, units: str | None, transient: bool
+) -> None:
+    failed = wire.classify_result(answer, done)
+    assert isinstance(failed, Failed)
+    assert (failed.charged, failed.units, failed.transient) == (
+        charged,
+        None if units is None else Decimal(units),
+        transient,
+    )
+
+
+# --- the listing ------------------------------------------------------------------------------
+
+
+def listed(**item: Any) -> Reply:
+    return reply(200, {"items": [{"request_id": REQUEST_ID, **item}]})
+
+
+@pytest.mark.parametrize(
+    ("answer", "outcome"),
+    [
+        pytest.param(
+            listed(status_code=200, ended_at="2026-11-21T10:00:00Z", json_output={"video": 1}),
+            Gone("neither the queue nor the request listing knows it"),
+            id="ended, output not stored",
+        ),
+        pytest.param(
+            listed(status_code=200, json_output={"video": {"url": CLIP_URL}}),
+            Ready(CLIP_URL),
+            id="ended, output stored",
+        ),
+        pytest.param(listed(started_at="2026-11-21T10:00:00Z"), Waiting(), id="still at work"),
+        pytest.param(
+            listed(status_code=422),
+            Failed("ended with HTTP 422", "unknown"),
+            id="422: cost unknown",
+        ),
+        pytest.param(listed(status_code=500), Failed("ended with HTTP 500", "no"), id="500: free"),
+        pytest.param(
+            reply(200, {"items": [{"request_id": "another"}]}),
+            Gone("neither the queue nor the request listing knows it"),
+            id="another's request",
+        ),
+    ],
+)
+def test_listing_tells_how_an_expired_request_ended(answer: Answer, outcome: Polled) -> None:
+    assert wire.classify_history(answer, REQUEST_ID) == outcome
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param(LOST, id="no answer"),
+        pytest.param(reply(429), id="429"),
+        pytest.param(reply(500), id="500"),
+        pytest.param(reply(200, b"<html>"), id="200 that is no listing"),
+        pytest.param(reply(200, {"items": None}), id="200 without items"),
+    ],
+)
+def test_paid_clip_is_not_called_lost_because_the_listing_is_down(answer: Answer) -> None:
+    assert type(wire.classify_history(answer, REQUEST_ID)) is Again
+
+
+INPUTS: Inputs = {
+    "prompt": "the sea",
+    "seed": 7,
+    "num_inference_steps": 16,
+    "enable_safety_checker": True,
+}
+
+
+@pytest.mark.parametrize(
+    ("stored", "certain"),
+    [
+        pytest.param(INPUTS, [True], id="same inputs"),
+        pytest.param({**INPUTS, "extra": 1}, [True], id="fal adds defaults of its own"),
+        pytest.param(
+            {**INPUTS, "num_inference_steps": "16"}, [True], id="fal stores enums as text"
+        ),
+        pytest.param({**INPUTS, "seed": 8}, [], id="another seed is another request"),
+        pytest.param({**INPUTS, "prompt": "The sea"}, [], id="another prompt"),
+        pytest.param({"prompt": "the sea"}, [], id="the seed is missing"),
+        pytest.param({**INPUTS, "prompt": [[["the sea"]]]}, [], id="another shape"),
+        pytest.param(None, [False], id="payload not stored: perhaps"),
+        pytest.param("x", [False], id="payload unreadable: perhaps"),
+    ],
+)
+def test_request_is_found_by_its_pinned_seed_and_inputs(stored: Any, certain: list[bool]) -> None:
+    item = {"request_id": "r", "sent_at": "2026-11-21T10:00:00Z", "json_input": stored}
+    found = wire.matches([item], INPUTS)
+    assert [f.certain for f in found] == certain
+    assert all(f.sent_at == datetime(2026, 11, 21, 10, tzinfo=UTC) for f in found)
+
+
+def test_times_without_a_zone_are_utc() -> None:
+    assert wire.read_time("2026-11-21T10:00:00") == datetime(2026, 11, 21, 10, tzinfo=UTC)
+    assert wire.read_time("yesterday") is None
+
+
+# --- where the key goes -----------------------------------------------------------------------
+
+
+def url_of(given: str, queue: str = QUEUE, endpoint: str = "fal-ai/magi-distilled") -> str:
+    ticket = Ticket(REQUEST_ID, {"status_url": given} if given else {})
+    return wire.request_url(queue, endpoint, ticket, "status_url")
+
+
+REBUILT = f"{QUEUE}/fal-ai/magi-distilled/requests/{REQUEST_ID}/status"
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        pytest.param("", id="none named"),
+        pytest.param("https://evil.example/status", id="another host"),
+        pytest.param("https://queue.fal.run.evil.example/status", id="a longer host"),
+        pytest.param("https://queue.fal.run@evil.example/status", id="our host as a user name"),
+        pytest.param("https://evil.example/https://queue.fal.run/", id="our URL as a path"),
+        pytest.param("http://queue.fal.run/status", id="without TLS"),
+        pytest.param("https://queue.fal.run:8443/status", id="another port"),
+        pytest.param("//queue.fal.run/status", id="without a scheme"),
+        pytest.param("file:///etc/passwd", id="a file"),
+        pytest.param("https://[", id="not a URL"),
+        pytest.param("https://queue.fal.run\ud800/status", id="half a surrogate pair"),
+    ],
+)
+def test_key_never_goes_to_a_foreign_origin(given: str) -> None:
+    assert url_of(given) == REBUILT
+
+
+@given(st.text() | st.text().map(lambda tail: QUEUE + tail))
+@example("https://queue.fal.run:443@evil.example/")
+@example("https://queue.fal.run\\@evil.example/")
+def test_key_stays_on_the_accounts_origin_whatever_the_reply_names(given: str) -> None:
+    url = url_of(given)
+    assert origin(url) == origin(QUEUE) == ("https", "queue.fal.run", 443)
+    assert httpx.URL(url).host == "queue.fal.run"
+
+
+def test_url_that_the_submit_named_is_followed() -> None:
+    given = f"{QUEUE}/fal-ai/magi-distilled/requests/{REQUEST_ID}/status?logs=0"
+    assert url_of(given) == given
+
+
+def test_saved_url_of_a_service_that_moved_to_another_port_is_rebuilt() -> None:
+    saved = f"http://127.0.0.1:4000/queue/fal-ai/magi-distilled/requests/{REQUEST_ID}/status"
+    moved = "http://127.0.0.1:5000/queue"
+    assert url_of(saved, queue=moved) == saved.replace("4000", "5000")
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "app"),
+    [
+        ("fal-ai/magi-distilled", "fal-ai/magi-distilled"),
+        ("fal-ai/magi-distilled/image-to-video", "fal-ai/magi-distilled"),
+        ("fal-ai/flux/dev/redux", "fal-ai/flux"),
+        ("workflows/owner/film/v2", "workflows/owner/film"),
+        ("comfy/owner/graph/run", "comfy/owner/graph"),
+    ],
+)
+def test_sub_path_of_the_endpoint_is_dropped(endpoint: str, app: str) -> None:
+    assert wire.app_of(endpoint) == app
+    assert url_of("", endpoint=endpoint) == f"{QUEUE}/{app}/requests/{REQUEST_ID}/status"
+
+
+def test_request_id_cannot_leave_its_place_in_the_url() -> None:
+    url = wire.request_url(QUEUE, "fal-ai/x", Ticket("../../evil?x=1#y"), "cancel_url")
+    assert url == f"{QUEUE}/fal-ai/x/requests/..%2F..%2Fevil%3Fx%3D1%23y/cancel"
+
+
+# --- the bill ---------------------------------------------------------------------------------
+
+
+def events(*rows: dict[str, Any]) -> Reply:
+    return reply(200, {"billing_events": list(rows), "next_cursor": None, "has_more": False})
+
+
+def event(nano: Any, units: Any = 4, request_id: str = "r") -> dict[str, Any]:
+    return {
+        "request_id": request_id,
+        "output_units": units,
+        "unit_price": 0.08,
+        "cost_total": 0.32,
+        "cost_estimate_nano_usd": nano,
+    }
+
+
+@pytest.mark.parametrize(
+    ("answer", "bill"),
+    [
+        pytest.param(events(event(320_000_000)), Bill(Decimal(4), Decimal("0.32")), id="one event"),
+        pytest.param(
+            events(event(90_240_000, 3.008)), Bill(Decimal("3.008"), Decimal("0.09024")), id="parts"
+        ),
+        pytest.param(
+            events(event(320_000_000), event(-320_000_000, -4)),
+            Bill(Decimal(0), Decimal(0)),
+            id="charged and given back",
+        ),
+        pytest.param(
+            events(event(320_000_000), event(80_000_000, 1)),
+            Bill(Decimal(5), Decimal("0.4")),
+            id="two events add up",
+        ),
+        pytest.param(
+            events(event(320_000_000), event(10**12, 9, "another")),
+            Bill(Decimal(4), Decimal("0.32")),
+            id="another's event is not ours",
+        ),
+        pytest.param(events(event(0, None)), Bill(Decimal(0), Decimal(0)), id="units null"),
+        pytest.param(events(), None, id="no event yet: no bill, not a bill of 0"),
+        pytest.param(events(event(1, 1, "another")), None, id="only another's"),
+        pytest.param(events({"request_id": "r", "output_units": 4}), None, id="no amount"),
+        pytest.param(events(event(float("nan"))), None, id="not a number"),
+        pytest.param(events(event(1, float("inf"))), None, id="infinite"),
+        pytest.param(events(event("1e40")), None, id="absurd"),
+        pytest.param(
+            reply(403, {"error": {"type": "authorization_error"}}), None, id="no admin key"
+        ),
+        pytest.param(reply(200, b"<html>"), None, id="unreadable"),
+        pytest.param(LOST, None, id="no answer"),
+    ],
+)
+def test_bill(answer: Answer, bill: Bill | None) -> None:
+    assert wire.read_bill(answer, "r") == bill
+
+
+# --- whatever comes ---------------------------------------------------------------------------
+
+anything = answers(
+    objects_with(
+        (
+            "request_id",
+            "status",
+            "status_url",
+            "response_url",
+            "queue_position",
+            "detail",
+            "loc",
+            "msg",
+            "type",
+            "error",
+            "error_type",
+            "message",
+            "video",
+            "url",
+            "items",
+            "json_output",
+            "json_input",
+            "status_code",
+            "billing_events",
+            "output_units",
+            "cost_estimate_nano_usd",
+        ),
+        ("r", "COMPLETED", "IN_QUEUE", "Request is still in progress", CLIP_URL, 500, 200, 422),
+    )
+)
+
+
+@given(anything)
+def test_submit_answer_is_always_an_outcome_and_never_buys_twice(answer: Answer) -> None:
+    outcome = wire.classify_submit(answer)
+    if isinstance(answer, AnswerLost):
+        assert isinstance(outcome, Unknown)
+    if isinstance(answer, Reply):
+        assert isinstance(outcome, Again) == (answer.status == 429)
+        if answer.status >= 500 or answer.status in (303, 408, 409):
+            assert isinstance(outcome, Unknown)
+        if answer.ok:
+            assert isinstance(outcome, (Accepted, Unknown))
+    if isinstance(outcome, Accepted):
+        assert writable(outcome.ticket.request_id)
+        assert all(url.isprintable() for url in outcome.ticket.urls.values())
+    else:
+        assert writable(outcome.reason)
+
+
+@given(anything, anything)
+def test_poll_answer_is_always_an_outcome(status_answer: Answer, answer: Answer) -> None:
+    status = wire.classify_status(status_answer)
+    assert isinstance(status, (Waiting, StatusDone, Gone, Again))
+    done = status if isinstance(status, StatusDone) else DONE
+    for outcome in (wire.classify_result(answer, done), wire.classify_history(answer, "r")):
+        assert isinstance(outcome, (Waiting, Ready, Failed, Gone, Again))
+        if isinstance(outcome, (Failed, Gone, Again)):
+            assert writable(outcome.reason)
+        if isinstance(outcome, Ready):
+            assert outcome.media_url.isprintable()
+        if isinstance(answer, (AnswerLost, Undelivered)):
+            assert isinstance(outcome, Again)
+        if isinstance(outcome, Failed) and outcome.charged == "no":
+            assert not outcome.units
+
+
+@given(anything)
+def test_bill_and_matches_of_any_answer_are_amounts_that_can_be_kept(answer: Answer) -> None:
+    bill = wire.read_bill(answer, "r")
+    if bill is not None:
+        assert bill.units.is_finite()
+        assert abs(bill.cost_usd) < 10**10
+    if isinstance(answer, Reply):
+        wire.matches(wire.items_of(answer) or [], INPUTS)

@@ -1,0 +1,82 @@
+"""What a clip is expected to cost, held against the sentences of fal's own page."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from blocks.fal.models import MAGI_DEFAULTS, MODELS, UNIT_PRICES_USD, magi_units
+from blocks.model import Inputs, Value
+
+PRICE_USD = UNIT_PRICES_USD["fal-ai/magi-distilled"]
+
+
+def inputs(**values: Value) -> Inputs:
+    return {"prompt": "the sea", **MAGI_DEFAULTS, **values}
+
+
+@pytest.mark.parametrize(
+    ("given_inputs", "units", "cost_usd"),
+    [
+        pytest.param(inputs(), "4", "0.32", id="'$0.32 to generate one four-second video'"),
+        pytest.param(inputs(num_frames=120), "5", "0.40", id="'additional seconds cost $0.08'"),
+        pytest.param(inputs(num_frames=144), "6", "0.48", id="'each additional 24 frames': 2"),
+        pytest.param(inputs(num_frames=192), "8", "0.64", id="192 frames are twice 96"),
+        pytest.param(inputs(num_inference_steps=32), "8", "0.64", id="'x2 at 32 steps'"),
+        pytest.param(
+            inputs(num_frames=192, num_inference_steps=32), "16", "1.28", id="both: four times"
+        ),
+        pytest.param(inputs(num_inference_steps=4), "4", "0.32", id="4 steps save nothing"),
+        pytest.param(inputs(num_inference_steps=8), "4", "0.32", id="8 steps save nothing"),
+        pytest.param(inputs(resolution="480p"), "2", "0.16", id="'480p is 0.5 billing units'"),
+        pytest.param(inputs(resolution="480p", num_frames=120), "2.5", "0.20", id="half of 5"),
+        pytest.param(inputs(num_frames=97), "5", "0.40", id="a started second counts whole"),
+        pytest.param(inputs(num_frames=119), "5", "0.40", id="one frame short of a second"),
+        pytest.param(inputs(num_frames=121), "6", "0.48", id="one frame into the next second"),
+    ],
+)
+def test_price_is_what_the_page_says(given_inputs: Inputs, units: str, cost_usd: str) -> None:
+    assert magi_units(given_inputs) == Decimal(units)
+    assert magi_units(given_inputs) * PRICE_USD == Decimal(cost_usd)
+
+
+def test_a_dollar_buys_three_clips() -> None:
+    """'For $1 you can run this model approximately 3 times.'"""
+    assert Decimal(1) // (magi_units(inputs()) * PRICE_USD) == 3
+
+
+@given(
+    num_frames=st.integers(96, 192),
+    resolution=st.sampled_from(["480p", "720p"]),
+    steps=st.sampled_from([4, 8, 16, 32]),
+)
+def test_more_of_anything_never_costs_less(num_frames: int, resolution: str, steps: int) -> None:
+    def units(**change: Value) -> Decimal:
+        base: dict[str, Value] = {
+            "num_frames": num_frames,
+            "resolution": resolution,
+            "num_inference_steps": steps,
+        }
+        return magi_units(inputs(**{**base, **change}))
+
+    assert units() >= 2
+    assert units(num_frames=min(192, num_frames + 1)) >= units()
+    assert units(resolution="720p") >= units(resolution="480p") == units(resolution="720p") / 2
+    assert units(num_inference_steps=32) == 2 * units(num_inference_steps=16)
+
+
+def test_every_model_with_a_price_rule_has_a_unit_price() -> None:
+    assert {model.name for model in MODELS if model.units} == set(UNIT_PRICES_USD)
+
+
+def test_defaults_are_sent_as_the_page_names_them() -> None:
+    assert MAGI_DEFAULTS == {
+        "num_frames": 96,
+        "resolution": "720p",
+        "num_inference_steps": 16,
+        "enable_safety_checker": True,
+        "aspect_ratio": "auto",
+    }
