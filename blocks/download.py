@@ -107,7 +107,8 @@ async def _receive(response: httpx.Response, path: Path, have: int) -> Fetched |
         raise ClipError(f"the media file is {total} bytes, more than {MAX_MEDIA_BYTES}")
     size = start
     with path.open("ab" if start else "wb") as file:
-        async for chunk in response.aiter_raw(2**18):
+        # As it comes: what a fixed chunk size would hold back is lost when the connection is.
+        async for chunk in response.aiter_raw():
             size += len(chunk)
             if size > (MAX_MEDIA_BYTES if total is None else total):
                 raise ClipError("the media file is longer than was announced, or endless")

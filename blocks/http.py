@@ -28,6 +28,7 @@ CONNECT_TIMEOUT_S = 10.0
 SUBMIT_TIMEOUT_S = 60.0
 READ_TIMEOUT_S = 30.0
 UPLOAD_TIMEOUT_S = 120.0
+SLACK_S = CONNECT_TIMEOUT_S + 5
 
 
 @dataclass(frozen=True)
@@ -153,11 +154,13 @@ def origin(url: str) -> tuple[str, str, int | None]:
 
 async def send(client: httpx.AsyncClient, call: Call, secret: str = "") -> Answer:
     """Send once. `secret` is blanked out of whatever comes back, so that no message can hold it."""
+    if not all(value.isascii() and value.isprintable() for value in call.headers.values()):
+        return Undelivered("a header, perhaps the key, holds a character that cannot be sent")
     timeout = httpx.Timeout(call.timeout_s, connect=CONNECT_TIMEOUT_S, pool=None)
     try:
         async with (
             # A reader timeout alone would let an answer drip for ever.
-            asyncio.timeout(call.timeout_s + CONNECT_TIMEOUT_S + 5),
+            asyncio.timeout(call.timeout_s + SLACK_S),
             client.stream(
                 call.method,
                 call.url,

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import os
-import struct
 from collections import deque
-from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import cast
 
 import av
 from av.container import InputContainer
@@ -20,11 +18,12 @@ from av.video.stream import VideoStream
 
 from blocks import bitstream
 from blocks.errors import ClipError
+from blocks.mp4 import claimed_samples
 
 MAX_SIDE_PX = 8192
 MAX_RATE = 240
 MAX_DURATION_S = 3600
-# A table may claim a billion samples in twenty bytes, and libav reserves 24 bytes for each.
+# Frames and sound packets. libav reserves 24 bytes for each that a table claims.
 MAX_SAMPLES = 2**23
 
 CODECS = ("h264", "hevc", "vp8", "vp9", "av1", "mpeg4", "prores", "mjpeg")
@@ -81,12 +80,17 @@ class MediaInfo:
         return self.audio is not None
 
     @property
+    def profile_family(self) -> str:
+        """The profile of the decoder that is needed: High also takes Main."""
+        high = self.codec == "h264" and self.profile in _HIGH_FAMILY
+        return "High" if high else self.profile
+
+    @property
     def stream_key(self) -> tuple[object, ...]:
         """Equal for clips that can be spliced by copy, given that both are spliceable."""
-        high = self.codec == "h264" and self.profile in _HIGH_FAMILY
         return (
             self.codec,
-            "High" if high else self.profile,
+            self.profile_family,
             self.pix_fmt,
             self.width,
             self.height,
@@ -94,7 +98,7 @@ class MediaInfo:
             self.rotation,
             self.sample_aspect,
             self.colour,
-            # H.264 parameter sets can be merged, see flows.stitch.parameters; others cannot.
+            # Parameter sets can be merged for H.264 only.
             b"" if self.codec == "h264" else self.extradata,
         )
 
@@ -119,7 +123,9 @@ def open_media(path: Path) -> InputContainer:
     with path.open("rb") as file:
         head = file.read(12)
         if head[4:8] in (b"ftyp", b"moov", b"mdat", b"free", b"wide", b"skip"):
-            _check_tables(file, path.name)
+            claimed = claimed_samples(file)
+            if claimed > MAX_SAMPLES:
+                raise ClipError(f"{path.name} claims {claimed} frames and sound packets.")
             kind = "mov"
         elif head.startswith(b"\x1a\x45\xdf\xa3"):
             kind = "matroska"
@@ -318,42 +324,6 @@ def _is_clean(packets: Packets, codec: str, extradata: bytes, name: str) -> bool
     return bitstream.begins_alone(units, codec) and bitstream.only_known_headers(
         units, codec, extradata
     )
-
-
-# tables ------------------------------------------------------------------------------------------
-
-_NESTED = (b"moov", b"trak", b"mdia", b"minf", b"stbl", b"moof", b"traf")
-_MAX_DEPTH = 10  # libav's own
-# Where a table's count of samples stands, from the start of its content.
-_COUNT_AT = {b"stsz": 8, b"stz2": 8, b"trun": 4}
-
-
-def _check_tables(file: BinaryIO, name: str) -> None:
-    """Refuse an MP4 whose tables claim more samples than can be, before libav believes them."""
-    end = file.seek(0, os.SEEK_END)
-    claimed = sum(_claims(file, 0, end))
-    if claimed > MAX_SAMPLES:
-        raise ClipError(f"{name} claims {claimed} frames and sound packets.")
-
-
-def _claims(file: BinaryIO, at: int, end: int, depth: int = 0) -> Iterator[int]:
-    while at + 8 <= end and depth <= _MAX_DEPTH:
-        file.seek(at)
-        head = file.read(16)
-        size, kind = struct.unpack(">I4s", head[:8])
-        content = at + 8
-        if size == 1 and len(head) == 16:
-            size = int.from_bytes(head[8:], "big")
-            content = at + 16
-        size = size or end - at
-        if size < content - at:
-            return
-        if kind in _NESTED:
-            yield from _claims(file, content, min(at + size, end), depth + 1)
-        elif kind in _COUNT_AT:
-            file.seek(content + _COUNT_AT[kind])
-            yield int.from_bytes(file.read(4), "big")
-        at += size
 
 
 def _reason(error: Exception) -> str:

@@ -11,6 +11,7 @@ from uuid import uuid4
 
 from prefect import flow
 from prefect.context import FlowRunContext
+from prefect.runtime import flow_run as runtime
 from prefect.states import Failed
 from pydantic import Field
 
@@ -31,7 +32,12 @@ from flows.shots import Shot, list_name, read_shots
 from flows.stitch.tasks import stitch_film, stitch_sequences
 
 
-@flow(name="make-film", flow_run_name="{shots}", persist_result=False, validate_parameters=True)
+def run_name() -> str:
+    """What the UI calls the run: the list's name, also where the list was pasted."""
+    return list_name(str(runtime.parameters["shots"]))
+
+
+@flow(name="make-film", flow_run_name=run_name, persist_result=False)
 async def make_film(
     shots: Annotated[
         str,
@@ -76,7 +82,7 @@ async def make_film(
         try:
             async with artifacts.progress_of(board, plan):
                 clips.start(shop, plan)
-                await stitch_sequences(plan, clips, place)
+                sequences = await stitch_sequences(plan, clips, place)
                 outcomes = await clips.all()
                 board.enter("stitching")
                 film, items = await asyncio.gather(
@@ -84,7 +90,8 @@ async def make_film(
                 )
         finally:
             await clips.stop()
-        made = await report(plan, outcomes, film, items, place)
+        films = {**sequences, "the film": film}
+        made = await report(plan, outcomes, films, items, place)
     board.enter("done")
     listener = last_made.get()
     if listener is not None:

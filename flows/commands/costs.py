@@ -14,8 +14,9 @@ from rich.table import Table
 
 from blocks.ledger import Ledger
 from blocks.ledger.location import ledger_url
-from flows.costs.bill import By, Total, plain
+from flows.costs.bill import By, Total
 from flows.costs.focus import write_focus
+from flows.costs.money import plain
 from flows.costs.spend import spending, sums
 
 

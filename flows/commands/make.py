@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from decimal import Decimal
 from inspect import isawaitable
 from pathlib import Path
@@ -13,10 +13,13 @@ from time import monotonic
 from typing import Any
 
 import click
+from prefect.exceptions import TerminationSignal
 from rich.console import Console
 
 from blocks.errors import InputError
-from flows.costs.bill import plain
+from blocks.ledger import Ledger
+from blocks.ledger.location import ledger_url
+from flows.costs.money import usd
 from flows.report.board import View, view
 from flows.report.made import Made, last_made
 from flows.report.terminal import LiveView, PlainView
@@ -34,8 +37,12 @@ def make(
         )
     read_shots(shots)
     begun = monotonic()
-    with shown(Console(stderr=True), quiet=as_json):
-        made = asyncio.run(run_flow(shots, out, live=live, budget_usd=budget_usd))
+    try:
+        with shown(Console(stderr=True), quiet=as_json):
+            made = asyncio.run(run_flow(shots, out, live=live, budget_usd=budget_usd))
+    except (KeyboardInterrupt, TerminationSignal):
+        click.echo(f"shotreel: stopped. {under_way()}", err=True)
+        return 1
     if as_json:
         click.echo(json.dumps({**made.manifest, "out": str(made.out), "exit_code": made.exit_code}))
     else:
@@ -45,19 +52,31 @@ def make(
     return made.exit_code
 
 
+def under_way() -> str:
+    """What a run that was stopped has left at the providers."""
+    ledger = Ledger(ledger_url())
+    try:
+        left = ledger.in_states(("posting", "unknown", "submitted", "ready"))
+    finally:
+        ledger.close()
+    if not left:
+        return "Nothing that was bought is missing."
+    cost_usd = sum((attempt.cost_quoted_usd for attempt in left), Decimal(0))
+    return (
+        f"{len(left)} clips ({usd(cost_usd)}) are ordered and not here yet. They are not lost: run "
+        "the same command again, or `shotreel recover`."
+    )
+
+
 @contextmanager
 def shown(console: Console, *, quiet: bool) -> Iterator[None]:
     """Show the run's board while the block lasts."""
-    chosen: View | None = None
-    if not quiet and console.is_terminal:
-        with LiveView(console) as chosen:
-            token = view.set(chosen)
-            yield
-            view.reset(token)
-        return
-    token = view.set(None if quiet else PlainView(console))
-    yield
-    view.reset(token)
+    with ExitStack() as stack:
+        chosen: View | None = None if quiet else PlainView(console)
+        if not quiet and console.is_terminal:
+            chosen = stack.enter_context(LiveView(console))
+        stack.callback(view.reset, view.set(chosen))
+        yield
 
 
 async def run_flow(shots: str, out: Path | None, *, live: bool, budget_usd: Decimal | None) -> Made:
@@ -111,8 +130,8 @@ def closing(made: Made, took_s: float, *, live: bool) -> str:
     else:
         lines.append("Film    none: no clip is there")
     lines.append(f"Clips   {stored} of {len(shots)} in {made.out / 'clips'}")
-    money = f"${totals['cost_usd']} for {totals['units']} units"
+    money = f"{usd(Decimal(totals['cost_usd']))} for {totals['units']} units"
     lines.append(f"Cost    {money}{'' if live else ' (sandbox: no money was spent)'}")
-    lines.append(f"        ${plain(made.spent_usd)} of it in this run, {took_s:.0f} s")
+    lines.append(f"        {usd(made.spent_usd)} of it in this run, {took_s:.0f} s")
     lines.append(f"Bill    {made.out / 'costs.csv'}")
     return "\n".join(lines)

@@ -13,8 +13,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from blocks.models import MODELS
-from flows.costs.bill import plain
 from flows.costs.estimate import Plan
+from flows.costs.money import plain, usd
 from flows.generate.accounts import open_workshop
 from flows.generate.job import service_of
 from flows.make_film import plan_list
@@ -83,5 +83,5 @@ def show(plan: Plan) -> None:
         console.print(f"… and {len(plan.lines) - MAX_LINES} more", style="dim")
     console.print(
         f"\n{plan.count('buy')} to buy, {plan.count('stored')} in the store, of "
-        f"{len(plan.lines)} clips: {plain(plan.units)} units, [bold]${plain(plan.cost_usd)}[/]"
+        f"{len(plan.lines)} clips: {plain(plan.units)} units, [bold]{usd(plan.cost_usd)}[/]"
     )

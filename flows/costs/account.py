@@ -19,7 +19,7 @@ async def account_costs(plan: Plan, place: Place) -> list[Item]:
     shop = current.get()
     shop.task_runs += 1
 
-    @task(name="account-costs", cache_policy=NO_CACHE)
+    @task(name="account-costs", task_run_name="account-costs", cache_policy=NO_CACHE)
     async def account() -> list[Item]:
         items = await shop.book(bill_of, shop.ledger, plan.lines)
         await asyncio.to_thread(write_atomically, place.costs, to_csv(items))

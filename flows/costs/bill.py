@@ -11,6 +11,7 @@ from typing import Literal
 
 from blocks.ledger import Attempt, Cost, Ledger
 from flows.costs.estimate import Line
+from flows.costs.money import plain
 
 By = Literal["shot", "sequence", "model", "run"]
 
@@ -133,8 +134,3 @@ def to_csv(items: Sequence[Item]) -> str:
 def safe_cell(text: str) -> str:
     """A spreadsheet must not run a name that begins like a formula."""
     return f"'{text}" if text[:1] in "=+-@\t\r" and text else text
-
-
-def plain(amount: Decimal) -> str:
-    """A decimal string without an exponent."""
-    return f"{amount:f}"

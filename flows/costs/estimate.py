@@ -12,6 +12,7 @@ from blocks.errors import BudgetError
 from blocks.ledger import Attempt, Intent
 from blocks.model import SEEDS, Inputs
 from blocks.provider import Quote
+from flows.costs.money import usd
 from flows.generate.job import Job
 from flows.generate.workshop import Workshop
 
@@ -122,8 +123,8 @@ def check_budget(plan: Plan, budget_usd: Decimal | None) -> None:
     """Raises BudgetError where the plan costs more than the budget."""
     if budget_usd is not None and plan.cost_usd > budget_usd:
         raise BudgetError(
-            f"The plan costs ${plan.cost_usd} ({plan.count('buy')} clips); the budget is "
-            f"${budget_usd}.",
+            f"The plan costs {usd(plan.cost_usd)} ({plan.count('buy')} clips); the budget is "
+            f"{usd(budget_usd)}.",
             remedy="Nothing was bought. Raise the budget, or shorten the list.",
         )
 

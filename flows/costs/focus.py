@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from flows.costs.bill import plain, safe_cell
+from flows.costs.bill import safe_cell
+from flows.costs.money import plain
 from flows.costs.spend import Spend
 
 PROVIDERS = {"fal": "fal", "wavespeed": "WaveSpeedAI"}

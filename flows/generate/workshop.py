@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 from typing import ParamSpec, Protocol, TypeVar
 
@@ -21,6 +22,9 @@ from flows.generate.job import Job
 
 DOWNLOADS = 8
 """Clips brought home at one time: bounds memory and open files, not the provider."""
+
+WORKERS = 2
+"""Processes that stitch, so that the loop goes on polling."""
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -74,6 +78,8 @@ class Workshop:
         self.gates = {service: Gate() for service in self.providers}
         self.downloads = asyncio.Semaphore(DOWNLOADS)
         self.uploads: dict[tuple[str, str], asyncio.Lock] = {}
+        # Spawned, not forked: a fork would copy the loop's threads and their locks.
+        self.processes = ProcessPoolExecutor(WORKERS, mp_context=get_context("spawn"))
         self._ledger_thread = ThreadPoolExecutor(1, thread_name_prefix="ledger")
 
     async def book(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -86,6 +92,7 @@ class Workshop:
 
     def close(self) -> None:
         self._ledger_thread.shutdown()
+        self.processes.shutdown(cancel_futures=True)
 
 
 current: ContextVar[Workshop] = ContextVar("workshop")

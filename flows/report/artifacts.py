@@ -16,8 +16,9 @@ from prefect.artifacts import (
 )
 from prefect.context import FlowRunContext
 
-from flows.costs.bill import Item, plain, total, totals_by
+from flows.costs.bill import Item, total, totals_by
 from flows.costs.estimate import Plan
+from flows.costs.money import plain, usd
 from flows.report.board import FINISHED, Board
 
 MAX_ROWS = 2_000
@@ -70,7 +71,7 @@ def _percent(board: Board) -> float:
 
 def describe(board: Board) -> str:
     counts = ", ".join(f"{n} {state}" for state, n in sorted(board.counts.items()))
-    return f"{counts or 'no clips'}; ordered for ${plain(board.spent_usd)} in this run"
+    return f"{counts or 'no clips'}; ordered for {usd(board.spent_usd)} in this run"
 
 
 async def show_plan(plan: Plan) -> None:

@@ -15,8 +15,9 @@ from prefect.context import FlowRunContext
 
 from blocks.errors import LostError, RefusedError, ShotreelError
 from blocks.media import probe
-from flows.costs.bill import Item, plain, total
+from flows.costs.bill import Item, total
 from flows.costs.estimate import Plan
+from flows.costs.money import usd
 from flows.generate.all_clips import Outcome
 from flows.generate.workshop import Clip, current
 from flows.report import artifacts
@@ -51,7 +52,7 @@ last_made: ContextVar[list[Made] | None] = ContextVar("last_made", default=None)
 async def report(
     plan: Plan,
     outcomes: Mapping[str, Outcome],
-    film: Stitched | ShotreelError | None,
+    films: Mapping[str, Stitched | ShotreelError | None],
     items: Sequence[Item],
     place: Place,
 ) -> Made:
@@ -74,14 +75,14 @@ async def report(
         for key, outcome in outcomes.items()
         if isinstance(outcome, ShotreelError)
     }
-    if isinstance(film, ShotreelError):
-        errors["the film"] = film
-        film = None
+    errors |= {name: made for name, made in films.items() if isinstance(made, ShotreelError)}
+    film = films["the film"]
+    film = film if isinstance(film, Stitched) else None
     infos = {key: await asyncio.to_thread(probe, clip.path) for key, clip in clips.items()}
     manifest = manifest_of(film, plan.lines, items, attempts, clips, infos, states, place)
     await asyncio.to_thread(write_manifest, place.manifest, manifest)
     _, cost_usd = total(items)
-    summary = f"{len(clips)} of {len(outcomes)} clips are here; they cost ${plain(cost_usd)}."
+    summary = f"{len(clips)} of {len(outcomes)} clips are here; they cost {usd(cost_usd)}."
     await artifacts.show_summary(summary, items)
     context = FlowRunContext.get()
     return Made(

@@ -10,8 +10,9 @@ from typing import Any
 
 from blocks.ledger import Attempt
 from blocks.media import MediaInfo
-from flows.costs.bill import Item, plain, total
+from flows.costs.bill import Item, total
 from flows.costs.estimate import Line
+from flows.costs.money import plain
 from flows.generate.workshop import Clip
 from flows.report.place import Place, write_atomically
 from flows.stitch import Stitched

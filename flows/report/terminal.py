@@ -12,7 +12,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from flows.costs.bill import plain
+from flows.costs.money import usd
 from flows.report.board import FINISHED, Board, Row
 
 HEIGHT_KEPT = 6
@@ -78,7 +78,7 @@ def draw(board: Board, height: int) -> RenderableType:
     shown = rows if len(rows) <= height else busy_first(board)[:height]
     for row in shown:
         colour = COLOURS.get(row.state, "white")
-        cost = f"${plain(row.cost_usd)}" if row.bought_here else ""
+        cost = usd(row.cost_usd) if row.bought_here else ""
         table.add_row(
             escape(row.name), f"[{colour}]●[/] {escape(row.words[:60])}", f"[dim]{cost}[/]"
         )
@@ -87,7 +87,7 @@ def draw(board: Board, height: int) -> RenderableType:
     footer.add_row(
         ProgressBar(total=max(1, len(rows)), completed=done, width=30),
         f"{done} of {len(rows)} clips",
-        f"[bold]${plain(board.spent_usd)}[/] ordered",
+        f"[bold]{usd(board.spent_usd)}[/] ordered",
         left_words(board),
         f"[dim]{PHASES[board.phase]}[/]",
     )
@@ -131,7 +131,7 @@ class PlainView:
             done = sum(r.state in FINISHED for r in board.rows.values())
             self._console.print(
                 f"{row.name}: {row.words} ({done} of {len(board.rows)} done, "
-                f"${plain(board.spent_usd)} ordered)",
+                f"{usd(board.spent_usd)} ordered)",
                 markup=False,
                 highlight=False,
                 soft_wrap=True,

@@ -97,7 +97,7 @@ def _copies(clip: MediaInfo) -> bool:
     if not clip.spliceable or clip.rotation:
         return False
     if clip.codec == "h264":
-        return "High" in clip.stream_key and clip.pix_fmt in ("yuv420p", "yuvj420p")
+        return clip.profile_family == "High" and clip.pix_fmt in ("yuv420p", "yuvj420p")
     return clip.codec == "hevc" and clip.pix_fmt in ("yuv420p", "yuv420p10le")
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
+from functools import partial
 from pathlib import Path
 
 from prefect import task
@@ -20,8 +19,6 @@ from flows.report.place import Place
 from flows.stitch import Clip as Piece
 from flows.stitch import Stitched, is_current, stitch
 
-WORKERS = 2
-
 
 @task(name="stitch", task_run_name="stitch-{what}", cache_policy=NO_CACHE)
 async def stitch_clips(what: str, pieces: Sequence[Piece], out: Path) -> Stitched:
@@ -30,26 +27,19 @@ async def stitch_clips(what: str, pieces: Sequence[Piece], out: Path) -> Stitche
     made = await asyncio.to_thread(is_current, pieces, out, cache=cache)
     if made is not None:
         return made
-    # Spawned, not forked: a fork would copy the loop's threads and their locks.
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(pool, _stitch, pieces, out, cache)
-
-
-def _stitch(pieces: Sequence[Piece], out: Path, cache: Path) -> Stitched:
-    return stitch(pieces, out, cache=cache)
+    loop = asyncio.get_running_loop()
+    work = partial(stitch, pieces, out, cache=cache)
+    return await loop.run_in_executor(current.get().processes, work)
 
 
 async def stitch_sequences(
     plan: Plan, clips: Clips, place: Place
 ) -> dict[str, Stitched | ShotreelError | None]:
     """Each sequence as soon as its last clip is here, while others are still being made."""
-    room = asyncio.Semaphore(WORKERS)
 
     async def one(name: str, keys: Sequence[str]) -> Stitched | ShotreelError | None:
         outcomes = {key: await clips.of(key) for key in keys}
-        async with room:
-            return await _stitched(name, pieces_of(outcomes, keys), place.sequence(name))
+        return await _stitched(name, pieces_of(outcomes, keys), place.sequence(name))
 
     sequences = film_order(plan)
     made = await asyncio.gather(*(one(name, keys) for name, keys in sequences.items()))
@@ -74,8 +64,12 @@ def film_order(plan: Plan) -> dict[str, list[str]]:
 
 
 def pieces_of(outcomes: Mapping[str, Outcome], keys: Sequence[str]) -> list[Piece]:
-    found = (outcomes[key] for key in keys)
-    return [Piece(clip.path, clip.sha256) for clip in found if isinstance(clip, Clip)]
+    jobs = current.get().jobs
+    return [
+        Piece(clip.path, clip.sha256, jobs[key].name)
+        for key in keys
+        if isinstance(clip := outcomes[key], Clip)
+    ]
 
 
 async def _stitched(

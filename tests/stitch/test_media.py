@@ -104,7 +104,7 @@ def _nest(content: bytes) -> bytes:
         (_cut_in_half, "cut off"),
         (_blank_middle, "damaged"),
         (_claim_a_billion, "claims 1000000000"),
-        (_nest, ""),
+        (_nest, "bad.mp4"),
         (lambda _: b"<html>504 Gateway Time-out</html>", "not an MP4"),
         (lambda _: b"#EXTM3U\n#EXTINF:1,\nclip.mp4\n#EXT-X-ENDLIST\n", "not an MP4"),
         (lambda _: b"ffconcat version 1.0\nfile clip.mp4\n", "not an MP4"),
