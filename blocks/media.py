@@ -144,6 +144,12 @@ def open_media(path: Path) -> InputContainer:
     )
 
 
+def duration_of(path: Path, num_frames: int) -> Fraction:
+    """Seconds of a clip whose frames have been counted before: the header's rate is enough."""
+    with open_media(path) as container:
+        return num_frames / Fraction(container.streams.video[0].average_rate or 24)
+
+
 def last_frame(path: Path, png_path: Path) -> None:
     """Write the last decoded frame as PNG, upright. Raises ClipError where there is none."""
     from PIL import Image

@@ -84,7 +84,7 @@ async def keep(shop: Workshop, attempt: Attempt) -> Clip:
     sha256 = await asyncio.to_thread(sha256_file, part)
     path = await asyncio.to_thread(shop.store.keep, part, sha256)
     await shop.book(shop.ledger.mark_stored, attempt, sha256, info.num_frames)
-    return Clip(attempt.fingerprint, attempt.id, sha256, info.num_frames, path)
+    return Clip(attempt.fingerprint, attempt.id, sha256, info.num_frames, path, info)
 
 
 async def fresh_url(shop: Workshop, attempt: Attempt) -> str | None:

@@ -25,7 +25,9 @@ class ClipSerializer(Serializer):  # Prefect finds it by the bare class
     type: Literal["shotreel-clip"] = "shotreel-clip"
 
     def dumps(self, obj: Clip) -> bytes:
-        return json.dumps({**vars(obj), "path": str(obj.path)}).encode()
+        values = {**vars(obj), "path": str(obj.path)}
+        del values["info"]
+        return json.dumps(values).encode()
 
     def loads(self, blob: bytes) -> Clip:
         values = json.loads(blob)

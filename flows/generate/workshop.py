@@ -17,6 +17,7 @@ import httpx
 from blocks.clip_store import ClipStore
 from blocks.errors import AccountPausedError, SetupError
 from blocks.ledger import Attempt, Intent, Ledger
+from blocks.media import MediaInfo
 from blocks.provider import Provider
 from flows.generate.job import Job
 
@@ -38,13 +39,14 @@ class Watcher(Protocol):
 
 @dataclass(frozen=True)
 class Clip:
-    """A clip that is in the store."""
+    """A clip that is in the store; `info` where this run has opened it."""
 
     fingerprint: str
     attempt_id: str
     sha256: str
     num_frames: int
     path: Path
+    info: MediaInfo | None = field(default=None, repr=False, compare=False)
 
 
 class Gate:

@@ -14,7 +14,6 @@ from uuid import UUID
 from prefect.context import FlowRunContext
 
 from blocks.errors import LostError, RefusedError, ShotreelError
-from blocks.media import probe
 from flows.costs.bill import Item, total
 from flows.costs.estimate import Plan
 from flows.costs.money import usd
@@ -78,8 +77,9 @@ async def report(
     errors |= {name: made for name, made in films.items() if isinstance(made, ShotreelError)}
     film = films["the film"]
     film = film if isinstance(film, Stitched) else None
-    infos = {key: await asyncio.to_thread(probe, clip.path) for key, clip in clips.items()}
-    manifest = manifest_of(film, plan.lines, items, attempts, clips, infos, states, place)
+    manifest = await asyncio.to_thread(
+        manifest_of, film, plan.lines, items, attempts, clips, states, place
+    )
     await asyncio.to_thread(write_manifest, place.manifest, manifest)
     _, cost_usd = total(items)
     summary = f"{len(clips)} of {len(outcomes)} clips are here; they cost {usd(cost_usd)}."

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from blocks.ledger import Attempt
-from blocks.media import MediaInfo
+from blocks.media import duration_of
 from flows.costs.bill import Item, total
 from flows.costs.estimate import Line
 from flows.costs.money import plain
@@ -24,7 +24,6 @@ def manifest_of(
     items: Sequence[Item],
     attempts: Mapping[str, Attempt],
     clips: Mapping[str, Clip],
-    infos: Mapping[str, MediaInfo],
     states: Mapping[str, str | None],
     place: Place,
 ) -> dict[str, Any]:
@@ -33,7 +32,7 @@ def manifest_of(
     for line, item in zip(lines, items, strict=True):
         job = line.job
         attempt = attempts.get(job.fingerprint)
-        clip, info = clips.get(job.fingerprint), infos.get(job.fingerprint)
+        clip = clips.get(job.fingerprint)
         shots.append(
             {
                 "sequence": job.shot.sequence,
@@ -50,7 +49,7 @@ def manifest_of(
                 "cost_source": item.source or None,
                 "sha256": clip.sha256 if clip else None,
                 "num_frames": clip.num_frames if clip else None,
-                "duration_s": seconds(info.duration_s) if info else None,
+                "duration_s": seconds(duration_of(clip.path, clip.num_frames)) if clip else None,
                 "path": place.clip(job).relative_to(place.out).as_posix() if clip else None,
             }
         )

@@ -66,7 +66,7 @@ def film_order(plan: Plan) -> dict[str, list[str]]:
 def pieces_of(outcomes: Mapping[str, Outcome], keys: Sequence[str]) -> list[Piece]:
     jobs = current.get().jobs
     return [
-        Piece(clip.path, clip.sha256, jobs[key].name)
+        Piece(clip.path, clip.sha256, jobs[key].name, clip.info)
         for key in keys
         if isinstance(clip := outcomes[key], Clip)
     ]

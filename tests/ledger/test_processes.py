@@ -32,7 +32,7 @@ def opened(workers: list[Worker], url: str, *, budget_usd: str | None = None) ->
         yield
     finally:
         for worker in workers:
-            worker.tell("close", attempt_id=None)
+            worker.tell("close")
         for worker in workers:
             worker.hear()
 

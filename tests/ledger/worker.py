@@ -89,6 +89,10 @@ def serve() -> None:
             ledger.start_run(run_id, "race", None if budget is None else Decimal(budget))
             return ledger.owner_id
         assert ledger
+        if do == "close":
+            ledger.close()
+            ledger = None
+            return None
         if do == "reserve":
             monthly = order.get("monthly_budget_usd")
             quote = Quote(Decimal(4), Decimal("0.08"), date(2026, 11, 21), "price_rule")
@@ -126,9 +130,6 @@ def serve() -> None:
             return claimed and claimed.state
         if do == "submitted":
             return ledger.mark_submitted(attempt, Ticket(order["request_id"])).state
-        if do == "close":
-            ledger.close()
-            return None
         raise AssertionError(do)
 
     for line in sys.stdin:
