@@ -22,7 +22,7 @@ import httpx
 MAX_REPLY_BYTES = 16 * 2**20
 MAX_AMOUNT = 10**9  # in USD or units: more is not a bill but a broken reply
 MAX_CONNECTIONS = 48
-"""The pool is searched anew for each call: 300 callers on 200 connections took ten times the CPU."""
+"""The pool is searched anew for each call: with 200 connections that took ten times the CPU."""
 
 CONNECT_TIMEOUT_S = 10.0
 SUBMIT_TIMEOUT_S = 60.0

@@ -1,0 +1,184 @@
+"""Where a killed process is watched: its folders, the service beside it, and processes to start."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Self
+
+import httpx
+
+ROOT = Path(__file__).parents[2]
+
+# Reading the certificates of the world takes longer than a cell.
+web = httpx.Client(verify=False, timeout=20)
+
+
+class Forked:
+    """A process that the zygote has forked."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+        self._lines = connection.makefile()
+        self.pid = int(self._lines.readline())
+
+    def signal(self, number: int) -> None:
+        with suppress(ProcessLookupError):
+            os.kill(self.pid, number)
+
+    def wait(self, within_s: float = 60) -> int:
+        """Its exit code; negative: the signal that it died of."""
+        self._connection.settimeout(within_s)
+        try:
+            line = self._lines.readline()
+        except TimeoutError:
+            self.signal(signal.SIGKILL)
+            raise AssertionError(f"the process was not done after {within_s} s") from None
+        finally:
+            self._lines.close()
+            self._connection.close()
+        return int(line)
+
+
+class Zygote:
+    def __init__(self, env: Mapping[str, str]) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="shotreel-zygote-")
+        self._path = str(Path(self._folder.name) / "socket")
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.crash.zygote", self._path],
+            cwd=ROOT,
+            env={**clean_environment(), "PREFECT_HOME": self._folder.name, **env},
+        )
+        limit = time.monotonic() + 60
+        while not Path(self._path).exists():
+            assert self._process.poll() is None, "the zygote did not start"
+            assert time.monotonic() < limit
+            time.sleep(0.05)
+
+    def fork(
+        self, argv: Sequence[str], cwd: Path, env: Mapping[str, str], log: Path | None = None
+    ) -> Forked:
+        connection = socket.socket(socket.AF_UNIX)
+        # The file is there a moment before the socket listens.
+        for _ in range(100):
+            with suppress(ConnectionRefusedError):
+                connection.connect(self._path)
+                break
+            time.sleep(0.02)
+        wanted = {
+            "argv": list(argv),
+            "cwd": str(cwd),
+            "env": dict(env),
+            "log": str(log or cwd / "log.txt"),
+        }
+        connection.sendall(json.dumps(wanted).encode() + b"\n")
+        return Forked(connection)
+
+    def close(self) -> None:
+        self._process.kill()
+        self._process.wait()
+        self._folder.cleanup()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class Service:
+    """The sandbox in a process of its own, that can go away and come back."""
+
+    def __init__(self, zygote: Zygote, folder: Path, latency_s: float = 0.1) -> None:
+        self._zygote = zygote
+        self._latency_s = latency_s
+        self.folder = folder
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._process: Forked | None = None
+        self.url = ""
+        self.start()
+
+    def start(self) -> None:
+        port = self.url.rpartition(":")[2] or "0"
+        named = self.folder / "url"
+        named.unlink(missing_ok=True)
+        self._process = self._zygote.fork(
+            ["sandbox", str(self.folder), port, str(self._latency_s)],
+            self.folder,
+            {},
+            self.folder / "log.txt",
+        )
+        limit = time.monotonic() + 30
+        while not named.exists():
+            assert time.monotonic() < limit, "the sandbox did not start"
+            time.sleep(0.01)
+        self.url = named.read_text()
+
+    def stop(self) -> None:
+        if self._process:
+            self._process.signal(signal.SIGTERM)
+            self._process.wait()
+            self._process = None
+
+    def told(self, what: str) -> Any:
+        return web.get(f"{self.url}/sandbox/{what}").json()
+
+    def misbehave(self, rules: Sequence[Mapping[str, Any]]) -> None:
+        reply = web.put(f"{self.url}/sandbox/faults", json=list(rules))
+        assert reply.status_code == 200, reply.text
+
+
+def clean_environment() -> dict[str, str]:
+    """This process's environment without what would lead shotreel or Prefect elsewhere."""
+    ours = ("SHOTREEL_", "PREFECT_", "FAL_", "WAVESPEED_")
+    return {k: v for k, v in os.environ.items() if not k.startswith(ours)}
+
+
+class Place:
+    """One film's folder: its home, its shot list, its service."""
+
+    def __init__(self, zygote: Zygote, service: Service, folder: Path) -> None:
+        self.zygote = zygote
+        self.service = service
+        self.folder = folder
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.home = folder / "home"
+        self.ledger_url = f"sqlite:///{self.home}/ledger.sqlite"
+        self.env = {
+            "SHOTREEL_HOME": str(self.home),
+            "SHOTREEL_SANDBOX_URL": service.url,
+            # fal's shortest bound, so that silence proves something soon.
+            "SHOTREEL_START_TIMEOUT_S": "2",
+            "SHOTREEL_QUIET_S": "3",
+        }
+
+    def list_shots(self, rows: Sequence[Mapping[str, object]]) -> Path:
+        """A shot list beside the home."""
+        names = list(dict.fromkeys(name for row in rows for name in row))
+        lines = [",".join(names)]
+        lines += [",".join(str(row.get(name, "")) for name in names) for row in rows]
+        path = self.folder / "film.csv"
+        path.write_text("\n".join(lines) + "\n")
+        return path
+
+    def start(self, *command: str, kill_at: str = "", max_file_bytes: int = 0) -> Forked:
+        argv = ["--kill-at", kill_at] if kill_at else []
+        argv += ["--max-file-bytes", str(max_file_bytes)] if max_file_bytes else []
+        return self.zygote.fork([*argv, "--", *command], self.folder, self.env)
+
+    def run(self, *command: str, kill_at: str = "", within_s: float = 60) -> int:
+        return self.start(*command, kill_at=kill_at).wait(within_s)
+
+    @property
+    def log(self) -> str:
+        path = self.folder / "log.txt"
+        return path.read_text("utf-8", "replace") if path.exists() else ""
