@@ -16,6 +16,11 @@ from blocks.errors import SetupError
 MIN_FREE_BYTES = 64 * 2**20
 
 
+def clips_url() -> str:
+    """From the environment; a folder in the home by default."""
+    return os.environ.get("SHOTREEL_CLIPS_URL") or str(settings.home() / "clips")
+
+
 class ClipStore:
     """Clips by their SHA-256, in a local folder or behind an fsspec URL.
 
@@ -24,7 +29,7 @@ class ClipStore:
     """
 
     def __init__(self, url: str | None = None) -> None:
-        url = url or os.environ.get("SHOTREEL_CLIPS_URL") or str(settings.home() / "clips")
+        url = url or clips_url()
         self._remote: Any = None
         if "://" in url and not url.startswith("file://"):
             try:

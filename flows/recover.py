@@ -15,7 +15,7 @@ from prefect.states import Completed, Failed
 
 from blocks.errors import ShotreelError
 from blocks.ledger import Attempt, Ledger, State, emergency
-from blocks.ledger.location import ledger_url
+from blocks.places import ledger_place
 from flows.generate.accounts import open_workshop
 from flows.generate.bring import advance
 from flows.generate.workshop import Workshop
@@ -59,7 +59,7 @@ async def recover() -> object:
 
 async def rescue_all() -> list[Rescued]:
     """Drive every unfinished attempt that no living process drives."""
-    ledger = Ledger(ledger_url())
+    ledger = Ledger(await ledger_place())
     try:
         adopt_strays(ledger)
         services = {attempt.service for attempt in ledger.in_states((*UNFINISHED, "failed"))}

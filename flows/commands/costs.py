@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Sequence
 from decimal import Decimal
@@ -13,7 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from blocks.ledger import Ledger
-from blocks.ledger.location import ledger_url
+from blocks.places import ledger_place
 from flows.costs.bill import By, Total
 from flows.costs.focus import write_focus
 from flows.costs.money import plain
@@ -22,7 +23,7 @@ from flows.costs.spend import spending, sums
 
 def costs(by: By, focus: Path | None, *, live: bool | None, as_json: bool) -> int:
     """Raises ShotreelError. Sandbox and live never add up to one sum."""
-    ledger = Ledger(ledger_url())
+    ledger = Ledger(asyncio.run(ledger_place()))
     try:
         rows = spending(ledger)
     finally:

@@ -18,7 +18,7 @@ from blocks.clip_store import ClipStore
 from blocks.errors import ShotreelError
 from blocks.http import Call, Reply, open_client, send
 from blocks.ledger import Ledger
-from blocks.ledger.location import ledger_url
+from blocks.places import ledger_place
 
 Verdict = Literal["ok", "missing", "broken"]
 
@@ -49,7 +49,7 @@ def doctor(*, live: bool, as_json: bool) -> int:
 
 def ledger() -> Check:
     def look() -> str:
-        book = Ledger(ledger_url())
+        book = Ledger(asyncio.run(ledger_place()))
         try:
             held = book.in_states(("unknown", "lost"))
         finally:

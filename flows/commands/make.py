@@ -18,7 +18,7 @@ from rich.console import Console
 
 from blocks.errors import InputError
 from blocks.ledger import Ledger
-from blocks.ledger.location import ledger_url
+from blocks.places import ledger_place
 from flows.costs.money import usd
 from flows.report.board import View, view
 from flows.report.made import Made, last_made
@@ -54,7 +54,7 @@ def make(
 
 def under_way() -> str:
     """What a run that was stopped has left at the providers."""
-    ledger = Ledger(ledger_url())
+    ledger = Ledger(asyncio.run(ledger_place()))
     try:
         left = ledger.in_states(("posting", "unknown", "submitted", "ready"))
     finally:

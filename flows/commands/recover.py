@@ -10,7 +10,7 @@ import click
 
 from blocks.errors import InputError
 from blocks.ledger import Attempt, Ledger
-from blocks.ledger.location import ledger_url
+from blocks.places import ledger_place
 from blocks.provider import Ticket
 from flows.recover import Rescued, exit_code, rescue_all
 
@@ -45,7 +45,7 @@ def decide(attempt: str | None, adopt: str | None, release: str | None, reason: 
         raise InputError("--adopt REQUEST and --attempt ATTEMPT go together.")
     if adopt is None and release is None:
         return
-    ledger = Ledger(ledger_url())
+    ledger = Ledger(asyncio.run(ledger_place()))
     try:
         cause = f"a person decided{': ' + reason if reason else ''}"
         if adopt is not None and attempt is not None:

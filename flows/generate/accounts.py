@@ -17,7 +17,7 @@ from blocks.errors import InputError
 from blocks.fal.account import FalAccount
 from blocks.http import open_client, origin
 from blocks.ledger import Ledger
-from blocks.ledger.location import ledger_url
+from blocks.places import clips_place, ledger_place
 from blocks.provider import Provider
 from blocks.sandbox import Sandbox
 from blocks.sandbox.server import environment_of
@@ -56,10 +56,10 @@ async def open_workshop(
     missing key, SetupError for a ledger or a store that cannot be written.
     """
     wanted = sorted(set(services))
-    ledger = Ledger(ledger_url())
+    ledger = Ledger(await ledger_place())
     with ExitStack() as stack:
         stack.callback(ledger.close)
-        store = ClipStore()
+        store = ClipStore(await clips_place())
         sandboxed = any(service.startswith(SANDBOX) for service in wanted)
         urls = sandbox_urls(stack) if sandboxed else {}
         async with open_client() as client:
