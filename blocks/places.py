@@ -71,7 +71,7 @@ async def _saved(kind: type[B]) -> B | None:
     if not PREFECT_API_URL.value():
         return None
     try:
-        found: B = await kind.aload("default")  # type: ignore[misc]
+        found: B = await kind.aload("default")
     except ValueError:
         return None  # Prefect's answer for "there is no such block"
     return found

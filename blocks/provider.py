@@ -167,8 +167,9 @@ class Provider(Protocol):
     """One configured account. Every method is safe to call any number of times but `submit`.
 
     `service` names it in the ledger; `quiet_s` is the time after which an unknown outcome without
-    a match is released (None: never by itself); `poll_s` the shortest and the longest pause
-    between two looks at a request; `trusted_hosts` may serve media from a private address.
+    a match is released (None: never by itself); `refund_s` the time after a failure in which the
+    money for it may still come back; `poll_s` the shortest and the longest pause between two looks
+    at a request; `trusted_hosts` may serve media from a private address.
     """
 
     service: str
@@ -176,6 +177,7 @@ class Provider(Protocol):
     max_in_flight: int
     monthly_budget_usd: Decimal | None
     quiet_s: float | None
+    refund_s: float
     poll_s: tuple[float, float]
     trusted_hosts: frozenset[str]
 

@@ -30,6 +30,7 @@ from flows.report.made import last_made, report
 from flows.report.place import Place
 from flows.shots import Shot, list_name, read_shots
 from flows.stitch.tasks import stitch_film, stitch_sequences
+from flows.unvisited import unvisited
 
 
 def run_name() -> str:
@@ -86,7 +87,8 @@ async def make_film(
                 outcomes = await clips.all()
                 board.enter("stitching")
                 film, items = await asyncio.gather(
-                    stitch_film(plan, outcomes, place), account_costs(plan, place)
+                    stitch_film(plan, outcomes, place),
+                    account_costs(unvisited(plan), unvisited(place)),
                 )
         finally:
             await clips.stop()

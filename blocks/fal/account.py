@@ -111,6 +111,7 @@ class Fal:
         self.quiet_s = settings.seconds(
             "SHOTREEL_QUIET_S", settings.start_timeout_s() + QUIET_GRACE_S
         )
+        self.refund_s = 0.0  # what is not billed is never charged
         urls = (block.queue_url, block.run_url, block.media_url, block.rest_url)
         self.trusted_hosts = frozenset(origin(url)[1] for url in urls)
         self._secret = block.key.get_secret_value()

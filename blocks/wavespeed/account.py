@@ -31,6 +31,9 @@ from blocks.provider import (
 )
 from blocks.wavespeed import wire
 
+REFUND_S = 3 * 3600.0
+"""WaveSpeed docs, Refund policy: failed tasks are refunded within three hours."""
+
 CLOCK_SKEW = timedelta(minutes=2)
 LISTED_FOR = timedelta(days=7)
 PAGE_SIZE = 100
@@ -98,6 +101,7 @@ class WaveSpeed:
         self.monthly_budget_usd = block.monthly_budget_usd
         # Nothing bounds when a prediction may start, so silence proves nothing by itself.
         self.quiet_s = settings.seconds("SHOTREEL_QUIET_S", None)
+        self.refund_s = REFUND_S
         self.trusted_hosts = frozenset({origin(block.url)[1]})
         self._secret = block.key.get_secret_value()
         self._auth = {"Authorization": f"Bearer {self._secret}"}

@@ -14,16 +14,12 @@ from flows.report import artifacts
 from flows.report.place import Place, write_atomically
 
 
+@task(name="account-costs", task_run_name="account-costs", cache_policy=NO_CACHE)
 async def account_costs(plan: Plan, place: Place) -> list[Item]:
     """A line for every take, in list order; also as `costs.csv` and as a table in Prefect."""
     shop = current.get()
     shop.task_runs += 1
-
-    @task(name="account-costs", task_run_name="account-costs", cache_policy=NO_CACHE)
-    async def account() -> list[Item]:
-        items = await shop.book(bill_of, shop.ledger, plan.lines)
-        await asyncio.to_thread(write_atomically, place.costs, to_csv(items))
-        await artifacts.show_bill(items)
-        return items
-
-    return await account()
+    items = await shop.book(bill_of, shop.ledger, plan.lines)
+    await asyncio.to_thread(write_atomically, place.costs, to_csv(items))
+    await artifacts.show_bill(items)
+    return items

@@ -7,6 +7,7 @@ step can be cut off anywhere, by anything, and the next process goes on from the
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 from time import monotonic
 
 from blocks.errors import FailedError, LostError, UnreachableError
@@ -90,7 +91,10 @@ async def advance(shop: Workshop, job: Job | None, attempt: Attempt) -> Clip | N
 
 
 async def follow(shop: Workshop, attempt: Attempt) -> None:
-    """submitted -> ready, failed or lost: look until the provider says how it ended."""
+    """submitted -> ready, failed or lost: look until the provider says how it ended.
+
+    Raises FailedError for an unpaid failure that the same inputs would meet again.
+    """
     provider, ticket = shop.provider_of(attempt), attempt.ticket
     assert ticket is not None
     model = MODELS[attempt.model]
@@ -123,8 +127,14 @@ async def follow(shop: Workshop, attempt: Attempt) -> None:
         )
         # A look costs little beside the wait: it may be late by a tenth of what it took.
         await asyncio.sleep(min(longest, max(shortest, waited / 10)))
-    await record(shop, attempt, outcome)
+    ended = await record(shop, attempt, outcome)
     shop.gates[attempt.service].freed.set()
+    if isinstance(outcome, Failed) and ended.charged == "no" and not outcome.transient:
+        raise FailedError(
+            f"{name}: {ended.cause}",
+            request_id=ticket.request_id,
+            remedy="Nothing is owed for it. Change the shot, or run the same command again.",
+        )
 
 
 async def record(shop: Workshop, attempt: Attempt, outcome: Ready | Failed | Gone) -> Attempt:
@@ -154,7 +164,16 @@ async def from_store(shop: Workshop, attempt: Attempt) -> Clip | None:
 async def explain_failure(shop: Workshop, attempt: Attempt) -> None:
     """Raise what a charged failure means; free the fingerprint where the bill says unpaid."""
     if attempt.charged == "unknown" and attempt.ticket:
-        bill = await shop.provider_of(attempt).billed(attempt.ticket)
+        provider = shop.provider_of(attempt)
+        bill = await provider.billed(attempt.ticket)
+        if bill and bill.cost_usd and ended_ago_s(attempt) < provider.refund_s:
+            raise FailedError(
+                f"{attempt.sequence}/{attempt.shot}: {attempt.cause}",
+                paid="unknown",
+                request_id=attempt.request_id,
+                remedy="The provider may still give the money back, for "
+                f"{provider.refund_s / 3600:.0f} hours: run `shotreel recover` later.",
+            )
         if bill is not None:
             await shop.book(shop.ledger.apply_bill, attempt, bill)
             if bill.cost_usd == 0:
@@ -169,6 +188,11 @@ async def explain_failure(shop: Workshop, attempt: Attempt) -> None:
         remedy="Change the shot; or, to buy the very same again, first run "
         f"`shotreel recover --release {attempt.id}`.",
     )
+
+
+def ended_ago_s(attempt: Attempt) -> float:
+    assert attempt.ended_at is not None
+    return (datetime.now(UTC) - attempt.ended_at).total_seconds()
 
 
 def lost(attempt: Attempt) -> LostError:
