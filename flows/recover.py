@@ -27,7 +27,7 @@ AT_ONCE = 32
 KEPT = {"fal": timedelta(days=7), "wavespeed": timedelta(days=7)}
 """How long a provider keeps media: WaveSpeed seven days; fal "at least 7 days by default"."""
 
-Result = Literal["stored", "released", "still going", "charged failure", "lost", "unsettled"]
+Result = Literal["stored", "released", "charged failure", "unpaid failure", "lost", "unsettled"]
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ def result_of(attempt: Attempt) -> Result | None:
         case "stored" | "released" | "lost":
             return attempt.state
         case "failed" if attempt.charged != "unknown":
-            return "charged failure"
+            return "charged failure" if attempt.charged == "yes" else "unpaid failure"
     return None
 
 

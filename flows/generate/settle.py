@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 from blocks import settings
 from blocks.errors import OutcomeUnknownError
+from blocks.http import SUBMIT_TIMEOUT_S
 from blocks.ledger import Attempt
 from blocks.ledger.states import Adopt, AskPerson, KeepAsking, Release, Settlement, settle
 from blocks.models import MODELS
-from blocks.provider import Order
+from blocks.provider import Findings, Order
 from flows.generate.workshop import Workshop
 
 ASK_S = (1.0, 15.0)
 WAIT_IN_RUN_S = 900.0
 """The longest a run waits for silence to prove something; `recover` finds it later."""
+
+LISTING_LAG_S = 60.0
+"""How long a listing may take to show a request, where silence proves nothing however long."""
+
+CLOCK_SKEW = timedelta(minutes=2)
 
 
 async def settle_unknown(shop: Workshop, attempt: Attempt) -> None:
@@ -42,11 +49,9 @@ async def settle_unknown(shop: Workshop, attempt: Attempt) -> None:
                 await shop.book(shop.ledger.release, attempt, cause)
                 shop.gates[attempt.service].freed.set()
                 return
-            case KeepAsking(for_s) if for_s is not None and for_s <= WAIT_IN_RUN_S:
-                shop.watcher.state(
-                    attempt.fingerprint, "unknown", f"asking the provider, {for_s:.0f} s left"
-                )
-                await asyncio.sleep(min(pause, for_s))
+            case KeepAsking(for_s) if worth_waiting(attempt, for_s):
+                shop.watcher.state(attempt.fingerprint, "unknown", "asking the provider for it")
+                await asyncio.sleep(pause if for_s is None else min(pause, for_s))
                 pause = min(longest, pause * 1.5)
             case AskPerson(candidates):
                 ids = ", ".join(c.ticket.request_id for c in candidates[:5])
@@ -65,12 +70,37 @@ async def settle_unknown(shop: Workshop, attempt: Attempt) -> None:
                 )
 
 
+def worth_waiting(attempt: Attempt, for_s: float | None) -> bool:
+    if for_s is not None:
+        return for_s <= WAIT_IN_RUN_S
+    return silent_s(attempt) < LISTING_LAG_S
+
+
+def sent_at(attempt: Attempt) -> datetime:
+    return attempt.posted_at or attempt.created_at
+
+
+def silent_s(attempt: Attempt) -> float:
+    return (datetime.now(UTC) - sent_at(attempt)).total_seconds()
+
+
+def possible(attempt: Attempt, findings: Findings) -> Findings:
+    """Without what was made too late to be the attempt's, where inputs cannot tell.
+
+    Days later the listing is full of requests that other runs and other people have made.
+    """
+    if not findings.ambiguous:
+        return findings
+    latest = sent_at(attempt) + timedelta(seconds=SUBMIT_TIMEOUT_S) + CLOCK_SKEW
+    kept = (c for c in findings.candidates if c.sent_at is None or c.sent_at <= latest)
+    return replace(findings, candidates=tuple(kept))
+
+
 async def ask(shop: Workshop, attempt: Attempt) -> Settlement:
     """One question to the provider, held against what the ledger knows."""
     provider = shop.provider_of(attempt)
-    sent_at = attempt.posted_at or attempt.created_at
     order = Order(attempt.id, MODELS[attempt.model], attempt.inputs, settings.start_timeout_s())
-    findings = await provider.find(order, sent_at)
+    findings = possible(attempt, await provider.find(order, sent_at(attempt)))
     ids = [c.ticket.request_id for c in findings.candidates]
     known = await shop.book(shop.ledger.request_ids, attempt.service, attempt.account, ids)
     rivals = 0
@@ -80,7 +110,7 @@ async def ask(shop: Workshop, attempt: Attempt) -> Settlement:
     return settle(
         findings,
         sorted(known),
-        silent_s=(datetime.now(UTC) - sent_at).total_seconds(),
+        silent_s=silent_s(attempt),
         quiet_s=provider.quiet_s,
         rivals=rivals,
     )
