@@ -17,6 +17,9 @@ from blocks.http import plain
 from blocks.ledger.migrations import migrate
 
 BUSY_TIMEOUT_S = 60
+DRIVERS = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg"}
+"""Whatever driver the URL names: one copied from Prefect's settings names an async one."""
+
 LEDGER_LOCK = 0x5107_12EE  # any constant: the key of the advisory lock on Postgres
 
 
@@ -24,14 +27,14 @@ def open_engine(url: str) -> Engine:
     """An engine with its schema up to date. Raises SetupError that says what to do."""
     try:
         parsed = make_url(url)
-        if parsed.drivername == "postgresql":
-            parsed = parsed.set(drivername="postgresql+psycopg")
-        if parsed.get_backend_name() not in ("sqlite", "postgresql"):
+        backend = parsed.get_backend_name()
+        if backend not in DRIVERS:
             raise SetupError(
-                f"The ledger cannot live on {parsed.get_backend_name()}.",
+                f"The ledger cannot live on {backend}.",
                 remedy="Set SHOTREEL_LEDGER_URL to an sqlite or postgresql URL.",
             )
-        sqlite = parsed.get_backend_name() == "sqlite"
+        parsed = parsed.set(drivername=DRIVERS[backend])
+        sqlite = backend == "sqlite"
         if sqlite:
             _make_folder(parsed.database or "")
         engine = create_engine(

@@ -7,12 +7,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from time import monotonic
 
-from sqlalchemy.exc import DBAPIError
-
 from blocks import settings
 from blocks.errors import AccountPausedError, RefusedError, SetupError, UnreachableError
 from blocks.http import SUBMIT_TIMEOUT_S
 from blocks.ledger import Attempt, emergency
+from blocks.ledger.owner import SILENT
 from blocks.provider import Accepted, Again, Order, Paused, Provider, Refused, Ticket, Unknown
 from blocks.retry import again_until
 from flows.generate.job import Job, Picture
@@ -58,7 +57,7 @@ async def post_when_room(
             except TimeoutError:
                 continue
     if claimed.state != "posting":
-        return claimed  # another process took it over
+        return claimed  # this process was taken for dead, and another goes on with it
     posting = asyncio.create_task(post(shop, job, provider, claimed))
     try:
         return await asyncio.shield(posting)
@@ -69,6 +68,9 @@ async def post_when_room(
 
 
 async def post(shop: Workshop, job: Job, provider: Provider, attempt: Attempt) -> Attempt | Again:
+    if slept_since(attempt):
+        # Others may have settled it by now: nothing was sent, so the claim is given back.
+        return await shop.book(shop.ledger.put_back, attempt, "the process slept before it sent it")
     order = order_of(job, attempt)
     shop.watcher.state(attempt.fingerprint, "posting")
     outcome = await provider.submit(order)
@@ -103,16 +105,22 @@ async def note_ticket(shop: Workshop, attempt: Attempt, ticket: Ticket) -> Attem
     """The request id goes to disk; where the ledger fails, to the file of last resort."""
     try:
         return await shop.book(shop.ledger.mark_submitted, attempt, ticket)
-    except DBAPIError as error:
+    except SetupError as error:
         place = emergency.note(attempt.id, ticket)
         shop.stop = SetupError(
-            f"The ledger cannot be written ({str(error.orig).splitlines()[0]}). Request "
-            f"{ticket.request_id} was accepted and is noted in {place.name} beside the ledger.",
+            f"{error.message} Request {ticket.request_id} was accepted and is noted in "
+            f"{place.name} beside the ledger.",
             paid="unknown",
             request_id=ticket.request_id,
             remedy="Nothing more is bought. Mend the ledger's disk, then run `shotreel recover`.",
         )
         raise shop.stop from None
+
+
+def slept_since(attempt: Attempt) -> bool:
+    """Whether this process was suspended between its claim and now."""
+    assert attempt.posted_at is not None
+    return datetime.now(UTC) - attempt.posted_at > SILENT / 2
 
 
 def stop_if_told(shop: Workshop, attempt: Attempt) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import ParamSpec, Protocol, TypeVar
 
 import httpx
+from sqlalchemy.exc import DBAPIError
 
 from blocks.clip_store import ClipStore
 from blocks.errors import AccountPausedError, SetupError
@@ -85,9 +86,18 @@ class Workshop:
         self._ledger_thread = ThreadPoolExecutor(1, thread_name_prefix="ledger")
 
     async def book(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Call the ledger in its own thread: the loop goes on, and commits do not compete."""
+        """Call the ledger in its own thread: the loop goes on, and commits do not compete.
+
+        Raises SetupError where the database cannot do it (disk full, locked, gone).
+        """
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._ledger_thread, partial(call, *args, **kwargs))
+        try:
+            return await loop.run_in_executor(self._ledger_thread, partial(call, *args, **kwargs))
+        except DBAPIError as error:
+            raise SetupError(
+                f"The ledger cannot be written: {str(error.orig).splitlines()[0]}.",
+                remedy="What was bought is not lost. Mend the ledger's disk, then run it again.",
+            ) from None
 
     def provider_of(self, attempt: Attempt) -> Provider:
         return self.providers[attempt.service]
