@@ -39,6 +39,7 @@ class Call:
     params: tuple[tuple[str, str], ...] = ()
     json: object = None
     file: Path | None = None
+    around_file: tuple[bytes, bytes] = (b"", b"")
     timeout_s: float = READ_TIMEOUT_S
 
 
@@ -167,7 +168,7 @@ async def send(client: httpx.AsyncClient, call: Call, secret: str = "") -> Answe
                 params=call.params or None,
                 headers=dict(call.headers),
                 json=call.json,
-                content=_chunks(call.file) if call.file else None,
+                content=_chunks(call.file, *call.around_file) if call.file else None,
                 timeout=timeout,
             ) as response,
         ):
@@ -199,7 +200,11 @@ def _reason(error: Exception, call: Call, secret: str) -> str:
     return text.replace(secret, "***") if secret else text
 
 
-async def _chunks(path: Path, size: int = 2**20) -> Any:
+async def _chunks(path: Path, before: bytes, after: bytes, size: int = 2**20) -> Any:
+    if before:
+        yield before
     with path.open("rb") as file:
         while chunk := await asyncio.to_thread(file.read, size):
             yield chunk
+    if after:
+        yield after

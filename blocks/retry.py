@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Awaitable, Callable
-from time import monotonic
 from typing import TypeVar
 
 from blocks.errors import Paid, UnreachableError
@@ -13,6 +12,7 @@ from blocks.provider import Again
 
 FIRST_WAIT_S = 0.5
 LONGEST_WAIT_S = 30.0
+ASKED_PATIENCE_S = 600.0
 
 T = TypeVar("T")
 
@@ -29,7 +29,7 @@ def backoff(tries: int, after_s: float | None = None, jitter: float = 0.0) -> fl
 
 
 async def again_until(
-    deadline: float,
+    patience_s: float,
     step: Callable[[], Awaitable[T | Again]],
     what: str,
     *,
@@ -38,17 +38,19 @@ async def again_until(
 ) -> T:
     """Call `step` until it answers something other than `Again`.
 
-    `deadline` is a time of `monotonic()`. Raises UnreachableError with the last reason when the
-    next wait would pass it.
+    Raises UnreachableError with the last reason when its waits would come to more than
+    `patience_s`; waits that the service asks for (Retry-After) to more than ASKED_PATIENCE_S.
+    Only waits count: a step may stand in line for as long as that takes.
     """
-    tries = 0
+    tries, waited = 0, 0.0
     while True:
         outcome = await step()
         if not isinstance(outcome, Again):
             return outcome
         tries += 1
         wait = backoff(tries, outcome.after_s, random.random())  # noqa: S311 - spreads load
-        if monotonic() + wait > deadline:
+        waited += wait
+        if waited > (patience_s if outcome.after_s is None else max(patience_s, ASKED_PATIENCE_S)):
             raise UnreachableError(
                 f"{what}: gave up after {tries} tries; the last one said: {outcome.reason}.",
                 paid=paid,

@@ -7,14 +7,11 @@ import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from itertools import count
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import create_engine, make_url, text
-
-_numbers = count(1)
+from sqlalchemy import Engine, create_engine, make_url, text
 
 
 @pytest.fixture(scope="session")
@@ -64,17 +61,23 @@ def _throw_away_server(programs: Path, folder: Path) -> Iterator[str]:
         run("pg_ctl", "-D", data, "-m", "immediate", "-w", "stop")
 
 
-@pytest.fixture
-def postgres_url(postgres_server: str) -> Iterator[str]:
-    """URL of an empty database, dropped in the end."""
+@pytest.fixture(scope="session")
+def _postgres_engine(postgres_server: str) -> Iterator[Engine]:
     server = make_url(postgres_server).set(drivername="postgresql+psycopg")
-    name = f"test_{next(_numbers)}_{uuid4().hex[:8]}"
     engine = create_engine(server, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name}"))
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def postgres_url(_postgres_engine: Engine) -> Iterator[str]:
+    """URL of an empty schema, dropped in the end."""
+    name = f"test_{uuid4().hex[:12]}"
+    with _postgres_engine.connect() as connection:
+        connection.execute(text(f"CREATE SCHEMA {name}"))
+    url = _postgres_engine.url.set(drivername="postgresql")
     try:
-        yield server.set(drivername="postgresql", database=name).render_as_string(False)
+        yield url.set(query={"options": f"-csearch_path={name}"}).render_as_string(False)
     finally:
-        with engine.connect() as connection:
-            connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
-        engine.dispose()
+        with _postgres_engine.connect() as connection:
+            connection.execute(text(f"DROP SCHEMA {name} CASCADE"))

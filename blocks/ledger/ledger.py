@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 from uuid import uuid4
 
 from sqlalchemy import Connection, delete, func, insert, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from blocks.ledger.engine import open_engine, writing
 from blocks.ledger.money import charge_up_to, check_monthly_budgets, check_run_budget
@@ -43,7 +44,8 @@ class Ledger(Questions):
         """Give back what was set aside and not sent, and let others take over the rest."""
         if self._heart:
             self._heart.stop()
-            with writing(self.engine) as connection:
+            # On a full disk it cannot be said; that the process has ended shows all the same.
+            with suppress(SQLAlchemyError), writing(self.engine) as connection:
                 self._release_reserved(connection, [self.owner_id], "the run has ended")
                 connection.execute(delete(owners).where(owners.c.id == self.owner_id))
         self.engine.dispose()
@@ -196,9 +198,11 @@ class Ledger(Questions):
     def mark_ready(self, attempt: Attempt, media_url: str, units: Decimal | None) -> Attempt:
         """The clip exists at the provider, so it is paid for: the charge is written with it.
 
-        `units` is the provider's own count; without one the quote stands in, as an estimate.
+        `units` is the provider's own count; without one the quote stands in, as an estimate. What
+        an account without a price has made is written too, as a charge of nothing.
         """
         now = _now()
+        free = attempt.price_source == "no_price"
         with writing(self.engine) as connection:
             moved = self._move(
                 connection,
@@ -208,7 +212,7 @@ class Ledger(Questions):
                 now,
                 media_url=media_url,
                 ended_at=now,
-                charged="yes",
+                charged="no" if free else "yes",
             )
             if moved.state == "ready":
                 counted = moved.units_quoted if units is None else units
@@ -217,7 +221,7 @@ class Ledger(Questions):
                     moved,
                     units=counted,
                     cost_usd=counted * moved.unit_price_usd,
-                    source="estimate" if units is None else "provider",
+                    source="no_price" if free else "estimate" if units is None else "provider",
                     cause="clip delivered",
                     now=now,
                 )
@@ -235,7 +239,7 @@ class Ledger(Questions):
                 charged=outcome.charged,
                 ended_at=now,
             )
-            if outcome.charged == "yes" and outcome.units:
+            if moved.state == "failed" and moved.charged == "yes" and outcome.units:
                 charge_up_to(
                     connection,
                     moved,

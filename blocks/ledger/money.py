@@ -14,7 +14,7 @@ from blocks.ledger.rows import Attempt, CostSource, Intent
 from blocks.ledger.states import OPEN
 from blocks.ledger.tables import attempts, charges, in_nano, runs
 
-SOURCES: tuple[CostSource, ...] = ("estimate", "provider", "billing_feed")
+SOURCES: tuple[CostSource, ...] = ("no_price", "estimate", "provider", "billing_feed")
 """From the weakest to the strongest word about what a request has cost."""
 
 

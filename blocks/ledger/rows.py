@@ -13,7 +13,7 @@ from blocks.ledger.states import State
 from blocks.ledger.tables import attempts
 from blocks.provider import Quote, Ticket
 
-CostSource = Literal["estimate", "provider", "billing_feed"]
+CostSource = Literal["no_price", "estimate", "provider", "billing_feed"]
 
 
 @dataclass(frozen=True)

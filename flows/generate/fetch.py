@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from time import monotonic
 
 from blocks.download import Fetched, Vanished, download
 from blocks.errors import ClipError, SetupError, UnreachableError
 from blocks.ledger import Attempt
 from blocks.media import probe, sha256_file
-from blocks.models import MODELS
+from blocks.models import sent_model
 from blocks.provider import Again, Ready
 from blocks.retry import again_until
 from flows.generate.workshop import Clip, Workshop
@@ -65,7 +64,7 @@ async def complete(shop: Workshop, attempt: Attempt, url: str) -> Fetched | Vani
         return await download(shop.client, url, part, hosts)
 
     return await again_until(
-        monotonic() + PATIENCE_S,
+        PATIENCE_S,
         one_try,
         f"{attempt.sequence}/{attempt.shot}",
         paid="yes",
@@ -90,7 +89,7 @@ async def keep(shop: Workshop, attempt: Attempt) -> Clip:
 async def fresh_url(shop: Workshop, attempt: Attempt) -> str | None:
     """Where the provider says, now, that the clip is; None where it does not say."""
     assert attempt.ticket is not None
-    outcome = await shop.provider_of(attempt).poll(MODELS[attempt.model], attempt.ticket)
+    outcome = await shop.provider_of(attempt).poll(sent_model(attempt.model), attempt.ticket)
     return outcome.media_url if isinstance(outcome, Ready) else None
 
 

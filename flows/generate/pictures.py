@@ -6,7 +6,6 @@ import asyncio
 import hashlib
 from collections.abc import Iterable
 from pathlib import Path
-from time import monotonic
 
 import httpx
 
@@ -90,7 +89,7 @@ async def _bring(client: httpx.AsyncClient, url: str) -> Path:
     async def one_try() -> Fetched | Vanished | Again:
         return await download(client, url, path, hosts)
 
-    found: Fetched | Vanished = await again_until(monotonic() + PATIENCE_S, one_try, url)
+    found: Fetched | Vanished = await again_until(PATIENCE_S, one_try, url)
     if not isinstance(found, Fetched):
         raise ClipError(found.reason)
     if found.num_bytes > MAX_PICTURE_BYTES:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from time import monotonic
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -53,21 +51,20 @@ class Steps:
 @pytest.mark.anyio
 async def test_answer_ends_the_loop() -> None:
     steps = Steps(Again("HTTP 429"), "clip")
-    assert await again_until(monotonic() + 60, steps, "a/1") == "clip"
+    assert await again_until(60, steps, "a/1") == "clip"
     assert steps.count == 2
 
 
 @pytest.mark.anyio
 async def test_first_answer_needs_no_time_left() -> None:
-    assert await again_until(monotonic() - 1, Steps("clip"), "a/1") == "clip"
+    assert await again_until(0, Steps("clip"), "a/1") == "clip"
 
 
 @pytest.mark.anyio
-async def test_loop_ends_before_its_deadline_with_the_last_reason() -> None:
+async def test_loop_ends_when_its_patience_does_with_the_last_reason() -> None:
     steps = Steps(Again("HTTP 500"), Again("HTTP 502: the last straw"))
-    deadline = monotonic() + 0.6
     with pytest.raises(UnreachableError) as caught:
-        await again_until(deadline, steps, "a/1")
+        await again_until(0.6, steps, "a/1")
     assert "a/1" in caught.value.message
     assert "HTTP 502: the last straw" in caught.value.message
     assert f"{steps.count} tries" in caught.value.message
@@ -75,18 +72,16 @@ async def test_loop_ends_before_its_deadline_with_the_last_reason() -> None:
 
 
 @pytest.mark.anyio
-async def test_wait_that_would_pass_the_deadline_is_not_waited() -> None:
+async def test_wait_that_is_longer_than_the_patience_is_not_waited() -> None:
     steps = Steps(Again("HTTP 503", after_s=10_000))
     with pytest.raises(UnreachableError, match="gave up after 1 tries"):
-        await again_until(monotonic() + 60, steps, "a/1")
+        await again_until(60, steps, "a/1")
     assert steps.count == 1
 
 
 @pytest.mark.anyio
 async def test_what_was_paid_is_said_when_the_loop_gives_up() -> None:
     with pytest.raises(UnreachableError) as caught:
-        await again_until(
-            monotonic(), Steps(Again("no answer")), "a/1", paid="unknown", request_id="r1"
-        )
+        await again_until(0, Steps(Again("no answer")), "a/1", paid="unknown", request_id="r1")
     assert (caught.value.paid, caught.value.request_id) == ("unknown", "r1")
     assert caught.value.remedy

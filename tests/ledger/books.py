@@ -35,7 +35,9 @@ def intent(fingerprint: str = "f1", **changes: Any) -> Intent:
     return Intent(**{**values, **changes})
 
 
-def reserved(ledger: Ledger, fingerprint: str = "f1", run_id: str = "run", **changes: Any) -> Attempt:
+def reserved(
+    ledger: Ledger, fingerprint: str = "f1", run_id: str = "run", **changes: Any
+) -> Attempt:
     return ledger.reserve([intent(fingerprint, **changes)], run_id)[fingerprint]
 
 
@@ -50,7 +52,9 @@ def in_state(ledger: Ledger, state: State, fingerprint: str = "f1", **changes: A
         return claimed
     if state == "unknown":
         return ledger.mark_unknown(claimed, "the answer was lost")
-    sent = ledger.mark_submitted(claimed, Ticket(f"r{next(_numbers)}", {"status_url": "https://s"}))
+    sent = ledger.mark_submitted(
+        claimed, Ticket(f"auto-{next(_numbers)}", {"status_url": "https://s"})
+    )
     if state == "submitted":
         return sent
     ready = ledger.mark_ready(sent, "https://media/clip.mp4", None)

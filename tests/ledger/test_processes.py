@@ -92,7 +92,7 @@ def test_last_dollar_of_a_month_is_spent_once(url: str, ten_workers: list[Worker
 def test_account_never_has_more_in_flight_than_it_allows(
     url: str, ten_workers: list[Worker]
 ) -> None:
-    limit = 3
+    limit = 2
     four = ten_workers[:4]
     with opened(four, url):
         for number, worker in enumerate(four):
