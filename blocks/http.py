@@ -25,6 +25,7 @@ MAX_CONNECTIONS = 48
 """The pool is searched anew for each call: with 200 connections that took ten times the CPU."""
 
 CONNECT_TIMEOUT_S = 10.0
+POOL_TIMEOUT_S = 30.0
 SUBMIT_TIMEOUT_S = 60.0
 READ_TIMEOUT_S = 30.0
 UPLOAD_TIMEOUT_S = 120.0
@@ -39,6 +40,8 @@ class Call:
     params: tuple[tuple[str, str], ...] = ()
     json: object = None
     file: Path | None = None
+    part: tuple[int, int] | None = None
+    """First byte and number of bytes of `file`, where not all of it is sent."""
     around_file: tuple[bytes, bytes] = (b"", b"")
     timeout_s: float = READ_TIMEOUT_S
 
@@ -79,7 +82,7 @@ class Reply:
 
 @dataclass(frozen=True)
 class Undelivered:
-    """No byte of the request reached the service: DNS, connect or TLS failed."""
+    """No byte of the request reached the service: DNS, connect, TLS, or no free connection."""
 
     reason: str
 
@@ -157,18 +160,24 @@ async def send(client: httpx.AsyncClient, call: Call, secret: str = "") -> Answe
     """Send once. `secret` is blanked out of whatever comes back, so that no message can hold it."""
     if not all(value.isascii() and value.isprintable() for value in call.headers.values()):
         return Undelivered("a header, perhaps the key, holds a character that cannot be sent")
-    timeout = httpx.Timeout(call.timeout_s, connect=CONNECT_TIMEOUT_S, pool=None)
+    timeout = httpx.Timeout(call.timeout_s, connect=CONNECT_TIMEOUT_S, pool=POOL_TIMEOUT_S)
+    headers, content = dict(call.headers), None
+    if call.file:
+        first, size = call.part or (0, call.file.stat().st_size)
+        before, after = call.around_file
+        headers["Content-Length"] = str(len(before) + size + len(after))
+        content = _chunks(call.file, first, size, before, after)
     try:
         async with (
             # A reader timeout alone would let an answer drip for ever.
-            asyncio.timeout(call.timeout_s + SLACK_S),
+            asyncio.timeout(POOL_TIMEOUT_S + call.timeout_s + SLACK_S),
             client.stream(
                 call.method,
                 call.url,
                 params=call.params or None,
-                headers=dict(call.headers),
+                headers=headers,
                 json=call.json,
-                content=_chunks(call.file, *call.around_file) if call.file else None,
+                content=content,
                 timeout=timeout,
             ) as response,
         ):
@@ -178,7 +187,12 @@ async def send(client: httpx.AsyncClient, call: Call, secret: str = "") -> Answe
                 if len(body) > MAX_REPLY_BYTES:
                     return AnswerLost(f"the answer is larger than {MAX_REPLY_BYTES} bytes")
             return _reply(response, bytes(body), secret)
-    except (httpx.ConnectError, httpx.ConnectTimeout, httpx.UnsupportedProtocol) as error:
+    except (
+        httpx.ConnectError,
+        httpx.ConnectTimeout,
+        httpx.PoolTimeout,
+        httpx.UnsupportedProtocol,
+    ) as error:
         return Undelivered(_reason(error, call, secret))
     except (httpx.InvalidURL, UnicodeError) as error:
         return Undelivered(f"not a URL that can be called ({type(error).__name__})")
@@ -200,11 +214,13 @@ def _reason(error: Exception, call: Call, secret: str) -> str:
     return text.replace(secret, "***") if secret else text
 
 
-async def _chunks(path: Path, before: bytes, after: bytes, size: int = 2**20) -> Any:
+async def _chunks(path: Path, first: int, size: int, before: bytes, after: bytes) -> Any:
     if before:
         yield before
     with path.open("rb") as file:
-        while chunk := await asyncio.to_thread(file.read, size):
+        file.seek(first)
+        while size and (chunk := await asyncio.to_thread(file.read, min(size, 2**20))):
+            size -= len(chunk)
             yield chunk
     if after:
         yield after

@@ -41,7 +41,7 @@ from blocks.provider import (
 
 TOP_UP = "Top up at wavespeed.ai, then run the same command again."
 CHECK_KEY = "Set WAVESPEED_API_KEY to a key from wavespeed.ai/accesskey, then run it again."
-NO_BALANCE = ("insufficient", "balance", "credit", "top up")
+NO_BALANCE = ("insufficient credit", "insufficient balance", "balance is not", "top up")
 
 TRANSIENT_CODES = frozenset({5000, 5003, 5004})
 """WaveSpeed docs, Error codes: internal, unavailable, timeout: "retry with backoff"."""
@@ -52,9 +52,9 @@ TERMINAL = frozenset({"failed", "cancelled", "timeout", "deleted"})
 def submit_call(base_url: str, order: Order, headers: Mapping[str, str]) -> Call:
     return Call(
         "POST",
-        f"{base_url}/api/v3/{order.model.endpoint}",
+        f"{base_url}/api/{order.model.api}/{order.model.endpoint}",
         headers=headers,
-        json=dict(order.inputs),
+        json=order.model.body(order.inputs),
         timeout_s=SUBMIT_TIMEOUT_S,
     )
 
@@ -80,7 +80,8 @@ def classify_submit(answer: Answer) -> Submitted:
     # 302 and 303 may be the answer to a request that was carried out; 499: we hung up.
     if status in (302, 303, 408, 409, 499) or status >= 500 or status < 200:
         return Unknown(what)
-    if status == 402 or any(word in what.lower() for word in NO_BALANCE):
+    # The message may repeat the prompt: only where the status fits do its words count.
+    if status == 402 or (status in (400, 403) and any(w in what.lower() for w in NO_BALANCE)):
         return Paused(what, TOP_UP)
     if status in (401, 403):
         return Paused(what, CHECK_KEY)
@@ -182,7 +183,12 @@ def read_bill(answer: Answer, request_id: str) -> Bill | None:
             return None
         refund = any(word in plain(row.get("billing_type")).lower() for word in REFUNDS)
         cost += -abs(price) if refund else price
-    return Bill(Decimal(1 if cost > 0 else 0), max(cost, Decimal(0)))
+    return Bill(None, max(cost, Decimal(0)))
+
+
+def read_balance(answer: Answer) -> Decimal | None:
+    """USD that are left; None where the account does not say."""
+    return read_amount(data_of(answer).get("balance")) if isinstance(answer, Reply) else None
 
 
 def data_of(reply: Reply) -> dict[str, Any]:

@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
-from time import monotonic
 
 from blocks import settings
-from blocks.errors import AccountPausedError, RefusedError, SetupError, UnreachableError
+from blocks.errors import (
+    AccountPausedError,
+    OutcomeUnknownError,
+    RefusedError,
+    SetupError,
+    UnreachableError,
+)
 from blocks.http import SUBMIT_TIMEOUT_S
 from blocks.ledger import Attempt, emergency
 from blocks.ledger.owner import SILENT
 from blocks.provider import Accepted, Again, Order, Paused, Provider, Refused, Ticket, Unknown
 from blocks.retry import again_until
-from flows.generate.job import Job, Picture
-from flows.generate.pictures import picture_of
+from flows.generate.files import file_of
+from flows.generate.job import InputFile, Job
 from flows.generate.workshop import Workshop
 
 PATIENCE_S = 30.0
 LINE_S = 1.0
-UPLOADS_KEPT = timedelta(days=6)
-"""WaveSpeed deletes uploads after seven days."""
 
 
 async def buy(shop: Workshop, job: Job, attempt: Attempt) -> None:
@@ -32,9 +35,9 @@ async def buy(shop: Workshop, job: Job, attempt: Attempt) -> None:
     provider = shop.provider_of(attempt)
     try:
         stop_if_told(shop, attempt)
-        attempt = await with_picture(shop, job, provider, attempt)
+        attempt = await with_files(shop, job, provider, attempt)
         await again_until(
-            monotonic() + PATIENCE_S, lambda: post_when_room(shop, job, provider, attempt), job.name
+            PATIENCE_S, lambda: post_when_room(shop, job, provider, attempt), job.name
         )
     except (RefusedError, AccountPausedError, UnreachableError) as error:
         await shop.book(shop.ledger.release, attempt, error.message)
@@ -49,7 +52,9 @@ async def post_when_room(
         while True:
             stop_if_told(shop, attempt)
             gate.freed.clear()
-            claimed = await shop.book(shop.ledger.claim, attempt, provider.max_in_flight)
+            claimed = await shop.book(
+                shop.ledger.claim, attempt, provider.max_in_flight, provider.max_per_minute
+            )
             if claimed is not None:
                 break
             try:  # room made by this process is seen at once, by another within a second
@@ -104,17 +109,35 @@ async def post(shop: Workshop, job: Job, provider: Provider, attempt: Attempt) -
 async def note_ticket(shop: Workshop, attempt: Attempt, ticket: Ticket) -> Attempt:
     """The request id goes to disk; where the ledger fails, to the file of last resort."""
     try:
-        return await shop.book(shop.ledger.mark_submitted, attempt, ticket)
+        noted_as = await shop.book(shop.ledger.mark_submitted, attempt, ticket)
+        if noted_as.request_id != ticket.request_id:
+            raise late(attempt, ticket, f"the attempt was {noted_as.state} by then")
+        return noted_as
+    except ValueError as error:
+        raise late(attempt, ticket, str(error)) from None
     except SetupError as error:
-        place = emergency.note(attempt.id, ticket)
+        try:
+            noted = f"is noted in {emergency.note(attempt.id, ticket).name} beside the ledger"
+        except OSError:
+            noted = "could be noted nowhere: keep this line"
         shop.stop = SetupError(
-            f"{error.message} Request {ticket.request_id} was accepted and is noted in "
-            f"{place.name} beside the ledger.",
+            f"{error.message} Request {ticket.request_id} was accepted and {noted}.",
             paid="unknown",
             request_id=ticket.request_id,
             remedy="Nothing more is bought. Mend the ledger's disk, then run `shotreel recover`.",
         )
         raise shop.stop from None
+
+
+def late(attempt: Attempt, ticket: Ticket, why: str) -> OutcomeUnknownError:
+    """An answer that came when the attempt had ended without it: kept, for a person to look at."""
+    emergency.note(attempt.id, ticket)
+    return OutcomeUnknownError(
+        f"{attempt.sequence}/{attempt.shot}: its request was accepted after all, too late: {why}.",
+        paid="unknown",
+        request_id=ticket.request_id,
+        remedy="Look at the request at the provider; it is noted beside the ledger.",
+    )
 
 
 def slept_since(attempt: Attempt) -> bool:
@@ -135,40 +158,50 @@ def order_of(job: Job, attempt: Attempt) -> Order:
     return Order(attempt.id, job.model, attempt.inputs, settings.start_timeout_s())
 
 
-async def with_picture(shop: Workshop, job: Job, provider: Provider, attempt: Attempt) -> Attempt:
-    """Upload the shot's picture, once for all that use it, and put its URL into the inputs."""
-    picture = job.picture
+async def with_files(shop: Workshop, job: Job, provider: Provider, attempt: Attempt) -> Attempt:
+    """Upload the shot's files, each once for all that use it, and put their URLs in the inputs."""
+    files = dict(job.files)
     if job.previous:
-        picture = await last_frame_of(shop, job.previous)
-    if picture is None:
+        files[job.continues] = await file_of_previous(shop, job, job.previous)
+    if not files:
         return attempt
-    key = (attempt.service, picture.sha256)
-    async with shop.uploads.setdefault(key, asyncio.Lock()):
-        since = datetime.now(UTC) - UPLOADS_KEPT
-        url = await shop.book(
-            shop.ledger.uploaded_url, attempt.service, attempt.account, picture.sha256, since
-        )
+    urls = {column: await uploaded(shop, provider, file) for column, file in files.items()}
+    return await shop.book(shop.ledger.set_inputs, attempt, {**attempt.inputs, **urls})
+
+
+async def uploaded(shop: Workshop, provider: Provider, file: InputFile) -> str:
+    """Where the provider can read the file. Raises UnreachableError where it does not take it."""
+    service, account, path = provider.service, provider.account, Path(file.path)
+    async with shop.uploads.setdefault((service, file.sha256), asyncio.Lock()):
+        since = datetime.now(UTC) - provider.uploads_kept
+        url = await shop.book(shop.ledger.uploaded_url, service, account, file.sha256, since)
         if url is None:
-            url = await provider.upload(Path(picture.path), picture.content_type)
-            await shop.book(
-                shop.ledger.note_upload, attempt.service, attempt.account, picture.sha256, url
+            url = await again_until(
+                PATIENCE_S,
+                lambda: provider.upload(path, file.content_type),
+                f"Upload of {path.name} to {service}",
             )
-    return await shop.book(shop.ledger.set_inputs, attempt, {**attempt.inputs, "image": url})
+            await shop.book(shop.ledger.note_upload, service, account, file.sha256, url)
+    return url
 
 
-async def last_frame_of(shop: Workshop, fingerprint: str) -> Picture:
-    """The last decoded frame of a clip that is in the store, as a PNG."""
+async def file_of_previous(shop: Workshop, job: Job, previous: Job) -> InputFile:
+    """The clip of the shot before; its last decoded frame as a PNG where a picture is wanted."""
     from blocks.media import last_frame
 
-    parent = (await shop.book(shop.ledger.holders, [fingerprint])).get(fingerprint)
-    clip = parent and parent.clip_sha256 and shop.store.path(parent.clip_sha256)
+    made = await shop.book(shop.ledger.holders, [j.fingerprint for j in previous.alternatives])
+    stored = (made[j.fingerprint] for j in previous.alternatives if j.fingerprint in made)
+    parent = next((attempt for attempt in stored if attempt.clip_sha256), None)
+    clip = shop.store.path(parent.clip_sha256) if parent and parent.clip_sha256 else None
     if not clip:
         raise RefusedError(
             "The shot before has no clip to continue from.",
             remedy="Nothing was bought for this shot. Mend the shot before, then run it again.",
         )
+    if job.continues == "video":
+        return await asyncio.to_thread(file_of, clip, "video")
     frame = settings.home() / "pictures" / f"{clip.stem}.last.png"
     frame.parent.mkdir(parents=True, exist_ok=True)
     if not frame.exists():
         await asyncio.to_thread(last_frame, clip, frame)
-    return await asyncio.to_thread(picture_of, frame)
+    return await asyncio.to_thread(file_of, frame)
