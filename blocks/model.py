@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
 
@@ -33,17 +33,19 @@ class Text:
 class Whole:
     low: int
     high: int
+    step: int = 1
 
     @property
     def allowed(self) -> str:
-        return f"a whole number from {self.low} to {self.high}"
+        steps = f" in steps of {self.step}" if self.step > 1 else ""
+        return f"a whole number from {self.low} to {self.high}{steps}"
 
     def read(self, raw: str) -> int:
         # A spreadsheet writes 96 as 96.0 once the column has an empty cell.
         if not WHOLE.fullmatch(raw):
             raise ValueError(raw)
         number = int(raw.split(".", maxsplit=1)[0])
-        if not self.low <= number <= self.high:
+        if not self.low <= number <= self.high or (number - self.low) % self.step:
             raise ValueError(raw)
         return number
 
@@ -89,16 +91,32 @@ class Image:
         return raw
 
 
-InputType = Text | Whole | Choice | Flag | Image
+@dataclass(frozen=True)
+class Video:
+    """A video that the clip goes on from: a URL, a path, or `@previous` (the clip before)."""
+
+    @property
+    def allowed(self) -> str:
+        return "a URL, the path of a video beside the shot list, or @previous"
+
+    def read(self, raw: str) -> str:
+        return raw
+
+
+InputType = Text | Whole | Choice | Flag | Image | Video
+
+FILE_COLUMNS = ("image", "video")
+"""Columns whose value is a file: what counts is its bytes, what is sent is a URL of them."""
 
 
 @dataclass(frozen=True)
 class Model:
-    """`name` is what a shot list says; `endpoint` what the URL says.
+    """`name` is what a shot list says; `endpoint` and `api` (its version) what the URL says.
 
     `inputs` maps each column that the model takes to its type; `defaults` are sent explicitly,
     so that a provider's change of a default cannot change what a fingerprint means.
-    `units` is None where only the account knows the price.
+    `units` is None where only the account knows the price. `wire_names` are the provider's own
+    names of columns, where they differ.
     """
 
     name: str
@@ -110,8 +128,16 @@ class Model:
     frames_per_second: Fraction = Fraction(24)
     num_frames: int = 96
     required: tuple[str, ...] = ("prompt",)
+    api: str = ""
+    wire_names: Mapping[str, str] = field(default_factory=dict)
     random_seeds: tuple[int, ...] = ()
     """Values of `seed` by which the provider means "draw one"; the same as leaving it open."""
+    version: str = ""
+    """Tells models of one name apart in a fingerprint: the digest of a workflow's files."""
+
+    def body(self, inputs: Inputs) -> dict[str, Value]:
+        """The inputs as the provider names them."""
+        return {self.wire_names.get(column, column): value for column, value in inputs.items()}
 
     def clip_frames(self, inputs: Inputs) -> int:
         """Frames that the clip of these inputs is expected to have."""
@@ -121,6 +147,13 @@ class Model:
         rate = inputs.get("frames_per_second")
         return self.frames_per_second if rate is None else Fraction(int(rate))
 
+    def open_seeds(self) -> Whole:
+        """Where a seed that the list leaves open is drawn from."""
+        own = self.inputs.get("seed")
+        if not isinstance(own, Whole):
+            return SEEDS
+        return Whole(max(own.low, SEEDS.low), min(own.high, SEEDS.high))
+
 
 SEEDS = Whole(1, 2_147_483_647)
-"""Where a seed that the list leaves open is drawn from: inside every provider's own range."""
+"""Where open seeds are drawn from: inside most services' range; 0 and -1 are no seed to some."""

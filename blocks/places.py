@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TypeVar
 
+import httpx
 from prefect.blocks.core import Block
 from prefect.settings import PREFECT_API_URL
 from pydantic import Field, SecretStr
 
 from blocks.clip_store import clips_url
+from blocks.errors import SetupError
 from blocks.ledger.location import ledger_url
 
 B = TypeVar("B", bound=Block)
@@ -67,11 +69,31 @@ async def clips_place() -> str:
     return saved.url if saved else clips_url()
 
 
-async def _saved(kind: type[B]) -> B | None:
-    if not PREFECT_API_URL.value():
-        return None
+async def saved_block(kind: type[B]) -> B | None:
+    """The block `default` of this kind. Raises SetupError where Prefect cannot be asked."""
     try:
         found: B = await kind.aload("default")
     except ValueError:
         return None  # Prefect's answer for "there is no such block"
+    except httpx.HTTPError as error:
+        raise without_prefect(error) from error
     return found
+
+
+def without_prefect(error: Exception) -> SetupError:
+    """What to do where Prefect does not do its part."""
+    said = " ".join(str(error).split()).rstrip(".") or type(error).__name__
+    return SetupError(
+        f"Prefect's API{at_url()} does not do its part: {said}.",
+        remedy="Start the server that PREFECT_API_URL names (prefect server start), or unset it. "
+        "What was bought is kept: the same command goes on from there.",
+    )
+
+
+def at_url() -> str:
+    url = PREFECT_API_URL.value()
+    return f" at {url}" if url else ""
+
+
+async def _saved(kind: type[B]) -> B | None:
+    return await saved_block(kind) if PREFECT_API_URL.value() else None

@@ -6,9 +6,9 @@ Media are fetched by `blocks.http.download`, without the account's key.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Literal, Protocol
@@ -16,7 +16,8 @@ from typing import Literal, Protocol
 from blocks.errors import Paid
 from blocks.model import Inputs, Model
 
-PriceSource = Literal["price_rule", "account"]
+PriceSource = Literal["price_rule", "account", "no_price"]
+"""no_price: the account is a machine of one's own. That is not 0 for want of knowing."""
 
 
 @dataclass(frozen=True)
@@ -157,9 +158,12 @@ class Findings:
 
 @dataclass(frozen=True)
 class Bill:
-    """What the billing feed says of one request: the sum of its events so far."""
+    """What the billing feed says of one request: the sum of its events so far.
 
-    units: Decimal
+    `units` is None where the feed speaks of money alone.
+    """
+
+    units: Decimal | None
     cost_usd: Decimal
 
 
@@ -169,17 +173,27 @@ class Provider(Protocol):
     `service` names it in the ledger; `quiet_s` is the time after which an unknown outcome without
     a match is released (None: never by itself); `refund_s` the time after a failure in which the
     money for it may still come back; `poll_s` the shortest and the longest pause between two looks
-    at a request; `trusted_hosts` may serve media from a private address.
+    at a request; `trusted_hosts` may serve media from a private address; `uploads_kept` is how
+    long an uploaded file can be named again.
     """
 
     service: str
     account: str
     max_in_flight: int
+    max_per_minute: int | None
     monthly_budget_usd: Decimal | None
     quiet_s: float | None
     refund_s: float
     poll_s: tuple[float, float]
     trusted_hosts: frozenset[str]
+    uploads_kept: timedelta
+
+    async def preflight(self, models: Sequence[Model]) -> None:
+        """Whether the account can make these models at all; asked before anything is reserved.
+
+        Raises InputError that names what is missing and how to get it.
+        """
+        ...
 
     async def submit(self, order: Order) -> Submitted: ...
 
@@ -193,4 +207,4 @@ class Provider(Protocol):
 
     async def billed(self, ticket: Ticket) -> Bill | None: ...
 
-    async def upload(self, path: Path, content_type: str) -> str: ...
+    async def upload(self, path: Path, content_type: str) -> str | Again: ...

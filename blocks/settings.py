@@ -50,6 +50,17 @@ def seconds(name: str, default: float | None) -> float | None:
     return number
 
 
+def choice(name: str, options: tuple[str, ...]) -> str:
+    """One of a few words from the environment, by default the first. Raises InputError."""
+    value = os.environ.get(name, "").strip().lower() or options[0].lower()
+    for option in options:
+        if option.lower() == value:
+            return option
+    raise InputError(
+        f"{name} is {value!r}, which is not one of {', '.join(options)}.", remedy=f"Unset {name}."
+    )
+
+
 def start_timeout_s() -> int:
     """How long a request may wait at the provider before it starts (fal's header: over 1 s)."""
     return max(2, int(seconds("SHOTREEL_START_TIMEOUT_S", 600) or 0))

@@ -11,10 +11,12 @@ from typing import Any, Literal, ParamSpec
 
 import click
 
-from blocks.errors import InputError, ShotreelError
+from blocks.errors import ShotreelError
 from flows import prefect_env
 
 P = ParamSpec("P")
+
+MAX_USD = 10**9  # the ledger counts billionths in 64 bits
 
 
 class Usd(click.ParamType[Decimal]):
@@ -23,7 +25,7 @@ class Usd(click.ParamType[Decimal]):
     def convert(self, value: Any, param: Any, ctx: Any) -> Decimal:
         try:
             amount = Decimal(str(value).strip().removeprefix("$"))
-            if not amount.is_finite() or amount < 0:
+            if not 0 <= amount <= MAX_USD:  # comparing a NaN raises InvalidOperation too
                 raise InvalidOperation
         except InvalidOperation:
             self.fail(f"{value!r} is not an amount in USD, such as 12.50", param, ctx)
@@ -135,17 +137,15 @@ def costs(
 @main.command()
 @click.option("--port", type=click.IntRange(0, 65535), default=8700, show_default=True)
 @click.option("--faults", type=click.Path(path_type=Path), help="A JSON file of faults.")
-@click.option("--latency", "latency_s", type=float, default=1.5, show_default=True)
+@click.option(
+    "--latency", "latency_s", type=click.FloatRange(0, 86_400), default=1.5, show_default=True
+)
 @told
 def sandbox(port: int, faults: Path | None, latency_s: float) -> int:
     """Serve the providers' protocols on this machine, for free."""
-    from blocks.sandbox import serve
-    from blocks.settings import home
+    from flows.commands.sandbox import sandbox as run
 
-    if faults is not None and not faults.is_file():
-        raise InputError(f"{faults} is not a file.", remedy="See blocks/sandbox/faults.py.")
-    serve(folder=home() / "sandbox", port=port, latency_s=latency_s, faults=faults)
-    return 0
+    return run(port, faults, latency_s)
 
 
 @main.command()

@@ -16,13 +16,13 @@ from prefect.states import Failed
 from pydantic import Field
 
 from blocks.errors import InputError
-from blocks.models import MODELS
 from flows.costs.account import account_costs
 from flows.costs.estimate import Draw, Plan, check_budget, intents_of, make_plan
 from flows.generate.accounts import open_workshop
 from flows.generate.all_clips import Clips
-from flows.generate.job import jobs_of, service_of
-from flows.generate.pictures import gather_pictures
+from flows.generate.files import gather_files
+from flows.generate.job import files_named, jobs_of, services_of
+from flows.generate.preflight import preflight
 from flows.generate.workshop import Workshop, current
 from flows.report import artifacts
 from flows.report.board import Board, view
@@ -40,27 +40,19 @@ def run_name() -> str:
 
 @flow(name="make-film", flow_run_name=run_name, persist_result=False)
 async def make_film(
-    shots: Annotated[
-        str,
-        Field(
-            title="Shot list",
-            description="A path, an http(s) or fsspec URL, or the CSV text itself.",
-        ),
-    ],
-    out: Annotated[
-        str | None,
-        Field(title="Output folder", description="Default: out/<name of the shot list>."),
-    ] = None,
-    live: Annotated[
-        bool,
-        Field(title="Live", description="Buy from the real accounts. Off: the sandbox, for free."),
-    ] = False,
-    budget_usd: Annotated[
-        Decimal | None,
-        Field(title="Budget (USD)", ge=0, description="Needed when live. Nothing above it."),
-    ] = None,
+    shots: str,
+    out: str | None = None,
+    live: bool = False,
+    budget_usd: Annotated[Decimal, Field(ge=0, le=10**9)] | None = None,
 ) -> Any:
-    """Read the list, plan, buy what is missing, stitch, account, report."""
+    """Read the list, plan, buy what is missing, stitch, account, report.
+
+    Args:
+        shots: A path, an http(s) or fsspec URL, or the CSV text itself.
+        out: The output folder. Default: out/<name of the shot list>.
+        live: Buy from the real accounts. Off: from the sandbox, for free.
+        budget_usd: Nothing is bought above it (USD). A live run needs one.
+    """
     board = Board(view.get())
     place = Place(Path(out) if out else Path("out") / list_name(shots))
     rows = read_shots(shots)
@@ -69,14 +61,13 @@ async def make_film(
             "A live run needs a budget.",
             remedy="Add --budget USD, or set SHOTREEL_BUDGET_USD. Nothing was bought.",
         )
-    async with open_workshop(
-        {service_of(MODELS[shot.model], live=live) for shot in rows}, board, run_id=run_id()
-    ) as shop:
+    async with open_workshop(services_of(rows, live=live), board, run_id=run_id()) as shop:
         current.set(shop)
         board.enter("planning")
         plan = await plan_list(shop, rows, live=live)
         check_budget(plan, budget_usd)
         place.check_writable()
+        await preflight(shop, plan)
         await reserve(shop, plan, list_name(shots), budget_usd)
         board.plan(plan)
         clips = Clips()
@@ -85,6 +76,7 @@ async def make_film(
                 clips.start(shop, plan)
                 sequences = await stitch_sequences(plan, clips, place)
                 outcomes = await clips.all()
+                plan = clips.as_made(plan)
                 board.enter("stitching")
                 film, items = await asyncio.gather(
                     stitch_film(plan, outcomes, place),
@@ -105,16 +97,17 @@ async def make_film(
 
 async def plan_list(shop: Workshop, shots: Sequence[Shot], *, live: bool) -> Plan:
     """Fingerprint, price, and what the ledger and the store already have."""
-    named = (shot.image for shot in shots if shot.image and shot.image != "@previous")
-    pictures = await gather_pictures(shop.client, named)
-    return await make_plan(shop, jobs_of(shots, pictures, live=live))
+    files = await gather_files(shop.client, files_named(shots))
+    return await make_plan(shop, jobs_of(shots, files, live=live))
 
 
 async def reserve(shop: Workshop, plan: Plan, name: str, budget_usd: Decimal | None) -> None:
     """Write every intent down and set its cost aside, all in one transaction, or none."""
     await shop.book(shop.ledger.start_run, shop.run_id, name, budget_usd)
     shop.intents = intents_of(shop, plan, Draw())
-    shop.jobs = {line.job.fingerprint: line.job for line in reversed(plan.lines)}
+    shop.jobs = {
+        job.fingerprint: job for line in reversed(plan.lines) for job in line.job.alternatives
+    }
     wanted = {line.job.fingerprint for line in plan.lines if line.need == "buy"}
     await shop.book(shop.ledger.reserve, [shop.intents[key] for key in wanted], shop.run_id)
 

@@ -14,10 +14,11 @@ from prefect import flow
 from prefect.states import Completed, Failed
 
 from blocks.errors import ShotreelError
-from blocks.ledger import Attempt, Ledger, State, emergency
+from blocks.ledger import Attempt, Ledger, State
 from blocks.places import ledger_place
 from flows.generate.accounts import open_workshop
 from flows.generate.bring import advance
+from flows.generate.settle import adopt_strays
 from flows.generate.workshop import Workshop
 from flows.report.board import Board
 
@@ -80,14 +81,6 @@ async def rescue_all() -> list[Rescued]:
         wanted = [a for a in pending if a.state != "failed" or a.charged == "unknown"]
         found = await asyncio.gather(*(one(attempt) for attempt in wanted))
         return [rescued for rescued in found if rescued]
-
-
-def adopt_strays(ledger: Ledger) -> None:
-    """Request ids that the ledger could not take when they came, from the file of last resort."""
-    for stray in emergency.strays():
-        attempt = ledger.find(stray.attempt_id)
-        if attempt and attempt.state in ("posting", "unknown"):
-            ledger.mark_submitted(attempt, stray.ticket, "noted in the emergency file")
 
 
 async def rescue(shop: Workshop, attempt: Attempt) -> Rescued | None:

@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, ClassVar
-from urllib.parse import quote
+from typing import Any, ClassVar, Literal, cast, get_args
 
 import httpx
 from prefect.blocks.core import Block
 from pydantic import Field, SecretStr
 
 from blocks import settings
-from blocks.errors import InputError
+from blocks.errors import InputError, UnreachableError
 from blocks.fal import wire
 from blocks.fal.models import PRICE_AS_OF, UNIT_PRICES_USD
-from blocks.http import UPLOAD_TIMEOUT_S, Call, Reply, origin, send
+from blocks.fal.upload import Upload
+from blocks.http import Call, Reply, origin, send
 from blocks.model import Inputs, Model
 from blocks.provider import (
+    Again,
     Bill,
     Findings,
-    Found,
     Gone,
     Order,
     Polled,
@@ -34,6 +37,10 @@ from blocks.provider import (
 QUIET_GRACE_S = 60.0
 CLOCK_SKEW = timedelta(minutes=2)
 MAX_LISTING_PAGES = 50
+
+Transport = Literal["queue", "direct"]
+IN_FLIGHT = {"queue": 10, "direct": 2}
+NO_RETRY = {"X-Fal-No-Retry": "1"}
 
 
 class FalAccount(Block):
@@ -50,15 +57,31 @@ class FalAccount(Block):
     _documentation_url = "https://fal.ai/docs"  # type: ignore[assignment]
 
     key: SecretStr = Field(title="Key", description="From fal.ai/dashboard/keys.")
-    max_in_flight: int = Field(
-        default=10,
+    max_in_flight: int | None = Field(
+        default=None,
         ge=1,
         le=10_000,
         title="Requests in flight",
         description=(
             "Requests that may be at fal at one time, over all runs. A new account works on 2 at "
-            "a time and queues the rest; 10 keep it busy and start inside the start timeout."
+            "a time. The queue keeps the rest: 10 keep it busy and start inside the start timeout. "
+            "A direct call above the account's limit is turned away. Default: 10, direct 2."
         ),
+    )
+    transport: Transport = Field(
+        default_factory=lambda: cast(
+            Transport, settings.choice("FAL_TRANSPORT", get_args(Transport))
+        ),
+        title="Transport",
+        description=(
+            "queue: a request is handed in and looked at (queue.fal.run). direct: it is held open "
+            "until its clip is there (fal.run)."
+        ),
+    )
+    platform_retries: bool = Field(
+        default=True,
+        title="Platform retries",
+        description="fal starts a request again whose runner broke; off sends X-Fal-No-Retry.",
     )
     monthly_budget_usd: Decimal | None = Field(
         default=None,
@@ -73,6 +96,13 @@ class FalAccount(Block):
     media_url: str = Field(default_factory=lambda: settings.url("FAL_MEDIA_URL"))
 
     key_env: ClassVar[str] = "FAL_KEY"
+    limits: ClassVar[set[str]] = {
+        "max_in_flight",
+        "monthly_budget_usd",
+        "platform_retries",
+        "transport",
+    }
+    """Fields that a run against the sandbox keeps."""
 
     @classmethod
     def from_environment(cls, **overrides: Any) -> FalAccount:
@@ -95,8 +125,21 @@ class FalAccount(Block):
         return Fal(self, client, service, name)
 
 
+@dataclass
+class _Listing:
+    """One reading of an endpoint's requests, for everyone who waits for it."""
+
+    since: datetime
+    items: list[dict[str, Any]] = field(default_factory=list)
+    complete: bool = False
+    read: bool = False
+
+
 class Fal:
-    """fal's queue, spoken for one account. `service` names it in the ledger."""
+    """fal, spoken for one account: its queue or its direct calls.
+
+    `service` names it in the ledger.
+    """
 
     def __init__(
         self, block: FalAccount, client: httpx.AsyncClient, service: str, account: str
@@ -106,7 +149,8 @@ class Fal:
         self.client = client
         self.service = service
         self.poll_s = (1.0, 5.0)
-        self.max_in_flight = block.max_in_flight
+        self.max_in_flight = block.max_in_flight or IN_FLIGHT[block.transport]
+        self.max_per_minute: int | None = None  # fal documents none
         self.monthly_budget_usd = block.monthly_budget_usd
         self.quiet_s = settings.seconds(
             "SHOTREEL_QUIET_S", settings.start_timeout_s() + QUIET_GRACE_S
@@ -114,14 +158,26 @@ class Fal:
         self.refund_s = 0.0  # what is not billed is never charged
         urls = (block.queue_url, block.run_url, block.media_url, block.rest_url)
         self.trusted_hosts = frozenset(origin(url)[1] for url in urls)
+        self.uploads_kept = timedelta(days=6)
+        self._listings: dict[str, _Listing] = {}
+        self._reading: dict[str, asyncio.Lock] = {}
         self._secret = block.key.get_secret_value()
         self._auth = {"Authorization": f"Key {self._secret}"}
 
+    async def preflight(self, models: Sequence[Model]) -> None:
+        """Nothing to ask: every account has fal's models."""
+
     async def submit(self, order: Order) -> Submitted:
-        call = wire.submit_call(self.block.queue_url, order, self._auth)
+        headers = {**self._auth, **({} if self.block.platform_retries else NO_RETRY)}
+        if self.block.transport == "direct":
+            call = wire.direct_call(self.block.run_url, order, headers)
+            return wire.classify_direct(await send(self.client, call, self._secret))
+        call = wire.submit_call(self.block.queue_url, order, headers)
         return wire.classify_submit(await send(self.client, call, self._secret))
 
     async def poll(self, model: Model, ticket: Ticket) -> Polled:
+        if ready := wire.delivered(ticket):
+            return ready
         status = wire.classify_status(await self._get(self._url(model, ticket, "status_url")))
         if isinstance(status, Gone):
             return await self._history(model, ticket)
@@ -143,29 +199,69 @@ class Fal:
 
         Source: platform API, "List requests by endpoint"; payloads are stored for 30 days.
         """
+        listing = await self._listing_since(order.model.endpoint, since - CLOCK_SKEW)
+        sent = order.model.body(order.inputs)
+        return Findings(tuple(wire.matches(listing.items, sent)), listing.complete)
+
+    async def _listing_since(self, endpoint: str, since: datetime) -> _Listing:
+        """The requests since then or earlier, read after this call.
+
+        A crash leaves many outcomes unknown at once: who asks while the listing is being read
+        shares the next reading with all others that ask meanwhile.
+        """
+        listing = self._listings.setdefault(endpoint, _Listing(since))
+        listing.since = min(listing.since, since)
+        async with self._reading.setdefault(endpoint, asyncio.Lock()):
+            if not listing.read:
+                if self._listings.get(endpoint) is listing:
+                    del self._listings[endpoint]
+                await self._read(endpoint, listing)
+        return listing
+
+    async def _read(self, endpoint: str, listing: _Listing) -> None:
         params = (
-            ("endpoint_id", order.model.endpoint),
-            ("start", (since - CLOCK_SKEW).astimezone(UTC).isoformat()),
+            ("endpoint_id", endpoint),
+            ("start", listing.since.astimezone(UTC).isoformat()),
             ("expand", "payloads"),
             ("limit", "100"),
         )
-        found: list[Found] = []
+        # By id: a request that comes in meanwhile may push another onto the next page, again.
+        found: dict[str, dict[str, Any]] = {}
         cursor: str | None = None
+        complete = False
         for _ in range(MAX_LISTING_PAGES):
             page = params + ((("cursor", cursor),) if cursor else ())
             answer = await self._get(f"{self.block.platform_url}/models/requests/by-endpoint", page)
             items = wire.items_of(answer) if isinstance(answer, Reply) and answer.ok else None
             if items is None:
-                return Findings(tuple(found), complete=False)
-            found += wire.matches(items, order.inputs)
+                break
+            found |= {str(item.get("request_id")): item for item in items}
             cursor = answer.object().get("next_cursor")
             if not cursor:
-                return Findings(tuple(found))
-        return Findings(tuple(found), complete=False)
+                complete = True
+                break
+        listing.items, listing.complete, listing.read = list(found.values()), complete, True
 
     async def price(self, model: Model, inputs: Inputs) -> Quote:
+        """The page's price, or the account's. Raises UnreachableError where neither names one."""
         assert model.units is not None
-        return Quote(model.units(inputs), UNIT_PRICES_USD[model.name], PRICE_AS_OF, "price_rule")
+        units = model.units(inputs)
+        if model.name in UNIT_PRICES_USD:
+            return Quote(units, UNIT_PRICES_USD[model.name], PRICE_AS_OF, "price_rule")
+        params = (("endpoint_id", model.endpoint),)
+        answer = await self._get(f"{self.block.platform_url}/models/pricing", params)
+        price = wire.read_unit_price(answer, model.endpoint)
+        if price is None:
+            raise UnreachableError(
+                f"fal does not say what {model.name} costs.",
+                remedy="Nothing is bought at an unknown price. Check FAL_KEY and try again.",
+            )
+        return Quote(units, price, datetime.now(UTC).date(), "account")
+
+    async def balance(self) -> Decimal | None:
+        """USD that are left. Needs an admin key; without one there is no answer (None)."""
+        url = f"{self.block.platform_url}/account/billing"
+        return wire.read_balance(await self._get(url, (("expand", "credits"),)))
 
     async def billed(self, ticket: Ticket) -> Bill | None:
         """Needs an admin key; without one there is no answer (None)."""
@@ -174,39 +270,18 @@ class Fal:
         answer = await self._get(f"{self.block.platform_url}/models/billing-events", params)
         return wire.read_bill(answer, ticket.request_id)
 
-    async def upload(self, path: Path, content_type: str) -> str:
-        """Upload a file as the official client does, and give its URL. Raises InputError."""
-        token = await send(
+    async def upload(self, path: Path, content_type: str) -> str | Again:
+        block = self.block
+        place = Upload(
             self.client,
-            Call(
-                "POST",
-                f"{self.block.rest_url}/storage/auth/token",
-                headers=self._auth,
-                params=(("storage_type", "fal-cdn-v3"),),
-                json={},
-            ),
+            block.rest_url,
+            block.media_url,
+            self._auth,
             self._secret,
+            path,
+            content_type,
         )
-        grant = token.object() if isinstance(token, Reply) and token.ok else {}
-        stored = await send(
-            self.client,
-            Call(
-                "POST",
-                f"{self.block.media_url}/files/upload",
-                headers={
-                    "Authorization": f"{grant.get('token_type')} {grant.get('token')}",
-                    "Content-Type": content_type,
-                    "X-Fal-File-Name": quote(path.name),
-                },
-                file=path,
-                timeout_s=UPLOAD_TIMEOUT_S,
-            ),
-            str(grant.get("token", "")),
-        )
-        url = stored.object().get("access_url") if isinstance(stored, Reply) else None
-        if not isinstance(url, str):
-            raise InputError(f"fal did not take the upload of {path.name}.")
-        return url
+        return await place.run()
 
     async def _history(self, model: Model, ticket: Ticket) -> Polled:
         params = (

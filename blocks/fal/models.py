@@ -1,6 +1,14 @@
 """The models on fal that shotreel knows: inputs, defaults and billing units.
 
-Source: the model's page on fal (input schema and pricing text).
+Sources: the models' pages on fal (input schemas, pricing texts) and, for the siblings' inputs, the
+endpoint types of the official JavaScript client 1.10.1.
+
+Prices: the pages of `fal-ai/magi-distilled`, `fal-ai/magi/image-to-video` and
+`fal-ai/magi/extend-video` name theirs. No page that could be read names one for `fal-ai/magi`,
+`fal-ai/magi-distilled/image-to-video` and `fal-ai/magi-distilled/extend-video`: there the account
+is asked for its unit price (`GET /models/pricing`), and without an answer nothing is bought. That
+their units are counted like those of their siblings is a reading; what a clip has really cost
+comes with it.
 """
 
 from __future__ import annotations
@@ -9,7 +17,7 @@ from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
 
-from blocks.model import Choice, Flag, Inputs, InputType, Model, Text, Value, Whole
+from blocks.model import Choice, Flag, Image, Inputs, InputType, Model, Text, Value, Video, Whole
 
 BASE_FRAMES = 96
 FRAMES_PER_UNIT = 24
@@ -17,6 +25,7 @@ BASE_UNITS = 4
 STEPS_INCLUDED = 16
 
 DISTILLED_UNIT_PRICE_USD = Decimal("0.08")
+MAGI_UNIT_PRICE_USD = Decimal("0.20")
 PRICE_AS_OF = date(2026, 11, 21)
 
 
@@ -35,15 +44,6 @@ def magi_units(inputs: Inputs) -> Decimal:
     return seconds * size * steps
 
 
-MAGI_INPUTS: Mapping[str, InputType] = {
-    "prompt": Text(),
-    "num_frames": Whole(96, 192),
-    "seed": Whole(0, 2**63 - 1),  # the page names no range
-    "resolution": Choice(("480p", "720p")),
-    "num_inference_steps": Choice((4, 8, 16, 32)),
-    "enable_safety_checker": Flag(),
-    "aspect_ratio": Choice(("auto", "16:9", "9:16", "1:1")),
-}
 MAGI_DEFAULTS: Mapping[str, Value] = {
     "num_frames": 96,
     "resolution": "720p",
@@ -51,16 +51,50 @@ MAGI_DEFAULTS: Mapping[str, Value] = {
     "enable_safety_checker": True,
     "aspect_ratio": "auto",
 }
+WIRE_NAMES = {"image": "image_url", "video": "video_url"}
+
+
+def family(name: str, steps: tuple[int, ...]) -> tuple[Model, ...]:
+    """Text to video, and the siblings that go on from a picture or from a video."""
+    inputs: dict[str, InputType] = {
+        "prompt": Text(),
+        "num_frames": Whole(96, 192),
+        "seed": Whole(0, 2**63 - 1),  # the page names no range
+        "resolution": Choice(("480p", "720p")),
+        "num_inference_steps": Choice(steps),
+        "enable_safety_checker": Flag(),
+        "aspect_ratio": Choice(("auto", "16:9", "9:16", "1:1")),
+    }
+    # Left open, `start_frame` is 32 frames before the video's end.
+    going_on: dict[str, InputType] = {"video": Video(), "start_frame": Whole(0, 1_000_000)}
+    siblings: tuple[tuple[str, dict[str, InputType], tuple[str, ...]], ...] = (
+        ("", {}, ("prompt",)),
+        ("/image-to-video", {"image": Image()}, ("prompt", "image")),
+        ("/extend-video", going_on, ("prompt", "video")),
+    )
+    return tuple(
+        Model(
+            name=name + path,
+            provider="fal",
+            endpoint=name + path,
+            inputs={**inputs, **more},
+            defaults=MAGI_DEFAULTS,
+            units=magi_units,
+            required=required,
+            wire_names=WIRE_NAMES,
+        )
+        for path, more, required in siblings
+    )
+
 
 MODELS = (
-    Model(
-        name="fal-ai/magi-distilled",
-        provider="fal",
-        endpoint="fal-ai/magi-distilled",
-        inputs=MAGI_INPUTS,
-        defaults=MAGI_DEFAULTS,
-        units=magi_units,
-    ),
+    *family("fal-ai/magi-distilled", (4, 8, 16, 32)),
+    *family("fal-ai/magi", (4, 8, 16, 32, 64)),
 )
 
-UNIT_PRICES_USD = {"fal-ai/magi-distilled": DISTILLED_UNIT_PRICE_USD}
+UNIT_PRICES_USD = {
+    "fal-ai/magi-distilled": DISTILLED_UNIT_PRICE_USD,
+    "fal-ai/magi/image-to-video": MAGI_UNIT_PRICE_USD,
+    "fal-ai/magi/extend-video": MAGI_UNIT_PRICE_USD,
+}
+"""Where a page names a price; the account is asked for the others."""

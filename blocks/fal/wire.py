@@ -7,6 +7,7 @@ Python client 1.0.3, the platform's OpenAPI description.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -25,7 +26,6 @@ from blocks.http import (
     plain,
     read_amount,
 )
-from blocks.model import Inputs
 from blocks.provider import (
     Accepted,
     Again,
@@ -46,6 +46,12 @@ from blocks.provider import (
 
 TOP_UP = "Top up at fal.ai/dashboard/billing, then run the same command again."
 CHECK_KEY = "Set FAL_KEY to a key from fal.ai/dashboard/keys, then run the same command again."
+
+WORK_TIMEOUT_S = 1800.0
+"""How long a direct call may work once it has started."""
+
+MEDIA, BILLED = "media_url", "billable_units"
+"""What a direct call's ticket holds beside its id."""
 
 TRANSIENT_TYPES = frozenset(
     {
@@ -70,8 +76,8 @@ def app_of(endpoint: str) -> str:
     return "/".join(parts[:3] if parts[0] in ("workflows", "comfy") else parts[:2])
 
 
-def submit_call(queue_url: str, order: Order, headers: Mapping[str, str]) -> Call:
-    """The one POST of an attempt.
+def submit_call(base_url: str, order: Order, headers: Mapping[str, str]) -> Call:
+    """The one POST of an attempt, to the queue.
 
     `X-Fal-Request-Timeout` bounds when the request may start, so that an outcome that stays
     unknown can be released after it; the fallback is off, since another endpoint has another
@@ -79,15 +85,21 @@ def submit_call(queue_url: str, order: Order, headers: Mapping[str, str]) -> Cal
     """
     return Call(
         "POST",
-        f"{queue_url}/{order.model.endpoint}",
+        f"{base_url}/{order.model.endpoint}",
         headers={
             **headers,
             "X-Fal-Request-Timeout": str(order.start_timeout_s),
             "x-app-fal-disable-fallback": "true",
         },
-        json=dict(order.inputs),
+        json=order.model.body(order.inputs),
         timeout_s=SUBMIT_TIMEOUT_S,
     )
+
+
+def direct_call(run_url: str, order: Order, headers: Mapping[str, str]) -> Call:
+    """The one POST of an attempt that is held open until its clip is there."""
+    call = submit_call(run_url, order, headers)
+    return replace(call, timeout_s=order.start_timeout_s + WORK_TIMEOUT_S)
 
 
 def classify_submit(answer: Answer) -> Submitted:
@@ -112,6 +124,40 @@ def classify_submit(answer: Answer) -> Submitted:
     if status in (302, 303, 408, 409, 499) or status >= 500 or status < 200:
         return Unknown(what)
     return Refused(what)
+
+
+def classify_direct(answer: Answer) -> Submitted:
+    """A direct call has the clip in its answer; the ticket takes it along for `poll`.
+
+    There is no queue: "429 `concurrent_requests_limit`" is the account's limit (fal docs,
+    Concurrency limits). A request that could not start in time never starts (Common parameters).
+    A 400 or 422 is a refusal only where the units header says that it was free: without it a
+    model may have worked, and the request listing is asked.
+    """
+    if not isinstance(answer, Reply):
+        return classify_submit(answer)
+    what = f"HTTP {answer.status}: {detail_of(answer)}"
+    units = read_units(answer)
+    if answer.ok:
+        request_id = answer.headers.get("x-fal-request-id", "")
+        url = media_url_of(answer.json())
+        ticket = read_ticket({"request_id": request_id})
+        if ticket is None or url is None:
+            return Unknown(f"HTTP {answer.status} without a clip or a request id")
+        counted = {} if units is None else {BILLED: str(units)}
+        return Accepted(Ticket(ticket.request_id, {MEDIA: url, **counted}))
+    if answer.status == 504 and "x-fal-request-timeout-type" in answer.headers:
+        return Again(f"{what} (not started in time)", answer.retry_after_s)
+    outcome = classify_submit(answer)
+    if answer.status in (400, 422) and units != 0:
+        return Unknown(what)
+    return outcome
+
+
+def delivered(ticket: Ticket) -> Ready | None:
+    """What a direct call has brought along with its ticket."""
+    url = ticket.urls.get(MEDIA)
+    return Ready(url, read_amount(ticket.urls.get(BILLED))) if url else None
 
 
 def read_ticket(body: Mapping[str, Any]) -> Ticket | None:
@@ -241,7 +287,7 @@ def items_of(reply: Reply) -> list[dict[str, Any]] | None:
     return [i for i in items if isinstance(i, dict)] if isinstance(items, list) else None
 
 
-def matches(items: list[dict[str, Any]], inputs: Inputs) -> list[Found]:
+def matches(items: list[dict[str, Any]], sent: Mapping[str, object]) -> list[Found]:
     """Listed requests whose stored input holds all that was sent, the pinned seed among it."""
     found = []
     for item in items:
@@ -251,13 +297,38 @@ def matches(items: list[dict[str, Any]], inputs: Inputs) -> list[Found]:
         sent_at = read_time(item.get("sent_at"))
         if not isinstance(stored, dict):
             found.append(Found(Ticket(request_id), sent_at, certain=False))
-        elif all(_same(stored.get(name), value) for name, value in inputs.items()):
+        elif all(_same(stored.get(name), value) for name, value in sent.items()):
             found.append(Found(Ticket(request_id), sent_at))
     return found
 
 
 def _same(stored: object, sent: object) -> bool:
     return isinstance(stored, (str, int, float)) and (stored == sent or str(stored) == str(sent))
+
+
+COUNTED_UNITS = ("unit", "units", "second", "seconds")
+"""What `magi_units` counts: a second of video more is one unit. Others cannot be priced."""
+
+
+def read_unit_price(answer: Answer, endpoint: str) -> Decimal | None:
+    """USD for one unit, as the account's pricing names it; None where it does not."""
+    if not isinstance(answer, Reply) or not answer.ok:
+        return None
+    prices = answer.object().get("prices")
+    for row in prices if isinstance(prices, list) else []:
+        if not isinstance(row, dict) or row.get("endpoint_id") != endpoint:
+            continue
+        price = read_amount(row.get("unit_price"))
+        countable = row.get("unit") in COUNTED_UNITS and row.get("currency") == "USD"
+        if price is not None and price > 0 and countable:
+            return price
+    return None
+
+
+def read_balance(answer: Answer) -> Decimal | None:
+    """USD that are left; None without an admin key."""
+    credits = answer.object().get("credits") if isinstance(answer, Reply) and answer.ok else None
+    return read_amount(credits.get("current_balance")) if isinstance(credits, dict) else None
 
 
 def read_bill(answer: Answer, request_id: str) -> Bill | None:

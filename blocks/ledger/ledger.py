@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import uuid4
@@ -26,6 +26,8 @@ from blocks.ledger.rows import COLUMNS, Attempt, Intent
 from blocks.ledger.states import NEXT, OCCUPYING, State, holds
 from blocks.ledger.tables import attempts, events, owners, runs, uploads
 from blocks.provider import Bill, Failed, Ticket
+
+A_MINUTE = timedelta(minutes=1)
 
 
 def _now() -> datetime:
@@ -136,7 +138,9 @@ class Ledger(Questions):
                 check_run_budget(connection, run_id)
             return self._get(connection, attempt.id)
 
-    def claim(self, attempt: Attempt, max_in_flight: int) -> Attempt | None:
+    def claim(
+        self, attempt: Attempt, max_in_flight: int, max_per_minute: int | None = None
+    ) -> Attempt | None:
         """reserved -> posting, where the account has room for one more request; else None.
 
         Only an attempt that comes back in `posting` may be sent. One that is no longer this
@@ -147,17 +151,12 @@ class Ledger(Questions):
             current = self._get(connection, attempt.id)
             if current.state != "reserved" or current.owner_id != self.owner_id:
                 return attempt
-            occupied = connection.execute(
-                select(func.count())
-                .select_from(attempts)
-                .where(
-                    attempts.c.service == attempt.service,
-                    attempts.c.account == attempt.account,
-                    attempts.c.state.in_(OCCUPYING),
-                )
-            ).scalar_one()
-            if occupied >= max_in_flight:
+            if self._count(connection, attempt, attempts.c.state.in_(OCCUPYING)) >= max_in_flight:
                 return None
+            if max_per_minute is not None:
+                lately = attempts.c.posted_at > now - A_MINUTE
+                if self._count(connection, attempt, lately) >= max_per_minute:
+                    return None
             return self._move(connection, attempt, "posting", "room", now, posted_at=now)
 
     def put_back(self, attempt: Attempt, cause: str) -> Attempt:
@@ -272,10 +271,12 @@ class Ledger(Questions):
         """Hold the charges against the billing feed; a difference becomes a correction row."""
         with writing(self.engine) as connection:
             current = self._get(connection, attempt.id)
+            # A feed of money alone: what was quoted was delivered, or nothing was.
+            quoted = current.units_quoted if bill.cost_usd else Decimal(0)
             charge_up_to(
                 connection,
                 current,
-                units=bill.units,
+                units=quoted if bill.units is None else bill.units,
                 cost_usd=bill.cost_usd,
                 source="billing_feed",
                 cause="billing feed",
@@ -347,6 +348,13 @@ class Ledger(Questions):
         now = _now()
         for row in connection.execute(query).all():
             self._move(connection, Attempt(*row), "released", cause, now, ended_at=now)
+
+    def _count(self, connection: Connection, attempt: Attempt, *which: Any) -> int:
+        """Attempts of the same account."""
+        query = select(func.count()).where(
+            attempts.c.service == attempt.service, attempts.c.account == attempt.account, *which
+        )
+        return int(connection.execute(query).scalar_one())
 
     def _event(self, attempt_id: str, state: State, cause: str, now: datetime) -> dict[str, Any]:
         return {

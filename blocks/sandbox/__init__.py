@@ -5,7 +5,8 @@ with Sandbox(folder=Path("sandbox")) as sandbox:
     os.environ.update(sandbox.environment)
 ```
 
-One port serves fal (`/fal/...`), WaveSpeed (`/wavespeed/...`) and what only a sandbox can tell:
+One port serves fal (`/fal/...`), WaveSpeed (`/wavespeed/...`), ComfyUI (`/comfyui/...`) and what
+only a sandbox can tell:
 
 GET  /sandbox/charges           every charge and refund, with totals
 GET  /sandbox/requests          every accepted request with its inputs and state
@@ -14,7 +15,7 @@ GET  /sandbox/media-downloads   every download of a clip
      /sandbox/faults            GET the fault rules, POST more, PUT others, DELETE all
 
 The points and actions of fault rules are in `faults`. A fal key is any text, an admin key one
-that starts with `admin`; a WaveSpeed key is any text.
+that starts with `admin`; a WaveSpeed key is any text; ComfyUI has none.
 """
 
 from .faults import FaultError

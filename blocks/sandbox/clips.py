@@ -21,6 +21,9 @@ from .painter import NUM_PAINTERS, Painter, Painting, borrowed
 _LOOK = 1
 """Counts up when the rendering changes, so that a kept folder shows the new look."""
 
+MIN_SLATE_SIDE = 160
+"""Pixels: on less than this the animatic's lettering has no room."""
+
 
 class Clips:
     def __init__(self, folder: Path, render: str) -> None:
@@ -71,7 +74,7 @@ class Clips:
         part = Path(name)
         painting = Painting(
             path=name,
-            look=self._render,
+            look=self._render if min(width, height) >= MIN_SLATE_SIDE else "thumb",
             prompt=job.prompt,
             seed=job.seed,
             num_frames=int(job.values.get("num_frames", 96)),

@@ -10,6 +10,7 @@ import base64
 import binascii
 import time
 import uuid
+from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any, TypeVar
@@ -19,7 +20,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from . import fal, jobs, models
-from .faults import Facts
+from .faults import Facts, Rule
 from .jobs import Charge, Job
 from .studio import Studio, bearer
 from .web import AnswerError, answer, body_object, iso, own_url, unix
@@ -143,20 +144,45 @@ class FalPlatform:
             raise _error(400, "validation_error", "status is success, error or user_error")
         limit = _limit(request, 50, 100)
         start, end = _window(request, 90 * _DAY_S if request_id else _DAY_S)
-        rows = await self._history(start, end)
         now = self._studio.now()
-        rows = [
-            job
-            for job in rows
-            if job.endpoint in wanted
-            and (request_id is None or job.request_id == request_id)
-            and (status is None or status_text(job, now) == status)
-        ]
+
+        def is_wanted(job: Job) -> bool:
+            return (
+                job.endpoint in wanted
+                and request_id in (None, job.request_id)
+                and status in (None, status_text(job, now))
+            )
+
+        rule = await self._studio.trouble("listing", Facts("fal"))
         if query.get("sort_by") == "duration":
+            rows = list(filter(is_wanted, self._history(rule, start, end)))
             rows.sort(key=lambda job: job.ends_at - job.accepted_at, reverse=True)
-        page, paging = _page(request, rows, limit)
+            page, paging = _page(request, rows, limit)
+        else:
+            page, paging = self._newest(request, rule, (start, end), limit, is_wanted)
         payloads = "payloads" in _many(request, "expand")
         return answer({"items": self._listed(request, page, payloads), **paging})
+
+    def _newest(
+        self,
+        request: Request,
+        rule: Rule | None,
+        window: tuple[float, float],
+        limit: int,
+        is_wanted: Callable[[Job], bool],
+    ) -> tuple[list[Job], dict[str, Any]]:
+        """One page of a long history, without reading all of it; the cursor is where it ended."""
+        below = _cursor(request, 2**62)
+        rows: list[Job] = []
+        while len(rows) <= limit:
+            batch = self._history(rule, *window, below, limit + 1)
+            rows += filter(is_wanted, batch)
+            if len(batch) <= limit:
+                break
+            below = batch[-1].seq
+        page, more = rows[:limit], len(rows) > limit
+        following = base64.b64encode(str(page[-1].seq).encode()).decode() if more else None
+        return page, {"next_cursor": following, "has_more": more}
 
     async def search(self, request: Request) -> Response:
         """The filtered browse, newest first; the semantic modes are not offered."""
@@ -165,20 +191,28 @@ class FalPlatform:
         if any(query.get(name) for name in ("query", "image_url", "video_url")):
             raise _error(400, "validation_error", "The sandbox has no semantic search")
         wanted = _many(request, "endpoint_id") or _many(request, "endpoint")
-        rows = await self._history(0.0, self._studio.now() + 1)
+        rule = await self._studio.trouble("listing", Facts("fal"))
+        rows = self._history(rule, 0.0, self._studio.now() + 1)
         rows = [job for job in rows if not wanted or job.endpoint in wanted]
         if query.get("exclude_api_requests") == "true":
             rows = []
         page, paging = _page(request, rows, _limit(request, 50, 100))
         return answer({"results": self._listed(request, page, True), **paging})
 
-    async def _history(self, start: float, end: float) -> list[Job]:
+    def _history(
+        self,
+        rule: Rule | None,
+        start: float,
+        end: float,
+        below_seq: int = 2**62,
+        limit: int = -1,
+    ) -> list[Job]:
         """The requests that started in [start, end), newest first, as far as they are listed."""
-        rule = await self._studio.trouble("listing", Facts("fal"))
         now = self._studio.now()
         lag_s = rule.number("lag_s", 60.0) if rule and rule.do == "lag" else 0.0
-        rows = self._studio.store.jobs_started("fal", start, min(end, now - lag_s + 1e-6))
-        if rule and rule.do == "duplicate" and rows:
+        end = min(end, now - lag_s + 1e-6)
+        rows = self._studio.store.jobs_started("fal", start, end, below_seq=below_seq, limit=limit)
+        if rule and rule.do == "duplicate" and rows and below_seq == 2**62:
             twin_id = str(uuid.uuid5(uuid.NAMESPACE_OID, rows[0].request_id))
             rows.insert(0, replace(rows[0], request_id=twin_id))
         return rows
@@ -263,12 +297,16 @@ def _window(request: Request, default_s: float) -> tuple[float, float]:
 
 def _page(request: Request, rows: list[Row], limit: int) -> tuple[list[Row], dict[str, Any]]:
     """One page and its paging fields; the cursor encodes the page number."""
-    cursor = request.query_params.get("cursor")
-    try:
-        number = int(base64.b64decode(cursor)) if cursor else 1
-    except (binascii.Error, ValueError):
-        raise _error(400, "validation_error", "cursor is not one of ours") from None
+    number = _cursor(request, 1)
     last = number * limit
     more = len(rows) > last
     following = base64.b64encode(str(number + 1).encode()).decode() if more else None
     return rows[last - limit : last], {"next_cursor": following, "has_more": more}
+
+
+def _cursor(request: Request, default: int) -> int:
+    cursor = request.query_params.get("cursor")
+    try:
+        return int(base64.b64decode(cursor)) if cursor else default
+    except (binascii.Error, ValueError):
+        raise _error(400, "validation_error", "cursor is not one of ours") from None

@@ -44,6 +44,15 @@ listing   lag                  lag_s (60)                      lists only what s
 billing   lag                  lag_s (60)                      lists only what was charged before
 upload    (any)                                                storing an input file
 pricing   (any)                                                asking a price
+
+At ComfyUI `poll` is a look at the queue, `result` one at the history, and `private_url` names a
+file of the name `url`. What only ComfyUI has:
+
+poll      restart                                              forgets queue and history
+nodes     missing                                              does not have the node that is
+                                                               matched as `model`
+prompt_id require_uuid                                         refuses an id that is no UUID in
+                                                               lower case, as newer ones do
 """
 
 from __future__ import annotations
@@ -79,7 +88,7 @@ ACTIONS: dict[str, dict[str, frozenset[str]]] = {
         "late": frozenset({"delay_s"}),
         "never": _NONE,
     },
-    "poll": _EVERYWHERE | {"not_found": _NONE},
+    "poll": _EVERYWHERE | {"not_found": _NONE, "restart": _NONE},
     "result": _EVERYWHERE
     | {"not_found": _NONE, "gateway_504": _NONE, "private_url": frozenset({"url"})},
     "media": _EVERYWHERE
@@ -96,11 +105,13 @@ ACTIONS: dict[str, dict[str, frozenset[str]]] = {
     "billing": _EVERYWHERE | {"lag": frozenset({"lag_s"})},
     "upload": _EVERYWHERE,
     "pricing": _EVERYWHERE,
+    "nodes": _EVERYWHERE | {"missing": _NONE},
+    "prompt_id": _EVERYWHERE | {"require_uuid": _NONE},
 }
 _RULE_KEYS = frozenset({"at", "do", "match", "times", "after", "probability", "seed"})
 _MATCH_KEYS = frozenset({"prompt", "model", "service", "request_id"})
 # What is known at a point that concerns no single request.
-_ACCOUNT_POINTS = frozenset({"listing", "billing", "upload", "pricing"})
+_ACCOUNT_POINTS = frozenset({"listing", "billing", "upload", "pricing", "nodes", "prompt_id"})
 _NEEDED = {("job", "units"): "units"}
 _NUMBERS = ("delay_s", "lag_s", "status", "fraction", "refund_after_s")
 

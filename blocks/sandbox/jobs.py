@@ -16,7 +16,7 @@ NEVER = math.inf
 DEFAULT_REFUND_AFTER_S = 2.0
 """WaveSpeed refunds a failed task "within 3 hours"; nobody wants to wait that long here."""
 
-Service = Literal["fal", "wavespeed"]
+Service = Literal["fal", "wavespeed", "comfyui"]
 Phase = Literal["queued", "running", "ended"]
 Inputs = dict[str, Any]
 
@@ -97,9 +97,12 @@ def charges(job: Job, now: float) -> Iterator[Charge]:
     """Every charge that `job` has caused by `now`.
 
     fal bills successful outputs when they are done (fal docs, Pricing); WaveSpeed deducts at
-    submission and refunds failed tasks later (WaveSpeed docs, Refund policy).
+    submission and refunds failed tasks later (WaveSpeed docs, Refund policy). ComfyUI is a machine
+    of one's own.
     """
     cost = job.cost_usd
+    if job.service == "comfyui":
+        return
     if job.service == "fal":
         if job.charged and job.ends_at <= now:
             yield Charge(job, "charge", job.units, cost, job.ends_at)

@@ -69,9 +69,13 @@ class Media:
         ended = job is not None and phase(job, self._studio.now()) == "ended"
         if job is None or job.deleted or not job.succeeds or not ended:
             return Response("Not Found", 404)
+        return await self.send_clip(request, job)
+
+    async def send_clip(self, request: Request, job: Job) -> Response:
+        """The clip of a job that has ended well, or what a fault makes of it."""
         wanted = request.headers.get("range")
         if request.method == "GET":
-            self._studio.store.add_download(request_id, request.url.path, wanted)
+            self._studio.store.add_download(job.request_id, request.url.path, wanted)
         rule = await self._studio.trouble("media", facts_of(job))
         codes = {"not_found": 404, "gone": 410, "forbidden": 403}
         if rule and rule.do in codes:

@@ -34,7 +34,7 @@ class Model:
     """`family` names the price rule; `unit_price_usd` the price of one unit."""
 
     endpoint: str
-    family: Literal["fal", "wavespeed"]
+    family: Literal["fal", "wavespeed", "comfyui"]
     unit_price_usd: Decimal
     fields: tuple[Field, ...]
 
@@ -152,6 +152,8 @@ def units(model: Model, values: Inputs) -> Decimal:
     WaveSpeed v2: 0.5 at 480p or 1 at 720p, 1.25 times above 81 frames. v3 names no size and no
     frames: a run is one unit.
     """
+    if model.family == "comfyui":
+        return Decimal(0)
     half = Decimal("0.5") if values.get("resolution") == "480p" else Decimal(1)
     num_frames = int(values.get("num_frames", 96))
     if model.family == "wavespeed" and "num_frames" not in values:
@@ -169,6 +171,8 @@ def units_text(count: Decimal) -> str:
 
 def picture_size(values: Inputs, image_size: tuple[int, int] | None) -> tuple[int, int]:
     """(width, height) in pixels, both even. `auto` is the input image's shape, else 16:9."""
+    if "width" in values:
+        return int(values["width"]), int(values["height"])
     short = 480 if values.get("resolution") == "480p" else 720
     aspect = values.get("aspect_ratio", "auto")
     if aspect == "1:1":

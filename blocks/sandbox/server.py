@@ -20,6 +20,7 @@ from starlette.types import Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from . import faults as fault_rules
+from .comfyui import ComfyUI
 from .control import Control
 from .fal import FalQueue
 from .fal_platform import FalPlatform
@@ -247,6 +248,7 @@ class _App:
                 *FalPlatform(studio).routes(),
                 *media.routes(),
                 *WaveSpeed(studio, media).routes(),
+                *ComfyUI(studio, media).routes(),
                 *Control(studio).routes(),
             ],
             redirect_slashes=False,

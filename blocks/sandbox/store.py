@@ -143,13 +143,40 @@ class Store:
             return self._jobs("ORDER BY seq")
         return self._jobs("WHERE service = ? ORDER BY seq", service)
 
-    def jobs_started(self, service: Service, after: float, before: float) -> list[Job]:
-        """Those that started in [after, before), newest first."""
+    def jobs_unfinished(self, service: Service, now: float) -> list[Job]:
+        """Those that run or wait, in the order of acceptance."""
         return self._jobs(
-            "WHERE service = ? AND starts_at >= ? AND starts_at < ? ORDER BY seq DESC",
+            "WHERE service = ? AND ends_at > ? AND deleted = 0 ORDER BY seq", service, now
+        )
+
+    def jobs_saying(self, service: Service, name: str, value: str) -> list[Job]:
+        """Those of whose values one is this, in the order of acceptance."""
+        return self._jobs(
+            "WHERE service = ? AND json_extract(inputs_values, '$.' || ?) = ? ORDER BY seq",
+            service,
+            name,
+            value,
+        )
+
+    def jobs_started(
+        self,
+        service: Service,
+        after: float,
+        before: float,
+        *,
+        below_seq: int = 2**62,
+        limit: int = -1,
+    ) -> list[Job]:
+        """Those that started in [after, before), newest first; -1: as many as there are."""
+        # The newest are wanted most: a walk from the end is shorter than to sort the window.
+        return self._jobs(
+            "WHERE +service = ? AND +starts_at >= ? AND +starts_at < ? AND seq < ? "
+            "ORDER BY seq DESC LIMIT ?",
             service,
             after,
             before,
+            below_seq,
+            limit,
         )
 
     def end_times(self, service: Service, now: float) -> list[float]:

@@ -1,4 +1,4 @@
-"""The studio behind both services: takes orders, makes clips, keeps time and counts money."""
+"""The studio behind all services: takes orders, makes clips, keeps time and counts money."""
 
 from __future__ import annotations
 
@@ -41,6 +41,12 @@ class Order:
     inputs: Inputs
     values: Inputs
     start_timeout_s: float = NEVER
+    request_id: str | None = None
+    """Where the client chooses it."""
+    image: str | None = None
+    """SHA-256 of an input image that is stored already."""
+    doomed: tuple[str, str] | None = None
+    """(error, its type) of work that cannot succeed."""
 
     @property
     def facts(self) -> Facts:
@@ -101,7 +107,7 @@ class Studio:
         fal = order.service == "fal"
         job = Job(
             seq=0,
-            request_id=str(uuid.uuid4()) if fal else uuid.uuid4().hex,
+            request_id=order.request_id or (str(uuid.uuid4()) if fal else uuid.uuid4().hex),
             service=order.service,
             api=order.api,
             endpoint=order.model.endpoint,
@@ -128,6 +134,8 @@ class Studio:
                 "Request timed out",
                 "request_timeout",
             )
+        if order.doomed:
+            return _failed(job, 500, *order.doomed)
         if image_error:
             kind = "file_download_error" if fal else "1402"
             return _failed(job, 422, image_error, kind)
@@ -140,6 +148,8 @@ class Studio:
     async def _image(self, order: Order) -> tuple[str | None, str | None]:
         """(SHA-256 of the stored image, why there is none). An image on the internet is neither:
         the sandbox stays on loopback and renders without it."""
+        if order.image:
+            return order.image, None
         url = order.values.get(order.model.image_field or "")
         if not isinstance(url, str) or not url:
             return None, None
@@ -212,6 +222,8 @@ def _misbehaving(job: Job, rule: Rule) -> Job:
         kind = rule.text("code", str(code))
         if state := rule.parameters.get("state"):
             kind += f" {state}"
+    elif job.service == "comfyui":
+        kind = rule.text("error_type", "RuntimeError")
     else:
         kind = rule.text("error_type", _ERROR_TYPES.get(status, "internal_server_error"))
     failed = _failed(job, status, rule.text("error", "Injected by the sandbox"), kind)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal, cast, get_args
 from urllib.parse import quote
 
 import httpx
@@ -40,12 +43,31 @@ PAGE_SIZE = 100
 MAX_LISTING_PAGES = 50
 
 
+Tier = Literal["Bronze", "Silver", "Gold", "Ultra"]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a tier allows (WaveSpeed docs, Account levels)."""
+
+    in_flight: int
+    per_minute: int
+
+
+LIMITS: dict[Tier, Limits] = {
+    "Bronze": Limits(2, 2),
+    "Silver": Limits(300, 500),
+    "Gold": Limits(3_000, 3_000),
+    "Ultra": Limits(10_000, 5_000),
+}
+
+
 class WaveSpeedAccount(Block):
     """A WaveSpeedAI account: its key, its URL, its tier's limits.
 
     Example:
         ```python
-        WaveSpeedAccount(key="...", max_in_flight=300).save("default")
+        WaveSpeedAccount(key="...", tier="Silver").save("default")
         ```
     """
 
@@ -54,12 +76,17 @@ class WaveSpeedAccount(Block):
     _documentation_url = "https://wavespeed.ai/docs"  # type: ignore[assignment]
 
     key: SecretStr = Field(title="Key", description="From wavespeed.ai/accesskey.")
-    max_in_flight: int = Field(
-        default=2,
+    tier: Tier = Field(
+        default_factory=lambda: cast(Tier, settings.choice("WAVESPEED_TIER", get_args(Tier))),
+        title="Tier",
+        description="Sets how many requests may be in flight, and how many may start in a minute.",
+    )
+    max_in_flight: int | None = Field(
+        default=None,
         ge=1,
         le=10_000,
         title="Requests in flight",
-        description="Bronze 2, Silver 300, Gold 3000, Ultra 10000 (WaveSpeed docs, Levels).",
+        description="Fewer than the tier allows (Bronze 2, Silver 300, Gold 3000, Ultra 10000).",
     )
     monthly_budget_usd: Decimal | None = Field(
         default=None,
@@ -70,6 +97,8 @@ class WaveSpeedAccount(Block):
     url: str = Field(default_factory=lambda: settings.url("WAVESPEED_URL"))
 
     key_env: ClassVar[str] = "WAVESPEED_API_KEY"
+    limits: ClassVar[set[str]] = {"max_in_flight", "monthly_budget_usd", "tier"}
+    """Fields that a run against the sandbox keeps."""
 
     @classmethod
     def from_environment(cls, **overrides: Any) -> WaveSpeedAccount:
@@ -87,7 +116,10 @@ class WaveSpeedAccount(Block):
 
 
 class WaveSpeed:
-    """WaveSpeed's API v3, spoken for one account. `service` names it in the ledger."""
+    """WaveSpeed's API, spoken for one account. `service` names it in the ledger.
+
+    Models of v2 are bought and looked at there; listing, prices and bills are v3's alone.
+    """
 
     def __init__(
         self, block: WaveSpeedAccount, client: httpx.AsyncClient, service: str, account: str
@@ -97,21 +129,28 @@ class WaveSpeed:
         self.client = client
         self.service = service
         self.poll_s = (5.0, 10.0)
-        self.max_in_flight = block.max_in_flight
+        limits = LIMITS[block.tier]
+        self.max_in_flight = min(block.max_in_flight or limits.in_flight, limits.in_flight)
+        self.max_per_minute: int | None = limits.per_minute
         self.monthly_budget_usd = block.monthly_budget_usd
         # Nothing bounds when a prediction may start, so silence proves nothing by itself.
         self.quiet_s = settings.seconds("SHOTREEL_QUIET_S", None)
         self.refund_s = REFUND_S
         self.trusted_hosts = frozenset({origin(block.url)[1]})
+        self.uploads_kept = timedelta(days=6)  # WaveSpeed deletes uploads after seven days
         self._secret = block.key.get_secret_value()
         self._auth = {"Authorization": f"Bearer {self._secret}"}
+
+    async def preflight(self, models: Sequence[Model]) -> None:
+        """Nothing to ask: every account has WaveSpeed's models."""
 
     async def submit(self, order: Order) -> Submitted:
         call = wire.submit_call(self.block.url, order, self._auth)
         return wire.classify_submit(await send(self.client, call, self._secret))
 
     async def poll(self, model: Model, ticket: Ticket) -> Polled:
-        outcome = wire.classify_result(await self._send("GET", self._result_path(ticket)))
+        path = f"predictions/{quote(ticket.request_id, safe='')}/result"
+        outcome = wire.classify_result(await self._send("GET", path, api=model.api))
         if isinstance(outcome, Gone):
             return await self._history(model, ticket, outcome)
         return outcome
@@ -125,46 +164,50 @@ class WaveSpeed:
 
     async def price(self, model: Model, inputs: Inputs) -> Quote:
         """Ask the account what one run costs. Raises UnreachableError where it does not say."""
-        body = {"model_id": model.endpoint, "inputs": dict(inputs)}
+        body = {"model_id": model.endpoint, "inputs": model.body(inputs)}
+        units = model.units(inputs) if model.units else Decimal(1)
         for path in ("model/price", "model/pricing"):
             price = wire.read_price(await self._send("POST", path, body))
             if price is not None:
-                return Quote(Decimal(1), price, datetime.now(UTC).date(), "account")
+                return Quote(units, price / units, datetime.now(UTC).date(), "account")
         raise UnreachableError(
             f"WaveSpeed does not say what {model.name} costs.",
             remedy="Nothing is bought at an unknown price. Check the key and try again.",
         )
+
+    async def balance(self) -> Decimal | None:
+        """USD that are left; None where the account does not say."""
+        return wire.read_balance(await self._send("GET", "balance"))
 
     async def billed(self, ticket: Ticket) -> Bill | None:
         body = {"page": 1, "page_size": PAGE_SIZE, "prediction_uuids": [ticket.request_id]}
         answer = await self._send("POST", "billings/search", body)
         return wire.read_bill(answer, ticket.request_id)
 
-    async def upload(self, path: Path, content_type: str) -> str:
-        """Upload by a ticket and a PUT, as the official client does. Raises InputError."""
-        body = {
-            "filename": path.name,
-            "size": path.stat().st_size,
-            "content_type": content_type,
-        }
+    async def upload(self, path: Path, content_type: str) -> str | Again:
+        """Upload by a ticket and a PUT, as the official client does."""
+        size = (await asyncio.to_thread(path.stat)).st_size
+        body = {"filename": path.name, "size": size, "content_type": content_type}
         answer = await self._send("POST", "media/uploads", body)
         data = wire.data_of(answer) if isinstance(answer, Reply) and answer.ok else {}
         grant, url = data.get("upload"), data.get("download_url")
         if isinstance(grant, dict) and isinstance(url, str):
             headers = grant.get("headers")
-            stored = await send(
+            answer = await send(
                 self.client,
                 Call(
-                    str(grant.get("method", "PUT")),
+                    "PUT",
                     str(grant.get("url")),
                     headers={str(k): str(v) for k, v in (headers or {}).items()},
                     file=path,
                     timeout_s=UPLOAD_TIMEOUT_S,
                 ),
             )
-            if isinstance(stored, Reply) and stored.ok:
+            if isinstance(answer, Reply) and answer.ok:
                 return url
-        raise InputError(f"WaveSpeed did not take the upload of {path.name}.")
+        if isinstance(answer, Reply):
+            return Again(f"the upload was answered HTTP {answer.status}", answer.retry_after_s)
+        return Again(answer.reason)
 
     async def _history(self, model: Model, ticket: Ticket, gone: Gone) -> Polled:
         """The listing still shows what the result route no longer knows.
@@ -207,9 +250,6 @@ class WaveSpeed:
                 return Findings(tuple(found), complete=whole, ambiguous=True)
         return Findings(tuple(found), complete=False, ambiguous=True)
 
-    def _result_path(self, ticket: Ticket) -> str:
-        return f"predictions/{quote(ticket.request_id, safe='')}/result"
-
-    async def _send(self, method: str, path: str, body: object = None) -> Answer:
-        call = Call(method, f"{self.block.url}/api/v3/{path}", headers=self._auth, json=body)
+    async def _send(self, method: str, path: str, body: object = None, api: str = "v3") -> Answer:
+        call = Call(method, f"{self.block.url}/api/{api}/{path}", headers=self._auth, json=body)
         return await send(self.client, call, self._secret)

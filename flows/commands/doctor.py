@@ -16,7 +16,7 @@ import httpx
 from blocks import settings
 from blocks.clip_store import ClipStore
 from blocks.errors import ShotreelError
-from blocks.http import Call, Reply, open_client, send
+from blocks.http import Call, Reply, open_client, plain, send
 from blocks.ledger import Ledger
 from blocks.places import ledger_place
 
@@ -112,7 +112,26 @@ async def accounts(*, live: bool) -> list[Check]:
                 checks.append(Check(name, "ok", f"{variable} is set (not tried without --live)"))
             else:
                 checks.append(await asked(client, name, probe(key), key, page))
+        checks.append(await comfyui(client, live=live))
     return checks
+
+
+async def comfyui(client: httpx.AsyncClient, *, live: bool) -> Check:
+    """A server of one's own: nothing is wrong where there is none."""
+    url = settings.url("COMFYUI_URL")
+    if not live:
+        return Check("ComfyUI", "ok", f"{url} (not tried without --live)")
+    answer = await send(client, Call("GET", f"{url}/system_stats"))
+    system = answer.object().get("system") if isinstance(answer, Reply) and answer.ok else None
+    if not isinstance(system, dict):
+        wanted = "COMFYUI_URL" in os.environ
+        return Check(
+            "ComfyUI",
+            "broken" if wanted else "missing",
+            f"no ComfyUI answers at {url}",
+            "Start it, or set COMFYUI_URL, if a list names comfyui/ models.",
+        )
+    return Check("ComfyUI", "ok", f"{url}, version {plain(system.get('comfyui_version'))}")
 
 
 def fal_call(key: str) -> Call:

@@ -18,7 +18,7 @@ from rich.console import Console
 
 from blocks.errors import InputError
 from blocks.ledger import Ledger
-from blocks.places import ledger_place
+from blocks.places import ledger_place, without_prefect
 from flows.costs.money import usd
 from flows.report.board import View, view
 from flows.report.made import Made, last_made
@@ -91,6 +91,10 @@ async def run_flow(shots: str, out: Path | None, *, live: bool, budget_usd: Deci
         state: Any = await make_film(
             shots, str(out) if out else None, live, budget_usd, return_state=True
         )
+    except Exception as error:  # the flow's own errors come as a state: this one is Prefect's
+        if not listener:
+            raise without_prefect(error) from error
+        click.echo(f"shotreel: {without_prefect(error).message}", err=True)
     finally:
         last_made.reset(token)
     if not listener:

@@ -12,11 +12,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from blocks.models import MODELS
 from flows.costs.estimate import Plan
 from flows.costs.money import plain, usd
 from flows.generate.accounts import open_workshop
-from flows.generate.job import service_of
+from flows.generate.job import services_of
 from flows.make_film import plan_list
 from flows.report.artifacts import NEEDS
 from flows.report.board import Board
@@ -36,7 +35,7 @@ def plan(shots: str, *, live: bool, as_json: bool) -> int:
 
 
 async def _plan(shots: list[Shot], *, live: bool) -> Plan:
-    services = {service_of(MODELS[shot.model], live=live) for shot in shots}
+    services = services_of(shots, live=live)
     async with open_workshop(services, Board(), run_id=uuid4().hex, spends=False) as shop:
         return await plan_list(shop, shots, live=live)
 

@@ -11,7 +11,7 @@ from flows.costs.bill import safe_cell
 from flows.costs.money import plain
 from flows.costs.spend import Spend
 
-PROVIDERS = {"fal": "fal", "wavespeed": "WaveSpeedAI"}
+PROVIDERS = {"fal": "fal", "wavespeed": "WaveSpeedAI", "comfyui": "ComfyUI"}
 
 COLUMNS = (
     "BilledCost",

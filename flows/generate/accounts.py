@@ -13,26 +13,34 @@ from prefect.settings import PREFECT_API_URL
 
 from blocks import settings
 from blocks.clip_store import ClipStore
+from blocks.comfyui.account import ComfyUIAccount
 from blocks.errors import InputError
 from blocks.fal.account import FalAccount
 from blocks.http import open_client, origin
 from blocks.ledger import Ledger
-from blocks.places import clips_place, ledger_place
+from blocks.places import clips_place, ledger_place, saved_block
 from blocks.provider import Provider
 from blocks.sandbox import Sandbox
 from blocks.sandbox.server import environment_of
 from blocks.wavespeed.account import WaveSpeedAccount
+from flows.generate.settle import adopt_strays
 from flows.generate.workshop import Watcher, Workshop
 
-Account = FalAccount | WaveSpeedAccount
+Account = FalAccount | WaveSpeedAccount | ComfyUIAccount
 SANDBOX = "sandbox/"
 
 ACCOUNTS: dict[str, type[Account]] = {
     "fal": FalAccount,
     "wavespeed": WaveSpeedAccount,
+    "comfyui": ComfyUIAccount,
 }
 DEFAULT_ACCOUNT = "default"
-SANDBOX_IN_FLIGHT = 40
+SANDBOX_LIMITS: dict[str, dict[str, Any]] = {
+    "fal": {"max_in_flight": 40},
+    "wavespeed": {"tier": "Ultra", "max_in_flight": 40},
+    "comfyui": {"max_in_flight": 40},
+}
+"""Where no account is saved, whose limits are kept."""
 SANDBOX_POLL_S = (0.25, 1.0)
 URL_FIELDS = {
     "fal": {
@@ -43,6 +51,7 @@ URL_FIELDS = {
         "media_url": "FAL_MEDIA_URL",
     },
     "wavespeed": {"url": "WAVESPEED_URL"},
+    "comfyui": {"url": "COMFYUI_URL"},
 }
 
 
@@ -59,6 +68,7 @@ async def open_workshop(
     ledger = Ledger(await ledger_place())
     with ExitStack() as stack:
         stack.callback(ledger.close)
+        adopt_strays(ledger)
         store = ClipStore(await clips_place())
         sandboxed = any(service.startswith(SANDBOX) for service in wanted)
         urls = sandbox_urls(stack) if sandboxed else {}
@@ -84,7 +94,7 @@ async def live_account(name: str, *, spends: bool) -> Account:
     A plan needs no key where the price is known without the account.
     """
     kind = ACCOUNTS[name]
-    saved = await saved_block(kind)
+    saved = await saved_account(kind)
     if saved:
         return saved
     keyless = {} if spends or name != "fal" else {"key": os.environ.get("FAL_KEY") or "none"}
@@ -94,22 +104,18 @@ async def live_account(name: str, *, spends: bool) -> Account:
 async def sandbox_account(name: str, urls: dict[str, str]) -> Account:
     """An account of the sandbox, with the limits of the real one where that is saved."""
     kind = ACCOUNTS[name]
-    saved = await saved_block(kind)
+    saved = await saved_account(kind)
     overrides: dict[str, Any] = {field: urls[env] for field, env in URL_FIELDS[name].items()}
-    overrides["max_in_flight"] = saved.max_in_flight if saved else SANDBOX_IN_FLIGHT
-    overrides["monthly_budget_usd"] = saved.monthly_budget_usd if saved else None
+    overrides |= saved.model_dump(include=kind.limits) if saved else SANDBOX_LIMITS[name]
     # To the sandbox it is an admin's: it may read the bill.
     return kind.from_environment(key="admin:sandbox-key", **overrides)
 
 
-async def saved_block(kind: type[Account]) -> Account | None:
+async def saved_account(kind: type[Account]) -> Account | None:
     """None also where there is no Prefect API to ask: outside a flow run, without a server."""
     if FlowRunContext.get() is None and not PREFECT_API_URL.value():
         return None
-    try:
-        return await kind.aload(DEFAULT_ACCOUNT)
-    except ValueError:
-        return None  # Prefect's answer for "there is no such block"
+    return await saved_block(kind)
 
 
 def sandbox_urls(stack: ExitStack) -> dict[str, str]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
 from blocks import settings
-from blocks.errors import RefusedError, ShotreelError
+from blocks.errors import AccountPausedError, RefusedError, ShotreelError
 from flows.costs.estimate import Plan
 from flows.generate.bring import from_store
 from flows.generate.job import Job
@@ -21,6 +23,10 @@ class Clips:
 
     def __init__(self) -> None:
         self._coming: dict[str, asyncio.Task[Outcome]] = {}
+        """By the fingerprint of the job that was planned."""
+        self._tried: dict[str, asyncio.Task[Clip]] = {}
+        """By the fingerprint of the job that was taken for it: two shots may come to the same."""
+        self._taken: dict[str, Job] = {}
 
     def start(self, shop: Workshop, plan: Plan) -> None:
         """Begin to bring every clip home. What is in the store needs no task run."""
@@ -30,51 +36,91 @@ class Clips:
         }
         # One copy for the run: results live beside the ledger, whatever PREFECT_HOME is.
         bring = generate_clip.with_options(result_storage=settings.home() / "prefect-results")
+
+        async def bring_one(job: Job) -> Clip:
+            async with room[job.service]:
+                shop.task_runs += 1
+                return await bring(job.name, job.fingerprint)
+
+        async def one(job: Job, *, stored: bool) -> Outcome:
+            try:
+                clip = await self._stored(shop, job) if stored else None
+                if clip is None:
+                    await self._parent(job)
+                    clip = await self._first_that_sells(job, bring_one)
+                    shop.watcher.state(job.fingerprint, "stored")
+                return clip
+            except ShotreelError as error:
+                shop.watcher.state(job.fingerprint, "failed", error.message)
+                return error
+
         for line in plan.lines:
             job = line.job
-            if job.fingerprint in self._coming:
-                continue
+            if job.fingerprint not in self._coming:
+                self._coming[job.fingerprint] = asyncio.create_task(
+                    one(job, stored=line.need == "stored"), name=job.name
+                )
 
-            async def one(job: Job = job, stored: bool = line.need == "stored") -> Outcome:
-                try:
-                    if stored:
-                        clip = await self._stored(shop, job)
-                        if clip:
-                            return clip
-                    if job.previous:
-                        await self._parent(job)
-                    async with room[job.service]:
-                        shop.task_runs += 1
-                        clip = await bring(job.name, job.fingerprint)
-                        shop.watcher.state(job.fingerprint, "stored")
-                        return clip
-                except ShotreelError as error:
-                    shop.watcher.state(job.fingerprint, "failed", error.message)
-                    return error
+    async def _first_that_sells(
+        self, job: Job, bring: Callable[[Job], Coroutine[Any, Any, Clip]]
+    ) -> Clip:
+        """The clip of the job, or of the first alternative that does not refuse it.
 
-            self._coming[job.fingerprint] = asyncio.create_task(one(), name=job.name)
+        Only a refusal that cost nothing leads on: what may have been paid for is waited for.
+        """
+        refusal: RefusedError | AccountPausedError | None = None
+        for choice in job.alternatives:
+            self._taken[job.fingerprint] = choice
+            key = choice.fingerprint
+            if key not in self._tried:
+                self._tried[key] = asyncio.create_task(bring(choice), name=choice.name)
+            try:
+                return await asyncio.shield(self._tried[key])
+            except (RefusedError, AccountPausedError) as error:
+                refusal = error
+        assert refusal is not None
+        raise refusal
 
     async def of(self, fingerprint: str) -> Outcome:
         return await asyncio.shield(self._coming[fingerprint])
 
     async def all(self) -> Mapping[str, Outcome]:
-        """Every outcome, when all have ended. An error that is not a ShotreelError is raised."""
+        """Every outcome, when all have ended, by the fingerprint of the job that was taken.
+
+        An error that is not a ShotreelError is raised.
+        """
         await asyncio.wait(self._coming.values())
-        return {key: task.result() for key, task in self._coming.items()}
+        return {
+            self._taken[key].fingerprint if key in self._taken else key: task.result()
+            for key, task in self._coming.items()
+        }
+
+    def as_made(self, plan: Plan) -> Plan:
+        """The plan with the jobs that were taken, for the bill and the manifest."""
+        taken = self._taken
+        return Plan(
+            tuple(
+                replace(line, job=taken.get(line.job.fingerprint, line.job)) for line in plan.lines
+            )
+        )
 
     async def stop(self) -> None:
         """End what has not begun and let requests that are on their way be written down."""
-        for task in self._coming.values():
+        tasks = (*self._coming.values(), *self._tried.values())
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._coming.values(), return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _stored(self, shop: Workshop, job: Job) -> Clip | None:
         attempt = (await shop.book(shop.ledger.holders, [job.fingerprint])).get(job.fingerprint)
         return await from_store(shop, attempt) if attempt and attempt.clip_sha256 else None
 
     async def _parent(self, job: Job) -> None:
-        assert job.previous is not None
-        outcome = await self.of(job.previous)
+        """Wait for the clip that the job goes on from. Raises RefusedError where there is none."""
+        if job.previous is None:
+            return
+        coming = (j.fingerprint for j in job.previous.alternatives)
+        outcome = await self.of(next(key for key in coming if key in self._coming))
         if not isinstance(outcome, Clip):
             raise RefusedError(
                 f"{job.name} continues a shot that has no clip.",

@@ -12,7 +12,7 @@ from time import monotonic
 
 from blocks.errors import FailedError, LostError, UnreachableError
 from blocks.ledger import Attempt, Intent
-from blocks.models import MODELS
+from blocks.models import sent_model
 from blocks.provider import Failed, Gone, Ready, Waiting
 from blocks.retry import again_until
 from flows.generate.buy import buy
@@ -83,6 +83,8 @@ async def advance(shop: Workshop, job: Job | None, attempt: Attempt) -> Clip | N
             return await from_store(shop, attempt)
         case "failed":
             await explain_failure(shop, attempt)
+        case "lost" if attempt.price_source == "no_price":
+            await shop.book(shop.ledger.release, attempt, "it cost nothing: it is made again")
         case "lost":
             raise lost(attempt)
         case "reserved" | "released":
@@ -97,13 +99,13 @@ async def follow(shop: Workshop, attempt: Attempt) -> None:
     """
     provider, ticket = shop.provider_of(attempt), attempt.ticket
     assert ticket is not None
-    model = MODELS[attempt.model]
+    model = sent_model(attempt.model)
     name = f"{attempt.sequence}/{attempt.shot}"
     shortest, longest = provider.poll_s
     begun = monotonic()
     while True:
         outcome: Waiting | Ready | Failed | Gone = await again_until(
-            monotonic() + POLL_PATIENCE_S,
+            POLL_PATIENCE_S,
             lambda: provider.poll(model, ticket),
             name,
             paid="unknown",

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from blocks import settings
 from blocks.errors import OutcomeUnknownError
 from blocks.http import SUBMIT_TIMEOUT_S
-from blocks.ledger import Attempt
+from blocks.ledger import Attempt, Ledger, emergency
 from blocks.ledger.states import Adopt, AskPerson, KeepAsking, Release, Settlement, settle
-from blocks.models import MODELS
+from blocks.models import sent_model
 from blocks.provider import Findings, Order
 from flows.generate.workshop import Workshop
 
@@ -99,14 +100,16 @@ def possible(attempt: Attempt, findings: Findings) -> Findings:
 async def ask(shop: Workshop, attempt: Attempt) -> Settlement:
     """One question to the provider, held against what the ledger knows."""
     provider = shop.provider_of(attempt)
-    order = Order(attempt.id, MODELS[attempt.model], attempt.inputs, settings.start_timeout_s())
+    order = Order(attempt.id, sent_model(attempt.model), attempt.inputs, settings.start_timeout_s())
     findings = possible(attempt, await provider.find(order, sent_at(attempt)))
     ids = [c.ticket.request_id for c in findings.candidates]
     known = await shop.book(shop.ledger.request_ids, attempt.service, attempt.account, ids)
     rivals = 0
     if findings.ambiguous:
         others = await shop.book(shop.ledger.in_states, ("posting", "unknown"), [attempt.service])
-        rivals = sum(o.model == attempt.model and o.id != attempt.id for o in others)
+        # A listing is of an endpoint: what another version of its API has sent is in it too.
+        same = (o for o in others if sent_model(o.model).endpoint == order.model.endpoint)
+        rivals = sum(other.id != attempt.id for other in same)
     return settle(
         findings,
         sorted(known),
@@ -123,3 +126,13 @@ def unsettled(attempt: Attempt, what: str, remedy: str) -> OutcomeUnknownError:
         paid="unknown",
         remedy=remedy,
     )
+
+
+def adopt_strays(ledger: Ledger) -> None:
+    """Request ids that the ledger could not take when they came, from the file of last resort."""
+    for stray in emergency.strays():
+        attempt = ledger.find(stray.attempt_id)
+        if attempt and attempt.state in ("posting", "unknown"):
+            # By now it may have been found and adopted in another way.
+            with suppress(ValueError):
+                ledger.mark_submitted(attempt, stray.ticket, "noted in the emergency file")

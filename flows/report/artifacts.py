@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
+import httpx
 from prefect.artifacts import (
     acreate_markdown_artifact,
     acreate_progress_artifact,
@@ -35,33 +36,44 @@ NEEDS = {
 }
 
 
+T = TypeVar("T")
+
+
+async def shown(call: Coroutine[Any, Any, T]) -> T | None:
+    """Prefect shows a run; where it cannot, the run goes on: its clips are paid for."""
+    try:
+        return await call
+    except httpx.HTTPError:
+        return None
+
+
 @asynccontextmanager
 async def progress_of(board: Board, plan: Plan) -> AsyncIterator[None]:
     """Show the plan, then the share of clips that are here, until the block ends."""
     if FlowRunContext.get() is None:
         yield
         return
-    shown, _ = await asyncio.gather(_create_progress(board), show_plan(plan))
-    updates = asyncio.create_task(_update(shown, board))
+    progress, _ = await asyncio.gather(
+        shown(acreate_progress_artifact(_percent(board), "clips", describe(board))),
+        show_plan(plan),
+    )
+    updates = asyncio.create_task(_update(progress, board))
     try:
         yield
     finally:
         updates.cancel()
         await asyncio.gather(updates, return_exceptions=True)
-        await aupdate_progress_artifact(shown, _percent(board), describe(board))
+        if progress:
+            await shown(aupdate_progress_artifact(progress, _percent(board), describe(board)))
 
 
-async def _create_progress(board: Board) -> UUID:
-    return await acreate_progress_artifact(_percent(board), "clips", describe(board))
-
-
-async def _update(shown: UUID, board: Board) -> None:
+async def _update(progress: UUID | None, board: Board) -> None:
     told = describe(board)
     while True:
         await asyncio.sleep(EVERY_S)
-        if describe(board) != told:
+        if progress and describe(board) != told:
             told = describe(board)
-            await aupdate_progress_artifact(shown, _percent(board), told)
+            await shown(aupdate_progress_artifact(progress, _percent(board), told))
 
 
 def _percent(board: Board) -> float:
@@ -87,7 +99,8 @@ async def show_plan(plan: Plan) -> None:
         for line in plan.lines[:MAX_ROWS]
     ]
     rows.append({"shot": "total", "units": plain(plan.units), "USD": plain(plan.cost_usd)})
-    await acreate_table_artifact(rows, "plan", _cut("What would be bought", len(plan.lines)))
+    title = _cut("What would be bought", len(plan.lines))
+    await shown(acreate_table_artifact(rows, "plan", title))
 
 
 async def show_bill(items: Sequence[Item]) -> None:
@@ -107,7 +120,8 @@ async def show_bill(items: Sequence[Item]) -> None:
     ]
     units, cost_usd = total(items)
     rows.append({"shot": "total", "units": plain(units), "USD": plain(cost_usd)})
-    await acreate_table_artifact(rows, "bill", _cut("What each shot has cost", len(items)))
+    title = _cut("What each shot has cost", len(items))
+    await shown(acreate_table_artifact(rows, "bill", title))
 
 
 async def show_summary(summary: str, items: Sequence[Item]) -> None:
@@ -118,7 +132,7 @@ async def show_summary(summary: str, items: Sequence[Item]) -> None:
         f"| {t.key} | {t.attempts} | {plain(t.units)} | {plain(t.cost_usd)} |"
         for t in totals_by(items, "sequence")
     ]
-    await acreate_markdown_artifact("\n".join(lines), "film", "The film and what it cost")
+    await shown(acreate_markdown_artifact("\n".join(lines), "film", "The film and what it cost"))
 
 
 def _cut(title: str, count: int) -> str:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from blocks.model import Value
+from functools import cache, partial
+
+from blocks.model import FILE_COLUMNS
+from blocks.models import find_model
 from flows.shots.cell import CellReader, Fault, read_input
-from flows.shots.names import Names
-from flows.shots.picture import Pictures
+from flows.shots.input_file import InputFiles
+from flows.shots.names import Named, Names
 from flows.shots.problem import Problems
-from flows.shots.settings import Settings, read_seed, read_settings
+from flows.shots.settings import FindModel, Settings, read_seed, read_settings
 from flows.shots.shot import Shot
 from flows.shots.source import open_source
 from flows.shots.table import Cells, read_table
@@ -22,7 +25,8 @@ def read_shots(source: str) -> list[Shot]:
     found = open_source(source)
     problems = Problems(found.label)
     rows = read_table(decode(found.data, problems), problems)
-    reader = _RowReader(problems, Pictures(found.folder))
+    find = cache(partial(find_model, list_folder=found.folder))
+    reader = _RowReader(problems, InputFiles(found.folder), find)
     shots = [reader.read(row, cells) for row, cells in rows]
     reader.names.check_takes()
     problems.raise_any()
@@ -30,46 +34,77 @@ def read_shots(source: str) -> list[Shot]:
 
 
 class _RowReader:
-    def __init__(self, problems: Problems, pictures: Pictures) -> None:
+    def __init__(self, problems: Problems, files: InputFiles, find: FindModel) -> None:
         self.names = Names(problems)
         self._problems = problems
-        self._pictures = pictures
+        self._files = files
+        self._find = find
         self._settings: dict[tuple[str, ...], Settings] = {}
 
     def read(self, row: int, cells: Cells) -> Shot | None:
-        """The shot; None if the row has a problem, which is then among the problems."""
+        """The shot, with what the list names in its place; None if the row has a problem.
+
+        The problems of the row are then among the problems, each once.
+        """
+        alternatives = [cells._replace(model=name) for name in models_named(cells.model)]
+        takes = self._settings_of(alternatives[0]).takes
+        named = self.names.place(row, cells.sequence, cells.shot, takes)
+        faults: dict[Fault, None] = dict.fromkeys(wrong_alternatives(cells.model))
+        shot: Shot | None = None
+        for each in reversed(alternatives):
+            cell = CellReader(each, list(self._settings_of(each).faults))
+            shot = self._one(row, cell, named, shot)
+            faults |= dict.fromkeys(cell.faults)
+        for fault in faults:
+            self._problems.add(row, fault.column, fault.value, fault.reason)
+        return None if faults else shot
+
+    def _settings_of(self, cells: Cells) -> Settings:
         settings = self._settings.get(cells.settings)
         if settings is None:
-            settings = self._settings[cells.settings] = read_settings(cells)
-        named = self.names.place(row, cells.sequence, cells.shot, settings.takes)
-        cell = CellReader(cells, list(settings.faults))
-        seed: int | None = None
-        image: str | None = None
-        inputs: dict[str, Value] = {}
-        if model := settings.model:
-            prompt = cell.read("prompt", lambda raw: str(read_input(model, "prompt", raw)), "")
-            inputs = {"prompt": prompt, **settings.inputs}
-            seed = cell.read("seed", lambda raw: read_seed(model, raw, settings.takes), None)
-            image = cell.read(
-                "image", lambda raw: self._pictures.read(model, raw, named.position), None
-            )
-            for column in model.required:
-                if not getattr(cells, column) and column not in settings.inputs:
-                    cell.faults.append(Fault(column, "", f"is empty; {model.name} needs it"))
-        for fault in cell.faults:
-            self._problems.add(row, fault.column, fault.value, fault.reason)
-        if model is None or cell.faults:
+            settings = self._settings[cells.settings] = read_settings(cells, self._find)
+        return settings
+
+    def _one(self, row: int, cell: CellReader, named: Named, or_else: Shot | None) -> Shot | None:
+        """The shot of one model; what is wrong is in `cell.faults`."""
+        cells = cell.cells
+        settings = self._settings_of(cells)
+        model = settings.model
+        if model is None:
             return None
+        prompt = cell.read("prompt", lambda raw: str(read_input(model, "prompt", raw)), "")
+        seed = cell.read("seed", lambda raw: read_seed(model, raw, settings.takes), None)
+        place = partial(self._files.read, model, named.position)
+        nothing: str | None = None
+        files = {c: cell.read(c, partial(place, c), nothing) for c in FILE_COLUMNS}
+        for column in model.required:
+            if not getattr(cells, column) and column not in settings.inputs:
+                cell.faults.append(Fault(column, "", f"is empty; {model.name} needs it"))
         return Shot(
             row=row,
             sequence=named.sequence,
             shot=named.shot,
-            model=model.name,
-            inputs=inputs,
+            made_by=model,
+            inputs={"prompt": prompt, **settings.inputs},
             seed=seed,
-            image=image,
+            image=files["image"],
             takes=settings.takes,
             transition=settings.transition,
             transition_s=settings.transition_s,
             notes=cells.notes,
+            video=files["video"],
+            or_else=or_else,
         )
+
+
+def models_named(raw: str) -> list[str]:
+    """`a | b` names two; an empty cell is one that names the default."""
+    return list(dict.fromkeys(filter(None, map(str.strip, raw.split("|"))))) or [""]
+
+
+def wrong_alternatives(raw: str) -> list[Fault]:
+    names = [name.strip() for name in raw.split("|")]
+    if len(names) > 1 and (not all(names) or len(set(names)) < len(names)):
+        reason = "is not a list of different models, such as fal-ai/magi | fal-ai/magi-distilled"
+        return [Fault("model", raw, reason)]
+    return []

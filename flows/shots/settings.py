@@ -6,14 +6,16 @@ Rows of a list repeat each other here, so it is read once for each combination o
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 from functools import partial
 from math import floor
 
-from blocks.model import Model, Value, Whole
-from blocks.models import DEFAULT_MODEL, MODELS
+from blocks.comfyui.workflow import WorkflowError
+from blocks.model import FILE_COLUMNS, Model, Value, Whole
+from blocks.models import DEFAULT_MODEL, MODELS, find_model
 from flows.shots.cell import CellReader, Fault, WrongCellError, read_as, read_input
 from flows.shots.table import Cells, nearest
 
@@ -27,6 +29,7 @@ INPUT_COLUMNS = (
     "aspect_ratio",
     "num_inference_steps",
     "enable_safety_checker",
+    "start_frame",
 )
 # A German or French spreadsheet writes 4,5.
 DECIMAL = re.compile(r"[0-9]{1,6}(?:[.,][0-9]{1,30})?")
@@ -34,7 +37,7 @@ DECIMAL = re.compile(r"[0-9]{1,6}(?:[.,][0-9]{1,30})?")
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """`inputs` lacks prompt, seed and image; `model` is None if there is none of that name.
+    """`inputs` lacks prompt, seed and files; `model` is None if there is none of that name.
 
     Cells that are in `faults` count as empty.
     """
@@ -47,11 +50,19 @@ class Settings:
     faults: tuple[Fault, ...]
 
 
-def read_settings(cells: Cells) -> Settings:
-    """Read the cells of `cells.settings`; never raises, what is wrong is in `faults`."""
+FindModel = Callable[[str], Model | None]
+
+
+def read_settings(cells: Cells, find: FindModel = find_model) -> Settings:
+    """Read the cells of `cells.settings`; never raises, what is wrong is in `faults`.
+
+    `find` is `find_model` for the folder of the list.
+    """
     cell = CellReader(cells)
     nothing: Value | None = None
-    model = cell.read("model", _model, None if cells.model else MODELS[DEFAULT_MODEL])
+    model = cell.read(
+        "model", partial(_model, find), None if cells.model else MODELS[DEFAULT_MODEL]
+    )
     takes = cell.read("takes", lambda raw: int(read_as(TAKES, raw)), 1)
     transition = cell.read("transition", _transition, CUT)
     transition_s = cell.read("transition_s", partial(_transition_s, cells.transition), Decimal(0))
@@ -65,8 +76,8 @@ def read_settings(cells: Cells) -> Settings:
         if frames is not None and "num_frames" in model.inputs:
             inputs["num_frames"] = frames
         inputs = {**model.defaults, **inputs}
-        inputs.pop("seed", None)
-        inputs.pop("image", None)
+        for column in ("seed", *FILE_COLUMNS):
+            inputs.pop(column, None)
     return Settings(model, inputs, takes, transition, transition_s, tuple(cell.faults))
 
 
@@ -83,8 +94,11 @@ def read_seed(model: Model, raw: str, takes: int) -> int | None:
     return seed
 
 
-def _model(raw: str) -> Model | None:
-    model = MODELS.get(raw)
+def _model(find: FindModel, raw: str) -> Model | None:
+    try:
+        model = find(raw)
+    except WorkflowError as error:
+        raise WrongCellError(str(error)) from None
     if model is None:
         known = f"is not one of {', '.join(MODELS)}"
         raise WrongCellError(known + nearest(raw, tuple(MODELS)))

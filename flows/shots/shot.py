@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
-from blocks.model import Value
+from blocks.model import Model, Value
 
 
 @dataclass(frozen=True, slots=True)
 class Shot:
     """`row` is the row that a spreadsheet shows (the header is row 1).
 
-    `model` is a key of `blocks.models.MODELS`. `inputs` holds every input that the list or the
-    model's defaults set, typed, without `seed` and `image`; it is not to be changed. `seed` is
-    None where it is left open. `image` is `@previous`, an http(s) URL or an absolute path.
+    `inputs` holds every input that the list or the model's defaults set, typed, without `seed` and
+    files; it is not to be changed. `seed` is None where it is left open. `image` and `video` are
+    `@previous`, an http(s) URL or an absolute path. `or_else` is the same shot of the next model,
+    where the list names alternatives.
     """
 
     row: int
     sequence: str
     shot: str
-    model: str
+    made_by: Model
     inputs: Mapping[str, Value]
     seed: int | None
     image: str | None
@@ -29,3 +30,17 @@ class Shot:
     transition: str
     transition_s: Decimal
     notes: str
+    video: str | None = None
+    or_else: Shot | None = None
+
+    @property
+    def model(self) -> str:
+        """What the list calls it."""
+        return self.made_by.name
+
+    @property
+    def alternatives(self) -> Iterator[Shot]:
+        """The shot itself, and what the list names in its place."""
+        yield self
+        if self.or_else:
+            yield from self.or_else.alternatives

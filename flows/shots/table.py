@@ -29,6 +29,7 @@ class Cells(NamedTuple):
     shot: str
     prompt: str
     image: str
+    video: str
     seed: str
     notes: str
     model: str
@@ -39,6 +40,7 @@ class Cells(NamedTuple):
     aspect_ratio: str
     num_inference_steps: str
     enable_safety_checker: str
+    start_frame: str
     takes: str
     transition: str
     transition_s: str
@@ -46,7 +48,7 @@ class Cells(NamedTuple):
     @property
     def settings(self) -> tuple[str, ...]:
         """The cells from `model` on, which many rows have in common."""
-        return self[6:]
+        return self[7:]
 
 
 COLUMNS = Cells._fields

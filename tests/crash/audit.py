@@ -40,8 +40,9 @@ class Audit:
         return self.ledger_usd - self.service_usd
 
     @property
-    def states(self) -> Counter[str]:
-        return Counter(name.split(" ")[0] for name in self.named)
+    def agrees(self) -> bool:
+        """Both bills have the same sum, and no charge is open."""
+        return not self.difference_usd and not self.open_usd
 
 
 def identity(inputs: Mapping[str, Any]) -> tuple[str, Any]:
@@ -138,6 +139,4 @@ def _read(ledger_url: str) -> tuple[list[Attempt], dict[str, Decimal]]:
 def _is_there(clips: Path, attempt: Attempt) -> bool:
     assert attempt.clip_sha256
     path = clips / attempt.clip_sha256[:2] / f"{attempt.clip_sha256}.mp4"
-    return (
-        path.exists() and hashlib.sha256(path.read_bytes()).hexdigest() == attempt.clip_sha256
-    )
+    return path.exists() and hashlib.sha256(path.read_bytes()).hexdigest() == attempt.clip_sha256

@@ -26,6 +26,8 @@ class Fault:
     machine: Machine = ""
     ends: Ends = "stored"
     lasts: bool = False
+    settles_s: float = 0.0
+    """How long the service itself takes to make up its mind."""
     services: tuple[Service, ...] = BOTH
 
 
@@ -74,6 +76,7 @@ FAULTS = {
                     "refund_after_s": 0.5,
                 },
             ),
+            settles_s=0.7,
         ),
         Fault(
             "422-charged",
@@ -83,12 +86,18 @@ FAULTS = {
         Fault(
             "422-uncharged",
             ({"at": "job", "do": "fail", "status": 422, "units": 0, "refund_after_s": 0.5},),
+            settles_s=0.7,
         ),
         Fault(
             "422-unknown",
             ({"at": "job", "do": "fail", "status": 422, "charged": True},),
             ends="failed",
             services=("fal",),
+        ),
+        Fault(
+            "422-refunded",
+            ({"at": "job", "do": "fail", "status": 422, "refund_after_s": 0},),
+            services=("wavespeed",),
         ),
         # looking at it
         Fault("poll-500", ({"at": "poll", "do": "status", "status": 500, "times": 2},)),

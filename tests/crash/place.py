@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
@@ -53,10 +53,11 @@ class Zygote:
     def __init__(self, env: Mapping[str, str]) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="shotreel-zygote-")
         self._path = str(Path(self._folder.name) / "socket")
+        self.env = {"PREFECT_HOME": self._folder.name, **env}
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.crash.zygote", self._path],
             cwd=ROOT,
-            env={**clean_environment(), "PREFECT_HOME": self._folder.name, **env},
+            env={**clean_environment(), **self.env},
         )
         limit = time.monotonic() + 60
         while not Path(self._path).exists():
@@ -178,7 +179,64 @@ class Place:
     def run(self, *command: str, kill_at: str = "", within_s: float = 60) -> int:
         return self.start(*command, kill_at=kill_at).wait(within_s)
 
+    def run_anew(self, *command: str) -> int:
+        """In a process that no other has been forked from: Prefect reads its settings once."""
+        env = {**clean_environment(), **self.zygote.env, **self.env, "PYTHONPATH": str(ROOT)}
+        with (self.folder / "log.txt").open("ab") as log:
+            return subprocess.run(
+                [sys.executable, "-m", "tests.crash.runner", "--", *command],
+                cwd=self.folder,
+                env=env,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                timeout=120,
+                check=False,
+            ).returncode
+
+    def wait_until(self, done: Callable[[], object], within_s: float = 20) -> None:
+        limit = time.monotonic() + within_s
+        while not done():
+            assert time.monotonic() < limit, self.log
+            time.sleep(0.02)
+
     @property
     def log(self) -> str:
         path = self.folder / "log.txt"
         return path.read_text("utf-8", "replace") if path.exists() else ""
+
+
+class PrefectServer:
+    """A real one, with the settings that shotreel ships."""
+
+    def __init__(self, folder: Path) -> None:
+        from flows.prefect_env import DEFAULTS
+
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = str(probe.getsockname()[1])
+        self.url = f"http://127.0.0.1:{port}/api"
+        self._log = (folder / "server.log").open("wb")
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "prefect", "server", "start", "--port", port],
+            env={**clean_environment(), **DEFAULTS, "PREFECT_HOME": str(folder)},
+            stdin=subprocess.DEVNULL,
+            stdout=self._log,
+            stderr=subprocess.STDOUT,
+        )
+        limit = time.monotonic() + 120
+        while not self._answers():
+            assert self._process.poll() is None, "the Prefect server did not start"
+            assert time.monotonic() < limit
+            time.sleep(0.2)
+
+    def _answers(self) -> bool:
+        try:
+            return web.get(f"{self.url}/health").is_success
+        except httpx.TransportError:
+            return False
+
+    def stop(self) -> None:
+        self._process.terminate()
+        self._process.wait(30)
+        self._log.close()

@@ -277,15 +277,14 @@ POINTS = {
             "a failure that is noted is not charged twice and not bought twice",
             (f"{LEDGER}.mark_failed",),
             "after",
-            faults=("422-charged", "422-unknown"),
+            faults=("422-charged", "422-uncharged"),
         ),
         Point(
             "billed",
             "a bill that was applied and whose attempt was not moved is applied once",
             (f"{LEDGER}.apply_bill",),
             "after",
-            faults=("422-charged",),
-            services=("wavespeed",),
+            faults=("422-unknown", "422-refunded"),
         ),
         Point(
             "lost",

@@ -25,7 +25,7 @@ def test_a_list_of_prompts_is_enough() -> None:
         row=2,
         sequence="main",
         shot="001",
-        model=FAL,
+        made_by=MODELS[FAL],
         inputs={"prompt": "A wave", **MODELS[FAL].defaults},
         seed=None,
         image=None,
@@ -134,9 +134,9 @@ def test_a_seed_is_left_open(model: str, seed: str) -> None:
         ),
         pytest.param(
             "model",
-            "fal-ai/magi",
-            f'row 2, model: "fal-ai/magi" is not one of {", ".join(MODELS)}; '
-            "did you mean fal-ai/magi-distilled?",
+            "fal-ai/magic",
+            f'row 2, model: "fal-ai/magic" is not one of {", ".join(MODELS)}; '
+            "did you mean fal-ai/magi?",
             id="unknown-model",
         ),
         pytest.param(

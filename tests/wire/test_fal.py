@@ -649,7 +649,7 @@ def test_poll_answer_is_always_an_outcome(status_answer: Answer, answer: Answer)
 def test_bill_and_matches_of_any_answer_are_amounts_that_can_be_kept(answer: Answer) -> None:
     bill = wire.read_bill(answer, "r")
     if bill is not None:
-        assert bill.units.is_finite()
+        assert bill.units is not None and bill.units.is_finite()
         assert abs(bill.cost_usd) < 10**10
     if isinstance(answer, Reply):
         wire.matches(wire.items_of(answer) or [], INPUTS)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from blocks.fal.models import MAGI_DEFAULTS, MODELS, UNIT_PRICES_USD, magi_units
 from blocks.model import Inputs, Value
+from blocks.wavespeed.models import v2_units
 
 PRICE_USD = UNIT_PRICES_USD["fal-ai/magi-distilled"]
 
@@ -68,8 +69,42 @@ def test_more_of_anything_never_costs_less(num_frames: int, resolution: str, ste
     assert units(num_inference_steps=32) == 2 * units(num_inference_steps=16)
 
 
-def test_every_model_with_a_price_rule_has_a_unit_price() -> None:
-    assert {model.name for model in MODELS if model.units} == set(UNIT_PRICES_USD)
+def test_only_what_a_page_prices_has_a_price_of_its_own() -> None:
+    """For the others the account is asked: no model is ever sold at another one's price."""
+    assert {model.name for model in MODELS} - set(UNIT_PRICES_USD) == {
+        "fal-ai/magi",
+        "fal-ai/magi-distilled/image-to-video",
+        "fal-ai/magi-distilled/extend-video",
+    }
+
+
+@pytest.mark.parametrize(
+    ("steps", "cost_usd"),
+    [
+        pytest.param(16, "0.80", id="'$0.80' for four seconds"),
+        pytest.param(32, "1.60", id="'x2 at 32'"),
+        pytest.param(64, "3.20", id="'x4 at 64'"),
+    ],
+)
+def test_magi_costs_what_its_page_says(steps: int, cost_usd: str) -> None:
+    units = magi_units(inputs(num_inference_steps=steps))
+    for name in ("fal-ai/magi/image-to-video", "fal-ai/magi/extend-video"):
+        assert units * UNIT_PRICES_USD[name] == Decimal(cost_usd)
+
+
+@pytest.mark.parametrize(
+    ("resolution", "num_frames", "units"),
+    [
+        pytest.param("720p", 81, "1", id="'720p is 1 billing unit'"),
+        pytest.param("480p", 81, "0.5", id="'480p is 0.5'"),
+        pytest.param("720p", 82, "1.25", id="'1.25x' above 81 frames"),
+        pytest.param("480p", 192, "0.625", id="both"),
+    ],
+)
+def test_wavespeed_v2_counts_units_as_its_page_says(
+    resolution: str, num_frames: int, units: str
+) -> None:
+    assert v2_units({"resolution": resolution, "num_frames": num_frames}) == Decimal(units)
 
 
 def test_defaults_are_sent_as_the_page_names_them() -> None:

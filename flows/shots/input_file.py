@@ -1,4 +1,4 @@
-"""The `image` of a shot: `@previous`, a URL, or a picture on this machine."""
+"""The `image` or `video` of a shot: `@previous`, a URL, or a file on this machine."""
 
 from __future__ import annotations
 
@@ -10,13 +10,16 @@ from urllib.parse import urlsplit
 
 from PIL import Image
 
+from blocks.errors import ClipError
 from blocks.model import Model
 from flows.shots.cell import WrongCellError, not_taken
 from flows.shots.problem import shown
 
 PREVIOUS = "@previous"
+NOUNS = {"image": "picture", "video": "video"}
 FORMATS = ("PNG", "JPEG", "WEBP")
 MAX_IMAGE_BYTES = 30_000_000
+MAX_VIDEO_BYTES = 1_000_000_000
 # A few kilobytes of PNG can announce gigapixels; no model looks at more than a few million.
 MAX_IMAGE_PIXELS = 50_000_000
 
@@ -24,75 +27,82 @@ MAX_IMAGE_PIXELS = 50_000_000
 SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):")
 
 
-class Pictures:
-    """Reads `image` cells; a file is looked at once, however many rows name it.
+class InputFiles:
+    """Reads the cells that name files; a file is looked at once, however many rows name it.
 
     Paths start at `folder` (None for a list that has none) and must stay inside it or the working
-    folder: a list from somebody else must not send them pictures from elsewhere on this disk.
+    folder: a list from somebody else must not send them files from elsewhere on this disk.
     """
 
     def __init__(self, folder: Path | None) -> None:
         self._folder = folder
         self._homes = tuple(filter(None, (folder and _resolved(folder), _working_folder())))
-        self._fault = cache(picture_fault)
-        self._known: dict[str, str | WrongCellError] = {}
+        self._fault = {"image": cache(picture_fault), "video": cache(video_fault)}
+        self._known: dict[tuple[str, str], str | WrongCellError] = {}
 
-    def read(self, model: Model, raw: str, position: int) -> str:
+    def read(self, model: Model, position: int, column: str, raw: str) -> str:
         """`@previous`, the URL, or the absolute path. Raises WrongCellError."""
-        if "image" not in model.inputs:
-            raise WrongCellError(not_taken(model, "image"))
+        if column not in model.inputs:
+            raise WrongCellError(not_taken(model, column))
         if raw.lower() == PREVIOUS:
             if position == 1:
                 raise WrongCellError("has no shot before it in its sequence; begin without it")
             return PREVIOUS
-        if raw not in self._known:
+        key = (column, raw)
+        if key not in self._known:
             try:
-                self._known[raw] = self._place(raw)
+                self._known[key] = self._place(column, raw)
             except WrongCellError as error:
-                self._known[raw] = error
-        found = self._known[raw]
+                self._known[key] = error
+        found = self._known[key]
         if isinstance(found, WrongCellError):
             raise WrongCellError(*found.args)
         return found
 
-    def _place(self, raw: str) -> str:
+    def _place(self, column: str, raw: str) -> str:
         scheme = SCHEME.match(raw)
         if scheme is None:
-            return str(self._file(raw))
+            return str(self._file(column, raw))
         if scheme[1].lower() not in ("http", "https"):
             raise WrongCellError(
-                "is not an http(s) URL, the path of a picture beside the list, or " + PREVIOUS
+                f"is not an http(s) URL, the path of a {NOUNS[column]} beside the list, or "
+                + PREVIOUS
             )
         if not _is_url(raw):
             raise WrongCellError("is not a whole URL, such as https://example.com/sea.png")
         return raw
 
-    def _file(self, raw: str) -> Path:
+    def _file(self, column: str, raw: str) -> Path:
         if self._folder is None and not Path(raw).is_absolute():
             raise WrongCellError(
                 "is a relative path, and a list that is pasted or fetched has no folder where it "
-                "could start; give a URL, or save the list beside its pictures"
+                f"could start; give a URL, or save the list beside its {NOUNS[column]}s"
             )
         path = _resolved(Path(raw) if self._folder is None else self._folder / raw)
         if path is None:
             raise WrongCellError("is not a path that can be followed")
         if not any(path.is_relative_to(home) for home in self._homes):
             raise WrongCellError(
-                "is a path that escapes from the list's folder; copy the picture beside the list"
+                "is a path that escapes from the list's folder; copy the "
+                f"{NOUNS[column]} beside the list"
             )
-        if fault := self._fault(path):
+        if fault := self._fault[column](path):
             raise WrongCellError(fault)
         return path
+
+
+def file_fault(path: Path, max_bytes: int) -> str | None:
+    if not path.is_file():  # a pipe could keep us waiting for ever
+        return "is not a file" if path.exists() else "does not exist"
+    size = path.stat().st_size
+    return f"has {size:,} bytes, more than {max_bytes:,}" if size > max_bytes else None
 
 
 def picture_fault(path: Path) -> str | None:
     """Why the file is no picture that could be sent, or None."""
     try:
-        if not path.is_file():  # a pipe could keep us waiting for ever
-            return "is not a file" if path.exists() else "does not exist"
-        size = path.stat().st_size
-        if size > MAX_IMAGE_BYTES:
-            return f"has {size:,} bytes, more than {MAX_IMAGE_BYTES:,}"
+        if fault := file_fault(path, MAX_IMAGE_BYTES):
+            return fault
         with (
             warnings.catch_warnings(action="ignore", category=Image.DecompressionBombWarning),
             Image.open(path, formats=FORMATS) as image,
@@ -107,6 +117,21 @@ def picture_fault(path: Path) -> str | None:
         return f"has more than {MAX_IMAGE_PIXELS:,} pixels"
     except Exception as error:  # noqa: BLE001 - on a broken file decoders raise whatever they meet
         return f"is not a whole PNG, JPEG or WebP picture ({shown(str(error), 80)})"
+    return None
+
+
+def video_fault(path: Path) -> str | None:
+    """Why the file is no video that could be sent, or None."""
+    from blocks.media import probe
+
+    try:
+        if fault := file_fault(path, MAX_VIDEO_BYTES):
+            return fault
+        probe(path)
+    except PermissionError:
+        return "cannot be read: permission denied"
+    except (ClipError, OSError) as error:
+        return f"is not a whole video ({shown(str(error), 80)})"
     return None
 
 

@@ -1,0 +1,83 @@
+"""A Prefect server with the settings that shotreel ships, in a process of its own."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from flows.prefect_env import DEFAULTS
+from tests.e2e.world import PREFECT, clean_environment, free_port
+
+START_S = 120
+STOP_S = 15
+SETTLE_S = 300
+
+
+@dataclass(frozen=True)
+class PrefectServer:
+    url: str
+    home: Path
+
+    @property
+    def env(self) -> dict[str, str]:
+        return {"PREFECT_API_URL": self.url, "PREFECT_HOME": str(self.home)}
+
+    def ask(self, path: str, **body: Any) -> Any:
+        """What the API answers to a POST."""
+        answer = httpx.post(f"{self.url}/{path}", json=body, timeout=30)
+        assert answer.is_success, answer.text
+        return answer.json()
+
+
+@contextmanager
+def serve(home: Path) -> Iterator[PrefectServer]:
+    """A server with nothing in it, until the block ends. `home` also keeps its log."""
+    port = free_port()
+    server = PrefectServer(f"http://127.0.0.1:{port}/api", home)
+    with (home / "server.log").open("wb") as log:
+        process = subprocess.Popen(
+            [PREFECT, "server", "start", "--port", str(port)],
+            env={**clean_environment(), **DEFAULTS, **server.env},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            until(lambda: _is_up(server, process), START_S)
+            yield server
+        finally:
+            stop(process)
+
+
+def until(look: Callable[[], Any], within_s: float = SETTLE_S) -> Any:
+    """What `look` finds, as soon as it finds something: Prefect records a little later."""
+    limit = time.monotonic() + within_s
+    while not (found := look()):
+        assert time.monotonic() < limit, "it does not come"
+        time.sleep(0.1)
+    return found
+
+
+def stop(process: subprocess.Popen[Any]) -> None:
+    process.terminate()
+    try:
+        process.wait(STOP_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def _is_up(server: PrefectServer, process: subprocess.Popen[bytes]) -> bool:
+    log = (server.home / "server.log").read_text(errors="replace")
+    assert process.poll() is None, log
+    try:
+        return httpx.get(f"{server.url}/health", timeout=5).is_success
+    except httpx.HTTPError:
+        return False

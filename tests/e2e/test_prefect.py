@@ -1,0 +1,190 @@
+"""What Prefect knows of a run: every task run, the states, the artifacts, the deployment."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e.film import assert_film_is_its_clips
+from tests.e2e.prefect_server import PrefectServer, stop, until
+from tests.e2e.world import PREFECT, REPOSITORY, World, clean_environment
+
+LIST = "sequence,shot,prompt,seed\ns,a,Sea,1\ns,b,Rock,2\nt,c,Sky,3\n"
+TASKS = {"s/a", "s/b", "t/c", "stitch-s", "stitch-t", "stitch-film", "account-costs"}
+
+
+def flow_run(server: PrefectServer, name: str) -> dict[str, Any]:
+    """The run of this name, once it has ended."""
+    ended = {"type": {"any_": ["COMPLETED", "FAILED", "CRASHED", "CANCELLED"]}}
+    wanted = {"name": {"any_": [name]}, "state": ended}
+    (run,) = until(lambda: server.ask("flow_runs/filter", flow_runs=wanted))
+    found: dict[str, Any] = run
+    return found
+
+
+def of_run(run: dict[str, Any]) -> dict[str, Any]:
+    return {"id": {"any_": [run["id"]]}}
+
+
+def task_runs(server: PrefectServer, run: dict[str, Any]) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = server.ask("task_runs/filter", flow_runs=of_run(run))
+    return found
+
+
+def test_a_run_is_recorded_with_its_tasks_and_artifacts(
+    world: World, prefect_server: PrefectServer
+) -> None:
+    world.make(world.write(LIST, "recorded.csv"))
+    run = flow_run(prefect_server, "recorded")
+    assert run["state"]["type"] == "COMPLETED"
+    assert run["parameters"]["shots"] == "recorded.csv"
+    tasks = until(
+        lambda: [
+            tasks
+            for tasks in [task_runs(prefect_server, run)]
+            if len(tasks) >= len(TASKS) and all(t["state_type"] == "COMPLETED" for t in tasks)
+        ]
+    )[0]
+    assert sorted(task["name"] for task in tasks) == sorted(TASKS)
+
+    artifacts = {
+        artifact["key"]: artifact
+        for artifact in prefect_server.ask("artifacts/filter", flow_runs=of_run(run))
+    }
+    assert set(artifacts) == {"plan", "clips", "bill", "film"}
+    assert artifacts["clips"]["data"] == 100
+    plan = json.loads(artifacts["plan"]["data"])
+    assert [(row["shot"], row["USD"]) for row in plan][-1] == ("total", "0.96")
+    bill = json.loads(artifacts["bill"]["data"])
+    requests = {r["request_id"] for r in world.told("requests")["requests"]}
+    assert {row.get("request") for row in bill[:-1]} == requests
+    assert (bill[-1]["units"], bill[-1]["USD"]) == ("12", "0.96")
+    assert "$0.96" in artifacts["film"]["data"]
+
+
+def test_a_second_run_has_no_task_run_for_a_clip_that_is_here(
+    world: World, prefect_server: PrefectServer
+) -> None:
+    world.make(world.write(LIST, "first-time.csv"))
+    world.make(world.write(LIST, "second-time.csv"))
+    run = flow_run(prefect_server, "second-time")
+    names = until(lambda: [t["task_key"] for t in task_runs(prefect_server, run)])
+    assert not any("generate" in name for name in names)
+
+
+def test_a_run_with_failed_shots_has_failed_and_says_why(
+    world: World, prefect_server: PrefectServer
+) -> None:
+    rule = {"at": "submit", "do": "status", "status": 422, "match": {"prompt": "Rock"}, "times": 0}
+    world.misbehave(rule)
+    world.make(world.write(LIST, "one-fails.csv"), code=3)
+    run = flow_run(prefect_server, "one-fails")
+    assert run["state"]["type"] == "FAILED"
+    assert run["state"]["message"] == "2 of 3 clips are here; they cost $0.64."
+    states = until(
+        lambda: [
+            by_name
+            for by_name in [{t["name"]: t["state_type"] for t in task_runs(prefect_server, run)}]
+            if by_name.get("s/b") == "FAILED" and by_name.get("stitch-film") == "COMPLETED"
+        ]
+    )[0]
+    assert states["s/a"] == states["t/c"] == "COMPLETED"
+
+
+def test_a_refused_plan_fails_the_run_with_its_reason(
+    world: World, prefect_server: PrefectServer
+) -> None:
+    shots = world.write(LIST, "too-dear.csv")
+    assert world.run("make", shots, "--budget", "0.1").code == 4
+    run = flow_run(prefect_server, "too-dear")
+    assert run["state"]["type"] == "FAILED"
+    assert "the budget is $0.10" in run["state"]["message"]
+
+
+def test_every_task_run_is_recorded_after_a_run_on_the_embedded_server(
+    world: World, tmp_path: Path
+) -> None:
+    world.env |= {"PREFECT_HOME": str(tmp_path)}
+    del world.env["PREFECT_API_URL"]
+    rows = [f"s,{n:02},Shot {n},{n}" for n in range(40)]
+    world.make(world.write("\n".join(["sequence,shot,prompt,seed", *rows])))
+    with sqlite3.connect(tmp_path / "prefect.db") as database:
+        recorded = database.execute("SELECT name, state_type FROM task_run").fetchall()
+        flows = database.execute("SELECT name, state_type FROM flow_run").fetchall()
+    wanted = [f"s/{n:02}" for n in range(40)] + ["stitch-s", "stitch-film", "account-costs"]
+    assert sorted(recorded) == sorted((name, "COMPLETED") for name in wanted)
+    assert flows == [("list", "COMPLETED")]
+
+
+# --- deployment -------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def deployed(prefect_server: PrefectServer) -> dict[str, str]:
+    """The environment in which the deployments of the repository were made."""
+    env = {**clean_environment(), **prefect_server.env, "SHOTREEL_PROJECT": str(REPOSITORY)}
+    for command in (
+        ["work-pool", "create", "shotreel", "--type", "process"],
+        ["deploy", "--all", "--prefect-file", "deployments/prefect.yaml"],
+    ):
+        done = subprocess.run(
+            [PREFECT, "--no-prompt", *command],
+            check=False,
+            cwd=REPOSITORY,
+            env=env,
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+    return env
+
+
+def test_the_deployment_asks_for_parameters_in_words(
+    deployed: dict[str, str], prefect_server: PrefectServer
+) -> None:
+    made, recovering = sorted(prefect_server.ask("deployments/filter"), key=lambda d: d["name"])
+    assert (made["name"], recovering["name"]) == ("make-film", "recover")
+    asked = made["parameter_openapi_schema"]["properties"]
+    assert list(asked) == ["shots", "out", "live", "budget_usd"]
+    for parameter in asked.values():
+        assert parameter["title"]
+        assert parameter["description"], asked
+    assert made["parameter_openapi_schema"]["required"] == ["shots"]
+
+
+def test_a_worker_makes_the_film_of_a_deployment_run(
+    deployed: dict[str, str], prefect_server: PrefectServer, world: World
+) -> None:
+    shots = world.write(LIST, "deployed.csv")
+    out = world.folder / "film"
+    given = {"shots": str(world.folder / shots), "out": str(out), "budget_usd": "0.96"}
+    env = {**deployed, **world.env, "SHOTREEL_HOME": str(world.home)}
+    with (world.folder / "worker.log").open("wb") as log:
+        worker = subprocess.Popen(
+            [PREFECT, "worker", "start", "--pool", "shotreel", "--type", "process"],
+            env=env,
+            cwd=world.folder,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            deployments = prefect_server.ask("deployments/filter")
+            (deployment,) = (d for d in deployments if d["name"] == "make-film")
+            path = f"deployments/{deployment['id']}/create_flow_run"
+            created = prefect_server.ask(path, parameters=given)
+            run = flow_run(prefect_server, created["name"])
+        finally:
+            stop(worker)
+    told = (world.folder / "worker.log").read_text()
+    assert run["state"]["type"] == "COMPLETED", told
+    manifest = json.loads((out / "manifest.json").read_text())
+    assert_film_is_its_clips(out, manifest)
+    assert manifest["totals"] == {"units": "12", "cost_usd": "0.96"}
+    assert world.charged == world.billed
+    names = {task["name"] for task in until(lambda: task_runs(prefect_server, run))}
+    assert names <= TASKS
