@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any
@@ -23,6 +24,8 @@ from flows.generate.all_clips import Clips
 from flows.generate.files import gather_files
 from flows.generate.job import files_named, jobs_of, services_of
 from flows.generate.preflight import preflight
+from flows.generate.stop import stopped_by_sigterm
+from flows.generate.task import as_task
 from flows.generate.workshop import Workshop, current
 from flows.report import artifacts
 from flows.report.board import Board, view
@@ -61,7 +64,13 @@ async def make_film(
             "A live run needs a budget.",
             remedy="Add --budget USD, or set SHOTREEL_BUDGET_USD. Nothing was bought.",
         )
-    async with open_workshop(services_of(rows, live=live), board, run_id=run_id()) as shop:
+    listener = last_made.get()
+    async with AsyncExitStack() as stack:
+        if listener is not None:  # a command waits for it; on a worker Prefect stops it
+            stack.enter_context(stopped_by_sigterm())
+        shop = await stack.enter_async_context(
+            open_workshop(services_of(rows, live=live), board, run_id=run_id())
+        )
         current.set(shop)
         board.enter("planning")
         plan = await plan_list(shop, rows, live=live)
@@ -70,7 +79,7 @@ async def make_film(
         await preflight(shop, plan)
         await reserve(shop, plan, list_name(shots), budget_usd)
         board.plan(plan)
-        clips = Clips()
+        clips = Clips(as_task())
         try:
             async with artifacts.progress_of(board, plan):
                 clips.start(shop, plan)
@@ -87,7 +96,6 @@ async def make_film(
         films = {**sequences, "the film": film}
         made = await report(plan, outcomes, films, items, place)
     board.enter("done")
-    listener = last_made.get()
     if listener is not None:
         listener.append(made)
     if made.exit_code:

@@ -51,7 +51,7 @@ def open_engine(url: str) -> Engine:
     except OSError as error:
         raise SetupError(
             f"The ledger's folder cannot be made: {error.strerror}: {error.filename}.",
-            remedy="Set SHOTREEL_HOME to a folder that you can write to.",
+            remedy="Nothing was bought. Set SHOTREEL_HOME to a folder that you can write to.",
         ) from None
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _sqlite_connection)

@@ -70,6 +70,11 @@ class Attempt:
     stored_at: datetime | None
 
     @property
+    def asked_of(self) -> str:
+        """The shot and the account that it was asked of, as errors name them."""
+        return f"{self.sequence}/{self.shot} ({self.service} account {self.account})"
+
+    @property
     def ticket(self) -> Ticket | None:
         return Ticket(self.request_id, self.urls or {}) if self.request_id else None
 

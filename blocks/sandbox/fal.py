@@ -155,6 +155,8 @@ class FalQueue:
         job = self._studio.store.job(aim.request_id)
         if job is None or job.service != "fal" or app_of(job.endpoint) != app_of(aim.endpoint):
             return answer(NOT_FOUND, 404)
+        if job.api != "queue":  # a direct call never was in the queue
+            return answer(NOT_FOUND, 404)
         if aim.act == "cancel":
             if request.method != "PUT":
                 return answer({"detail": "Method Not Allowed"}, 405)

@@ -41,7 +41,7 @@ class Model:
     @property
     def image_field(self) -> str | None:
         names = {field.name for field in self.fields}
-        return next((name for name in ("image_url", "image") if name in names), None)
+        return next((name for name in ("image_url", "image", "video_url") if name in names), None)
 
 
 def _fal_fields(steps: tuple[int, ...], *extra: Field) -> tuple[Field, ...]:

@@ -56,7 +56,8 @@ class Sandbox:
 
     `latency_s` is from start to end of a job; `concurrency` the jobs that a service works on at
     once for the account, 0 for any number; `faults` a file or a list of rules (see `faults`).
-    All that the services know is in `folder`.
+    All that the services know is in `folder`. With a `certificate` (a PEM file that holds its key
+    too) it speaks TLS, for clients that speak nothing else.
     """
 
     def __init__(
@@ -68,7 +69,9 @@ class Sandbox:
         concurrency: int = 0,
         render: Render = "animatic",
         faults: Faults = None,
+        certificate: Path | None = None,
     ) -> None:
+        self._certificate = certificate
         self._folder = Path(folder)
         self._port = port
         self._latency_s = latency_s
@@ -81,7 +84,7 @@ class Sandbox:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._port}"
+        return f"{'https' if self._certificate else 'http'}://127.0.0.1:{self._port}"
 
     @property
     def environment(self) -> dict[str, str]:
@@ -120,6 +123,7 @@ class Sandbox:
             access_log=False,
             server_header=False,
             proxy_headers=False,
+            ssl_certfile=self._certificate,
             timeout_keep_alive=75,
         )
         self._server = _Server(config)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 import hashlib
@@ -20,6 +21,7 @@ from starlette.requests import Request
 
 from . import jobs, models
 from .clips import Clips
+from .extension import frame_of
 from .faults import Facts, Rule
 from .jobs import NEVER, Charge, Inputs, Job, Service
 from .models import Model
@@ -159,8 +161,10 @@ class Studio:
             return None, f"Failed to download the file: {error}"
         if content is None:
             return None, None
+        if order.model.image_field == "video_url":
+            content = await asyncio.to_thread(frame_of, content, order.values.get("start_frame"))
         if not self.clips.is_image(content):
-            return None, "Failed to load the image"
+            return None, "Failed to load the file"
         return self.clips.keep(content), None
 
     async def _image_bytes(self, url: str) -> bytes | None:

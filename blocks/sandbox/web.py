@@ -69,7 +69,7 @@ async def body_object(request: Request) -> dict[str, Any]:
 
 def own_url(request: Request) -> str:
     """Where the client reached us: survives a restart on another port, and a forwarded port."""
-    return f"http://{request.headers.get('host', '127.0.0.1')}"
+    return f"{request.url.scheme}://{request.headers.get('host', '127.0.0.1')}"
 
 
 def iso(at: float) -> str:

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from blocks.errors import SetupError
 from blocks.ledger import Ledger
 from blocks.places import ledger_place
 from flows.costs.bill import By, Total
@@ -32,7 +33,13 @@ def costs(by: By, focus: Path | None, *, live: bool | None, as_json: bool) -> in
         live = any(row.live for row in rows)
     rows = [row for row in rows if row.live == live]
     if focus is not None:
-        write_focus(focus, rows)
+        try:
+            write_focus(focus, rows)
+        except OSError as error:
+            raise SetupError(
+                f"{focus} cannot be written: {error.strerror or error}.",
+                remedy="Name a file in a folder that you can write to.",
+            ) from None
     totals = sums(rows, by)
     if as_json:
         click.echo(json.dumps(as_dict(totals, live=live)))

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from flows.costs.estimate import Plan
+from flows.costs.estimate import Line, Plan
 from flows.costs.money import plain, usd
 from flows.generate.accounts import open_workshop
 from flows.generate.job import services_of
@@ -51,6 +51,8 @@ def as_dict(plan: Plan) -> dict[str, Any]:
                 "model": line.job.shot.model,
                 "fingerprint": line.job.fingerprint,
                 "need": line.need,
+                "continues": line.job.previous.name if line.job.previous else None,
+                "or_else": [job.shot.model for job in line.job.alternatives][1:],
                 "units": plain(line.units),
                 "cost_usd": plain(line.cost_usd),
             }
@@ -72,7 +74,7 @@ def show(plan: Plan) -> None:
         table.add_row(
             escape(line.job.name),
             line.job.shot.model,
-            NEEDS[line.need],
+            what_of(line),
             plain(line.units),
             plain(line.cost_usd),
         )
@@ -83,4 +85,13 @@ def show(plan: Plan) -> None:
     console.print(
         f"\n{plan.count('buy')} to buy, {plan.count('stored')} in the store, of "
         f"{len(plan.lines)} clips: {plain(plan.units)} units, [bold]{usd(plan.cost_usd)}[/]"
+        + (f" (up to {usd(plan.most_usd)})" if plan.most_usd > plan.cost_usd else "")
     )
+
+
+def what_of(line: Line) -> str:
+    """What has to be done for a clip, and what makes it new."""
+    job = line.job
+    if line.need == "buy" and job.previous:
+        return escape(f"{NEEDS['buy']}, goes on from {job.previous.name}")
+    return NEEDS[line.need]

@@ -7,21 +7,22 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from blocks import settings
 from blocks.errors import AccountPausedError, RefusedError, ShotreelError
 from flows.costs.estimate import Plan
 from flows.generate.bring import from_store
 from flows.generate.job import Job
-from flows.generate.task import generate_clip
 from flows.generate.workshop import DOWNLOADS, Clip, Workshop
 
 Outcome = Clip | ShotreelError
+Bring = Callable[[str, str], Coroutine[Any, Any, Clip]]
+"""Brings home the clip of a name and a fingerprint."""
 
 
 class Clips:
     """The clips of a run as they come; `await clips.of(fingerprint)` gives a clip or an error."""
 
-    def __init__(self) -> None:
+    def __init__(self, bring: Bring) -> None:
+        self._bring = bring
         self._coming: dict[str, asyncio.Task[Outcome]] = {}
         """By the fingerprint of the job that was planned."""
         self._tried: dict[str, asyncio.Task[Clip]] = {}
@@ -34,13 +35,11 @@ class Clips:
             service: asyncio.Semaphore(provider.max_in_flight + DOWNLOADS)
             for service, provider in shop.providers.items()
         }
-        # One copy for the run: results live beside the ledger, whatever PREFECT_HOME is.
-        bring = generate_clip.with_options(result_storage=settings.home() / "prefect-results")
 
         async def bring_one(job: Job) -> Clip:
             async with room[job.service]:
                 shop.task_runs += 1
-                return await bring(job.name, job.fingerprint)
+                return await self._bring(job.name, job.fingerprint)
 
         async def one(job: Job, *, stored: bool) -> Outcome:
             try:

@@ -100,7 +100,7 @@ async def follow(shop: Workshop, attempt: Attempt) -> None:
     provider, ticket = shop.provider_of(attempt), attempt.ticket
     assert ticket is not None
     model = sent_model(attempt.model)
-    name = f"{attempt.sequence}/{attempt.shot}"
+    name = attempt.asked_of
     shortest, longest = provider.poll_s
     begun = monotonic()
     while True:

@@ -48,7 +48,7 @@ async def fetch(shop: Workshop, attempt: Attempt) -> Clip | None:
     if isinstance(trouble, UnreachableError):
         raise trouble
     raise ClipError(
-        f"{attempt.sequence}/{attempt.shot}: what the provider sends is no clip: {trouble}",
+        f"{attempt.asked_of}: what the provider sends is no clip: {trouble}",
         paid="yes",
         request_id=attempt.request_id,
         remedy="It stays in the ledger as paid: run `shotreel recover` later, or show the "
@@ -66,7 +66,7 @@ async def complete(shop: Workshop, attempt: Attempt, url: str) -> Fetched | Vani
     return await again_until(
         PATIENCE_S,
         one_try,
-        f"{attempt.sequence}/{attempt.shot}",
+        attempt.asked_of,
         paid="yes",
         request_id=attempt.request_id,
     )

@@ -10,8 +10,10 @@ from prefect import task
 from prefect.context import TaskRunContext
 from prefect.serializers import Serializer
 
+from blocks import settings
 from blocks.errors import UnreachableError
 from blocks.media import sha256_file
+from flows.generate.all_clips import Bring
 from flows.generate.bring import bring_home
 from flows.generate.workshop import Clip, current
 
@@ -60,5 +62,17 @@ def may_pass(task: Any, task_run: Any, state: Any) -> bool:
 )
 async def generate_clip(name: str, fingerprint: str) -> Clip:
     """Bring the clip of one shot home: attach to the attempt that the ledger knows, or buy it."""
+    return await bring_planned(name, fingerprint)
+
+
+async def bring_planned(name: str, fingerprint: str) -> Clip:
+    """What the task does, for a caller without Prefect."""
     shop = current.get()
     return await bring_home(shop, shop.jobs[fingerprint], shop.intents[fingerprint])
+
+
+def as_task() -> Bring:
+    """The task, with its results beside the ledger, whatever PREFECT_HOME is."""
+    kept: Any = generate_clip.with_options(result_storage=settings.home() / "prefect-results")
+    bring: Bring = kept
+    return bring

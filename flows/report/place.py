@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from blocks.clip_store import MIN_FREE_BYTES
 from blocks.errors import SetupError
 from flows.generate.job import Job
 
@@ -42,11 +45,17 @@ class Place:
             probe = self.out / f".probe-{os.getpid()}"
             probe.write_bytes(b"shotreel")
             probe.unlink()
+            free = shutil.disk_usage(self.out).free
         except OSError as error:
             raise SetupError(
                 f"The output folder cannot be written: {error.strerror}: {error.filename}.",
                 remedy="Nothing was bought. Choose another folder with --out.",
             ) from None
+        if free < MIN_FREE_BYTES:
+            raise SetupError(
+                f"Only {free // 2**20} MiB are free at the output folder.",
+                remedy="Nothing was bought. Make room, or choose another folder with --out.",
+            )
 
     def lay_out(self, job: Job, clip: Path) -> None:
         """Copy a clip out of the store. A copy, so that editing it cannot harm the paid one."""
@@ -56,15 +65,30 @@ class Place:
             there = target.stat()
             if (there.st_size, there.st_mtime_ns) == (source.st_size, source.st_mtime_ns):
                 return
-        target.parent.mkdir(parents=True, exist_ok=True)
-        part = target.with_name(f".{target.name}.{os.getpid()}.part")
-        shutil.copyfile(clip, part)
-        os.utime(part, ns=(source.st_atime_ns, source.st_mtime_ns))
-        part.replace(target)
+        with part_of(target) as part:
+            shutil.copyfile(clip, part)
+            os.utime(part, ns=(source.st_atime_ns, source.st_mtime_ns))
 
 
 def write_atomically(path: Path, text: str) -> None:
-    """The file is the old one or the new one, never half of either."""
+    """The file is the old one or the new one, never half of either. Raises SetupError."""
+    with part_of(path) as part:
+        part.write_text(text, encoding="utf-8")
+
+
+@contextmanager
+def part_of(path: Path) -> Iterator[Path]:
+    """A file beside `path` that takes its place when the block has filled it."""
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    part.write_text(text, encoding="utf-8")
-    part.replace(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield part
+        part.replace(path)
+    except OSError as error:
+        with suppress(OSError):
+            part.unlink()
+        raise SetupError(
+            f"{path} cannot be written: {error.strerror or error}.",
+            remedy="What was bought is kept. Make room, or choose another folder with --out, and "
+            "run the same command again.",
+        ) from None

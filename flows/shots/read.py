@@ -46,10 +46,12 @@ class _RowReader:
 
         The problems of the row are then among the problems, each once.
         """
-        alternatives = [cells._replace(model=name) for name in models_named(cells.model)]
+        alternatives, faults = [cells], {}
+        if "|" in cells.model:
+            alternatives = [cells._replace(model=name) for name in models_named(cells.model)]
+            faults = dict.fromkeys(wrong_alternatives(cells.model))
         takes = self._settings_of(alternatives[0]).takes
         named = self.names.place(row, cells.sequence, cells.shot, takes)
-        faults: dict[Fault, None] = dict.fromkeys(wrong_alternatives(cells.model))
         shot: Shot | None = None
         for each in reversed(alternatives):
             cell = CellReader(each, list(self._settings_of(each).faults))
@@ -75,8 +77,11 @@ class _RowReader:
         prompt = cell.read("prompt", lambda raw: str(read_input(model, "prompt", raw)), "")
         seed = cell.read("seed", lambda raw: read_seed(model, raw, settings.takes), None)
         place = partial(self._files.read, model, named.position)
-        nothing: str | None = None
-        files = {c: cell.read(c, partial(place, c), nothing) for c in FILE_COLUMNS}
+        files = {
+            column: cell.read(column, partial(place, column), "")
+            for column in FILE_COLUMNS
+            if getattr(cells, column)
+        }
         for column in model.required:
             if not getattr(cells, column) and column not in settings.inputs:
                 cell.faults.append(Fault(column, "", f"is empty; {model.name} needs it"))
@@ -87,19 +92,19 @@ class _RowReader:
             made_by=model,
             inputs={"prompt": prompt, **settings.inputs},
             seed=seed,
-            image=files["image"],
+            image=files.get("image"),
             takes=settings.takes,
             transition=settings.transition,
             transition_s=settings.transition_s,
             notes=cells.notes,
-            video=files["video"],
+            video=files.get("video"),
             or_else=or_else,
         )
 
 
 def models_named(raw: str) -> list[str]:
-    """`a | b` names two; an empty cell is one that names the default."""
-    return list(dict.fromkeys(filter(None, map(str.strip, raw.split("|"))))) or [""]
+    """`a | b` names two."""
+    return list(dict.fromkeys(filter(None, map(str.strip, raw.split("|"))))) or [raw]
 
 
 def wrong_alternatives(raw: str) -> list[Fault]:

@@ -14,7 +14,7 @@ from tests.crash.place import Place, PrefectServer, Service, Zygote
 from tests.crash.points import Point
 
 CELLS_AT_ONCE = 8
-FILMS_AT_ONCE = 3
+FILMS_AT_ONCE = 4
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -56,8 +56,8 @@ def beside_each_other(
     specs = [getattr(item, "callspec", None) for item in request.session.items]
     wanted: list[T] = [spec.params[name] for spec in specs if spec and name in spec.params]
     with ThreadPoolExecutor(at_once) as pool:
-        running: dict[T, Future[None]] = {value: pool.submit(one, value) for value in wanted}
-        yield lambda value: running[value].result()
+        running: dict[int, Future[None]] = {id(value): pool.submit(one, value) for value in wanted}
+        yield lambda value: running[id(value)].result()
         for future in running.values():
             future.cancel()
 

@@ -94,7 +94,7 @@ def test_a_second_run_pays_nothing(forget: Callable[[Place], None], open_film: O
 def test_a_task_that_is_tried_again_attaches_to_what_was_bought(open_film: Open) -> None:
     place = open_film()
     shots = str(place.list_shots(SHOTS["fal"][:1]))
-    busy = {"at": "media", "do": "status", "status": 503, "headers": {"Retry-After": "600"}}
+    busy = {"at": "media", "do": "status", "status": 503, "headers": {"Retry-After": "3600"}}
     place.service.misbehave([busy | {"times": 3}])
     assert place.run("make", shots) == 0, place.log
     (rule,) = place.service.told("faults")["faults"]

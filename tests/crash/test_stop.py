@@ -10,7 +10,7 @@ from tests.crash.cell import hold
 from tests.crash.conftest import Open
 
 MANY = [
-    {"shot": f"s{n}", "prompt": f"Boat {n}.", "seed": n, "resolution": "480p"} for n in range(1, 61)
+    {"shot": f"s{n}", "prompt": f"Boat {n}.", "seed": n, "resolution": "480p"} for n in range(1, 45)
 ]
 """More than the account takes at a time: some wait in line."""
 

@@ -35,7 +35,9 @@ def assert_clock_is_right(path: Path, rate: int = 24) -> None:
         assert container.start_time == 0
         stream = container.streams.video[0]
         assert stream.start_time == 0
-        times = [Fraction(frame.pts or 0) * (frame.time_base or 0) for frame in container.decode(stream)]
+        times = [
+            Fraction(frame.pts or 0) * (frame.time_base or 0) for frame in container.decode(stream)
+        ]
     assert times == [Fraction(index, rate) for index in range(len(times))]
 
 

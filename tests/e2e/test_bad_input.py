@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 
 import pytest
@@ -52,36 +53,40 @@ def assert_nothing_was_bought(world: World, done: Done, code: int) -> None:
     assert not (world.folder / "out").exists()
 
 
+def all_ended(world: World, commands: dict[str, tuple[str, ...]]) -> dict[str, Done]:
+    """Every command, two at a time."""
+    with ThreadPoolExecutor(2) as threads:
+        ended = threads.map(lambda arguments: world.run(*arguments), commands.values())
+        return dict(zip(commands, ended, strict=True))
+
+
 @pytest.fixture(scope="module")
-def checked(new_world: NewWorld) -> tuple[World, dict[str, tuple[Done, Done]]]:
-    """Every wrong list, given to `make --json` and to `plan --json`; two at a time."""
+def checked(new_world: NewWorld) -> tuple[World, dict[str, Done]]:
+    """A world in which every wrong list was given to `make --json`."""
     world = new_world()
-    done: dict[str, tuple[Done, Done]] = {}
+    commands = {}
     for name, (content, _) in WRONG_LISTS.items():
         folder = world.folder / name.replace(" ", "-")
         folder.mkdir()
         (folder / "list.csv").write_bytes(content)
-        arguments = (str(folder / "list.csv"), "--json")
-        both = [world.start(command, *arguments) for command in ("make", "plan")]
-        made, planned = (world.ended(process) for process in both)
-        done[name] = made, planned
-    return world, done
+        commands[name] = ("make", str(folder / "list.csv"), "--json")
+    return world, all_ended(world, commands)
 
 
 @pytest.mark.parametrize("name", WRONG_LISTS)
 def test_a_wrong_list_is_explained_and_buys_nothing(
-    checked: tuple[World, dict[str, tuple[Done, Done]]], name: str
+    checked: tuple[World, dict[str, Done]], name: str
 ) -> None:
     world, done = checked
-    for ended in done[name]:
-        assert_nothing_was_bought(world, ended, 2)
-        for word in WRONG_LISTS[name][1]:
-            assert word in ended.err
-        assert len(ended.err) < 5_000
-        assert "nothing was bought" in ended.err.lower()
+    assert_nothing_was_bought(world, done[name], 2)
+    for word in WRONG_LISTS[name][1]:
+        assert word in done[name].err
+    assert len(done[name].err) < 5_000
+    assert "nothing was bought" in done[name].err.lower()
 
 
 ARGUMENTS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "a wrong list, planned": (("plan", "prompt,sed\nSea,1\n", "--json"), ("seed",)),
     "no such file": (("make", "nowhere.csv"), ("nowhere.csv", "does not exist")),
     "a folder": (("make", "."), ("is not a file",)),
     "live without a budget": (
@@ -106,16 +111,23 @@ ARGUMENTS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 }
 
 
-@pytest.mark.parametrize("name", ARGUMENTS)
-def test_wrong_arguments_are_explained_and_buy_nothing(new_world: NewWorld, name: str) -> None:
+@pytest.fixture(scope="module")
+def given(new_world: NewWorld) -> tuple[World, dict[str, Done]]:
+    """A world in which every command with wrong arguments was run."""
     world = new_world()
     world.write(GOOD)
     world.write("prompt,model\nSea,wavespeed-ai/magi-1-24b\n", "wavespeed.csv")
-    arguments, words = ARGUMENTS[name]
-    done = world.run(*arguments)
-    assert_nothing_was_bought(world, done, 2)
-    for word in words:
-        assert word in done.err
+    return world, all_ended(world, {name: command for name, (command, _) in ARGUMENTS.items()})
+
+
+@pytest.mark.parametrize("name", ARGUMENTS)
+def test_wrong_arguments_are_explained_and_buy_nothing(
+    given: tuple[World, dict[str, Done]], name: str
+) -> None:
+    world, done = given
+    assert_nothing_was_bought(world, done[name], 2)
+    for word in ARGUMENTS[name][1]:
+        assert word in done[name].err
 
 
 SETTINGS = {

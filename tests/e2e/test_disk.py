@@ -6,6 +6,7 @@ import os
 import sqlite3
 import subprocess
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -54,7 +55,6 @@ def test_a_nearly_full_clip_store_is_said(world: World, small_disk: Path) -> Non
 
 
 def test_a_full_disk_under_the_output_is_said(world: World, full_disk: Path) -> None:
-    (full_disk / "more").write_bytes(bytes(60 * 2**10))
     done = world.run("make", world.write(LIST), "--json", "--out", str(full_disk / "film"))
     assert_said_before_buying(world, done, "output folder", "--out")
 
@@ -106,10 +106,10 @@ def test_a_broken_ledger_is_said_and_kept(world: World, harm: str) -> None:
     world.make(shots)
     posts = world.posts
     ledger = world.home / "ledger.sqlite"
-    with sqlite3.connect(ledger) as connection:
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    with closing(sqlite3.connect(ledger, isolation_level=None)) as connection:
         if harm == "newer":
             connection.execute("INSERT INTO ledger_schema VALUES (99)")
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     whole = ledger.read_bytes()
     broken = {
         "no database": b"this is no database, and it is long enough to be taken for one" * 20,

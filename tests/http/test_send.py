@@ -129,6 +129,7 @@ async def test_answer_that_drips_for_ever_is_given_up(
     client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(blocks.http, "SLACK_S", 0.2)
+    monkeypatch.setattr(blocks.http, "POOL_TIMEOUT_S", 0.1)
     async with RawServer([forever(head(200, "Content-Length: 900000"), b" ", 0.02)]) as server:
         outcome = await send(client, post(server.url, timeout_s=0.3), SECRET)
     assert isinstance(outcome, AnswerLost)
@@ -232,30 +233,43 @@ async def test_redirect_is_an_answer_and_is_not_followed(client: httpx.AsyncClie
         assert (len(server.requests), elsewhere.requests) == (1, [])
 
 
-async def test_file_is_sent_as_it_is(client: httpx.AsyncClient, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("part", "around"),
+    [
+        pytest.param(None, (b"", b""), id="whole"),
+        pytest.param((1_000_000, 280_000), (b"", b""), id="the last part"),
+        pytest.param((256, 5), (b"", b""), id="a part in the middle"),
+        pytest.param(None, (b"--head", b"tail--"), id="as a field of a form"),
+    ],
+)
+async def test_file_is_sent_as_it_is_with_its_length(
+    client: httpx.AsyncClient,
+    tmp_path: Path,
+    part: tuple[int, int] | None,
+    around: tuple[bytes, bytes],
+) -> None:
     picture = tmp_path / "picture.png"
     picture.write_bytes(bytes(range(256)) * 5_000)
+    first, size = part or (0, picture.stat().st_size)
+    sent = around[0] + picture.read_bytes()[first : first + size] + around[1]
     received = bytearray()
+    lengths: list[str | None] = []
 
-    async def take(_: Request, line: Line) -> None:
-        while not received.endswith(b"0\r\n\r\n"):
+    async def take(request: Request, line: Line) -> None:
+        # A signed URL of an object store takes no chunked body.
+        lengths.append(request.header("content-length"))
+        received.extend(request.body)
+        while len(received) < len(sent):
             received.extend(await line.hear_some())
-        await answer(200, b'{"access_url": "https://x/y"}')(_, line)
+        await answer(200, b'{"access_url": "https://x/y"}')(request, line)
 
     async with RawServer([take]) as server:
-        outcome = await send(client, Call("POST", server.url, file=picture))
+        call = Call("POST", server.url, file=picture, part=part, around_file=around)
+        outcome = await send(client, call)
     assert isinstance(outcome, Reply)
     assert outcome.ok
-    assert unchunked(bytes(received)) == picture.read_bytes()
-
-
-def unchunked(data: bytes) -> bytes:
-    whole = b""
-    while data:
-        size, _, data = data.partition(b"\r\n")
-        length = int(size, 16)
-        whole, data = whole + data[:length], data[length + 2 :]
-    return whole
+    assert lengths == [str(len(sent))]
+    assert bytes(received) == sent
 
 
 # --- small readers ----------------------------------------------------------------------------

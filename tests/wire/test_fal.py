@@ -653,3 +653,90 @@ def test_bill_and_matches_of_any_answer_are_amounts_that_can_be_kept(answer: Ans
         assert abs(bill.cost_usd) < 10**10
     if isinstance(answer, Reply):
         wire.matches(wire.items_of(answer) or [], INPUTS)
+
+
+# --- direct call ------------------------------------------------------------------------------
+
+CLIP = {"video": {"url": CLIP_URL}, "seed": 7}
+
+
+@pytest.mark.parametrize(
+    ("answer", "outcome"),
+    [
+        pytest.param(LOST, Unknown, id="no answer"),
+        pytest.param(REFUSED_CONNECTION, Again, id="no connection"),
+        pytest.param(reply(200, CLIP, x_fal_request_id="r1"), Accepted, id="a clip"),
+        pytest.param(reply(200, CLIP), Unknown, id="a clip without a request id"),
+        pytest.param(reply(200, {}, x_fal_request_id="r1"), Unknown, id="an id without a clip"),
+        pytest.param(reply(200, b"<html>", x_fal_request_id="r1"), Unknown, id="unreadable"),
+        pytest.param(
+            reply(429, {"error_type": "concurrent_requests_limit"}, x_fal_needs_retry="1"),
+            Again,
+            id="429 above the account's limit",
+        ),
+        pytest.param(
+            reply(504, infra("request_timeout"), x_fal_request_timeout_type="user"),
+            Again,
+            id="504 not started in time: it never starts",
+        ),
+        pytest.param(reply(504, b"nginx"), Unknown, id="504 of a gateway"),
+        pytest.param(reply(500, infra("internal_error")), Unknown, id="500"),
+        pytest.param(reply(503, infra("runner_disconnected")), Unknown, id="503"),
+        pytest.param(reply(401), Paused, id="401"),
+        pytest.param(reply(403, LOCKED), Paused, id="403 locked"),
+        pytest.param(reply(404, {"detail": "no such app"}), Refused, id="404"),
+        pytest.param(reply(422, POLICY, x_fal_billable_units="0"), Refused, id="422 for nothing"),
+        pytest.param(reply(422, POLICY), Unknown, id="422 that may have been charged"),
+        pytest.param(reply(422, POLICY, x_fal_billable_units="4"), Unknown, id="422 charged"),
+        pytest.param(reply(400, infra("downstream_service_error")), Unknown, id="400 of a model"),
+    ],
+)
+def test_direct_call(answer: Answer, outcome: type) -> None:
+    assert type(wire.classify_direct(answer)) is outcome
+
+
+def test_direct_call_brings_clip_and_units_along() -> None:
+    answer = reply(200, CLIP, x_fal_request_id="r1", x_fal_billable_units="4.5")
+    outcome = wire.classify_direct(answer)
+    assert isinstance(outcome, Accepted)
+    assert wire.delivered(outcome.ticket) == Ready(CLIP_URL, Decimal("4.5"))
+    assert wire.delivered(Ticket("r1", {"status_url": "https://queue.fal.run/s"})) is None
+
+
+def test_direct_call_is_held_open_until_the_clip_is_there() -> None:
+    order = Order("a1", MODEL, {"prompt": "the sea"}, start_timeout_s=600)
+    call = wire.direct_call("https://fal.run", order, {})
+    assert call.url == "https://fal.run/fal-ai/magi-distilled"
+    assert call.timeout_s > 600
+
+
+@given(anything)
+def test_any_answer_to_a_direct_call_is_an_outcome(answer: Answer) -> None:
+    outcome = wire.classify_direct(answer)
+    if isinstance(outcome, Accepted):
+        assert writable(outcome.ticket.request_id)
+        assert wire.delivered(outcome.ticket)
+    else:
+        assert writable(outcome.reason)
+
+
+@pytest.mark.parametrize(
+    ("row", "price"),
+    [
+        pytest.param({"unit_price": 0.08, "unit": "unit", "currency": "USD"}, "0.08", id="unit"),
+        pytest.param({"unit_price": 0.2, "unit": "second", "currency": "USD"}, "0.2", id="second"),
+        pytest.param({"unit_price": 0.3, "unit": "video", "currency": "USD"}, None, id="video"),
+        pytest.param({"unit_price": 0.08, "unit": "unit", "currency": "EUR"}, None, id="not USD"),
+        pytest.param({"unit_price": 0, "unit": "unit", "currency": "USD"}, None, id="0"),
+        pytest.param({"unit_price": "x", "unit": "unit", "currency": "USD"}, None, id="no number"),
+        pytest.param({"unit": "unit", "currency": "USD"}, None, id="no price"),
+    ],
+)
+def test_price_of_a_unit_that_cannot_be_counted_is_none(
+    row: dict[str, Any], price: str | None
+) -> None:
+    answer = reply(
+        200, {"prices": [7, {"endpoint_id": "other", **row}, {"endpoint_id": "m", **row}]}
+    )
+    assert wire.read_unit_price(answer, "m") == (None if price is None else Decimal(price))
+    assert wire.read_unit_price(reply(200, {"prices": row}), "m") is None

@@ -1,0 +1,91 @@
+"""The work of make-film between the list and the clips, without Prefect's flow around it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import httpx
+
+from blocks.errors import ShotreelError
+from blocks.sandbox import Sandbox
+from flows.costs.bill import Item, bill_of
+from flows.costs.estimate import Plan, check_budget
+from flows.generate.accounts import open_workshop
+from flows.generate.all_clips import Clips, Outcome
+from flows.generate.job import services_of
+from flows.generate.task import bring_planned
+from flows.generate.workshop import Clip, current
+from flows.make_film import plan_list, reserve
+from flows.report.board import Board
+from flows.shots import read_shots
+
+
+@dataclass(frozen=True)
+class Made:
+    """`outcomes` are by the shots' names; `bill` has a line for each of them."""
+
+    plan: Plan
+    outcomes: Mapping[str, Outcome]
+    bill: Mapping[str, Item]
+
+    def clip(self, name: str) -> Clip:
+        outcome = self.outcomes[name]
+        assert isinstance(outcome, Clip), outcome
+        return outcome
+
+    def error(self, name: str) -> ShotreelError:
+        outcome = self.outcomes[name]
+        assert isinstance(outcome, ShotreelError), outcome
+        return outcome
+
+
+@dataclass(frozen=True)
+class Studio:
+    sandbox: Sandbox
+
+    def told(self, what: str) -> Any:
+        return httpx.get(f"{self.sandbox.url}/sandbox/{what}").json()
+
+    def misbehave(self, **rule: Any) -> None:
+        reply = httpx.post(f"{self.sandbox.url}/sandbox/faults", json=rule)
+        assert reply.status_code == 200, reply.text
+
+    def plan(self, shots: str) -> Plan:
+        return asyncio.run(self._plan(shots))
+
+    async def _plan(self, shots: str) -> Plan:
+        rows = read_shots(shots)
+        services = services_of(rows, live=False)
+        async with open_workshop(services, Board(), run_id=uuid4().hex) as shop:
+            return await plan_list(shop, rows, live=False)
+
+    def make(self, shots: str, budget_usd: Decimal | None = None) -> Made:
+        return asyncio.run(self._make(shots, budget_usd))
+
+    async def _make(self, shots: str, budget_usd: Decimal | None) -> Made:
+        rows = read_shots(shots)
+        services = services_of(rows, live=False)
+        async with open_workshop(services, Board(), run_id=uuid4().hex) as shop:
+            current.set(shop)
+            plan = await plan_list(shop, rows, live=False)
+            check_budget(plan, budget_usd)
+            await reserve(shop, plan, "list", budget_usd)
+            clips = Clips(bring_planned)
+            clips.start(shop, plan)
+            found = await clips.all()
+            plan = clips.as_made(plan)
+            items = await shop.book(bill_of, shop.ledger, plan.lines)
+        names = [line.job.shot.shot for line in plan.lines]
+        outcomes = {line.job.shot.shot: found[line.job.fingerprint] for line in plan.lines}
+        return Made(plan, outcomes, dict(zip(names, items, strict=True)))
+
+
+def write(path: Path, *rows: str) -> str:
+    path.write_text("\n".join(rows) + "\n", "utf-8")
+    return str(path)
