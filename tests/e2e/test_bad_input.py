@@ -64,7 +64,7 @@ def all_ended(world: World, commands: dict[str, tuple[str, ...]]) -> dict[str, D
 def checked(new_world: NewWorld) -> tuple[World, dict[str, Done]]:
     """A world in which every wrong list was given to `make --json`."""
     world = new_world()
-    commands = {}
+    commands: dict[str, tuple[str, ...]] = {}
     for name, (content, _) in WRONG_LISTS.items():
         folder = world.folder / name.replace(" ", "-")
         folder.mkdir()

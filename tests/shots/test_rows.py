@@ -179,8 +179,8 @@ def test_a_seed_is_left_open(model: str, seed: str) -> None:
         pytest.param(
             "seed;takes",
             "9223372036854775806;3",
-            'row 2, seed: "9223372036854775806" with 3 takes ends at 9223372036854775808, which is not a whole '
-            "number from 0 to 9223372036854775807",
+            'row 2, seed: "9223372036854775806" with 3 takes ends at 9223372036854775808, which '
+            "is not a whole number from 0 to 9223372036854775807",
             id="takes-leave-the-range-of-seeds",
         ),
         pytest.param(
