@@ -96,12 +96,13 @@ class Clips:
 
     def as_made(self, plan: Plan) -> Plan:
         """The plan with the jobs that were taken, for the bill and the manifest."""
-        taken = self._taken
-        return Plan(
-            tuple(
-                replace(line, job=taken.get(line.job.fingerprint, line.job)) for line in plan.lines
-            )
-        )
+
+        def taken(job: Job) -> Job:
+            # Shots that share a clip keep their own names: each one's own job, not the first's.
+            key = self._taken.get(job.fingerprint, job).fingerprint
+            return next((own for own in job.alternatives if own.fingerprint == key), job)
+
+        return Plan(tuple(replace(line, job=taken(line.job)) for line in plan.lines))
 
     async def stop(self) -> None:
         """End what has not begun and let requests that are on their way be written down."""

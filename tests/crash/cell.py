@@ -143,7 +143,7 @@ def make_film(zygote: Zygote, clips: Path, folder: Path, point: Point) -> None:
     (service_folder / "clips").symlink_to(clips)
     service = Service(zygote, service_folder)
     place = Place(zygote, service, folder)
-    shots = str(place.list_shots(SHOTS[name]))
+    shots = str(place.list_shots(SHOTS[name][:1]))
     try:
         service.misbehave(fault.rules)
         for kill_at in filter(None, (point.after, point.name)):
@@ -159,7 +159,7 @@ def make_film(zygote: Zygote, clips: Path, folder: Path, point: Point) -> None:
         if fault.ends == "stored":
             delivered = json.loads((folder / "out/film/manifest.json").read_text())
             states = [shot["state"] for shot in delivered["shots"]]
-            assert states == ["stored"] * len(SHOTS[name])
+            assert states == ["stored"]
             assert Decimal(delivered["totals"]["cost_usd"]) == found.service_usd
             assert (folder / "out/film/film.mp4").exists()
     finally:

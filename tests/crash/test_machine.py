@@ -27,7 +27,7 @@ from tests.crash.points import POINTS
 
 FILM = [*SHOTS["fal"], *SHOTS["wavespeed"]]
 REFUNDED_S = 0.7
-EXAMPLES = int(os.environ.get("SHOTREEL_MACHINE_EXAMPLES", "6"))
+EXAMPLES = int(os.environ.get("SHOTREEL_MACHINE_EXAMPLES", "5"))
 STEPS = 6
 
 faults = st.sampled_from([fault for fault in FAULTS.values() if not fault.machine])
