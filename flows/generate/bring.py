@@ -7,6 +7,7 @@ step can be cut off anywhere, by anything, and the next process goes on from the
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from datetime import UTC, datetime
 from time import monotonic
 
@@ -27,6 +28,7 @@ MAX_ATTEMPTS = 3
 WORK_PATIENCE_S = 3600.0
 POLL_PATIENCE_S = 120.0
 WATCH_S = 0.5
+CALL_OFF_S = 5.0
 IN_PROGRESS = ("reserved", "posting", "unknown", "submitted", "ready")
 
 
@@ -76,7 +78,11 @@ async def advance(shop: Workshop, job: Job | None, attempt: Attempt) -> Clip | N
         case "unknown":
             await settle_unknown(shop, attempt)
         case "submitted":
-            await follow(shop, attempt)
+            try:
+                await follow(shop, attempt)
+            except asyncio.CancelledError:
+                await call_off(shop, attempt)
+                raise
         case "ready":
             return await fetch(shop, attempt)
         case "stored":
@@ -137,6 +143,17 @@ async def follow(shop: Workshop, attempt: Attempt) -> None:
             request_id=ticket.request_id,
             remedy="Nothing is owed for it. Change the shot, or run the same command again.",
         )
+
+
+async def call_off(shop: Workshop, attempt: Attempt) -> None:
+    """A run that is stopped frees a machine of one's own; what is paid for goes on, and is kept."""
+    if attempt.price_source != "no_price" or attempt.ticket is None:
+        return
+    provider = shop.provider_of(attempt)
+    with suppress(TimeoutError):
+        async with asyncio.timeout(CALL_OFF_S):
+            await provider.cancel(sent_model(attempt.model), attempt.ticket)
+            await record(shop, attempt, Failed("called off: the run was stopped", "no"))
 
 
 async def record(shop: Workshop, attempt: Attempt, outcome: Ready | Failed | Gone) -> Attempt:

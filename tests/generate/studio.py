@@ -77,8 +77,11 @@ class Studio:
             check_budget(plan, budget_usd)
             await reserve(shop, plan, "list", budget_usd)
             clips = Clips(bring_planned)
-            clips.start(shop, plan)
-            found = await clips.all()
+            try:
+                clips.start(shop, plan)
+                found = await clips.all()
+            finally:
+                await clips.stop()
             plan = clips.as_made(plan)
             items = await shop.book(bill_of, shop.ledger, plan.lines)
         names = [line.job.shot.shot for line in plan.lines]

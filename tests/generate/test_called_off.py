@@ -1,0 +1,58 @@
+"""A run that is stopped: what is free is called off, what is paid goes on."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import httpx
+import pytest
+
+from blocks.ledger import Ledger
+from blocks.ledger.location import ledger_url
+from tests.generate.conftest import Open
+from tests.generate.studio import Studio, write
+
+FREE = "comfyui/blank.json"
+
+
+async def stopped_at_work(studio: Studio, shots: str) -> None:
+    """Make the list, and stop once the service is at work on it."""
+    making = asyncio.create_task(studio._make(shots, None))
+    while not states(("submitted",)):  # noqa: ASYNC110 - it is on disk that it shows
+        await asyncio.sleep(0.05)
+    making.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await making
+
+
+def states(which: tuple[str, ...]) -> int:
+    ledger = Ledger(ledger_url())
+    try:
+        return len(ledger.in_states(which))  # type: ignore[arg-type]
+    finally:
+        ledger.close()
+
+
+def test_a_stopped_run_interrupts_its_own_comfyui_and_makes_the_clip_again(
+    open_studio: Open, tmp_path: Path
+) -> None:
+    studio = open_studio(latency_s=5.0)
+    shots = write(tmp_path / "list.csv", "shot,model,prompt", f"a,{FREE},blue")
+    asyncio.run(stopped_at_work(studio, shots))
+    queue = httpx.get(f"{studio.sandbox.url}/comfyui/queue").json()
+    assert queue == {"queue_running": [], "queue_pending": []}
+    assert (states(("submitted",)), states(("failed",))) == (0, 1)
+    again = open_studio(latency_s=0.1)
+    assert again.make(shots).clip("a").path.exists()
+
+
+def test_a_stopped_run_leaves_what_is_paid_to_be_brought_home(
+    open_studio: Open, tmp_path: Path
+) -> None:
+    studio = open_studio(latency_s=1.5)
+    shots = write(tmp_path / "list.csv", "shot,prompt", "a,A wave")
+    asyncio.run(stopped_at_work(studio, shots))
+    assert states(("submitted",)) == 1
+    assert studio.make(shots).clip("a").path.exists()
+    assert len(studio.told("charges")["charges"]) == 1
