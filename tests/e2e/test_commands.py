@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from tests.e2e.prefect_server import stop
-from tests.e2e.world import REPOSITORY, WAVESPEED, World, clean_environment, free_port
+from tests.e2e.world import REPOSITORY, WAVESPEED, World, clean_environment
 
 LIST = f"sequence,shot,prompt,model,seed\ns,=1+1,Sea,,1\ns,b,Rock,{WAVESPEED},2\nt,c,Sky,,3\n"
 FOCUS_COLUMNS = {  # those that FOCUS 1.2 requires of every file
@@ -172,13 +172,6 @@ def test_the_command_line_runs_as_a_module(world: World) -> None:
     command = [sys.executable, "-m", "flows.cli", "plan", "prompt\nSea\n", "--json"]
     done = subprocess.run(command, cwd=world.folder, env=env, capture_output=True, check=True)
     assert json.loads(done.stdout)["to_buy"] == 1
-
-
-def test_a_sandbox_that_is_not_there_is_said(world: World) -> None:
-    url = f"http://127.0.0.1:{free_port()}"
-    done = world.run("make", world.write("prompt\nSea\n"), SHOTREEL_SANDBOX_URL=url)
-    assert done.code == 3
-    assert "Paid: no" in done.err
 
 
 ROWS = 100_000
