@@ -7,7 +7,7 @@ import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Literal
+from typing import Literal, Protocol, TypeVar
 
 from blocks.ledger import Attempt, Cost, Ledger
 from flows.costs.estimate import Line
@@ -70,7 +70,27 @@ def item_of(line: Line, attempt: Attempt | None, cost: Cost | None, *, shared: b
     )
 
 
-def total(items: Sequence[Item]) -> tuple[Decimal, Decimal]:
+class Priced(Protocol):
+    """A line of a bill, or a charge of the ledger."""
+
+    @property
+    def sequence(self) -> str: ...
+    @property
+    def shot(self) -> str: ...
+    @property
+    def model(self) -> str: ...
+    @property
+    def run_id(self) -> str: ...
+    @property
+    def units(self) -> Decimal: ...
+    @property
+    def cost_usd(self) -> Decimal: ...
+
+
+P = TypeVar("P", bound=Priced)
+
+
+def total(items: Sequence[Priced]) -> tuple[Decimal, Decimal]:
     """(units, USD)."""
     return (
         sum((item.units for item in items), Decimal(0)),
@@ -78,7 +98,7 @@ def total(items: Sequence[Item]) -> tuple[Decimal, Decimal]:
     )
 
 
-KEYS: dict[By, Callable[[Item], str]] = {
+KEYS: dict[By, Callable[[Priced], str]] = {
     "shot": lambda item: f"{item.sequence}/{item.shot}",
     "sequence": lambda item: item.sequence,
     "model": lambda item: item.model,
@@ -86,12 +106,16 @@ KEYS: dict[By, Callable[[Item], str]] = {
 }
 
 
-def totals_by(items: Sequence[Item], by: By) -> list[Total]:
-    """Sums of equal keys, in the order in which the keys first appear."""
-    groups: dict[str, list[Item]] = {}
+def grouped(items: Sequence[P], by: By) -> dict[str, list[P]]:
+    """Equal keys together, in the order in which the keys first appear."""
+    groups: dict[str, list[P]] = {}
     for item in items:
         groups.setdefault(KEYS[by](item), []).append(item)
-    return [Total(key, *total(group), len(group)) for key, group in groups.items()]
+    return groups
+
+
+def totals_by(items: Sequence[Item], by: By) -> list[Total]:
+    return [Total(key, *total(group), len(group)) for key, group in grouped(items, by).items()]
 
 
 HEADER = (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from blocks.ledger import Ledger
 from blocks.ledger.tables import attempts, charges
-from flows.costs.bill import By, Total
+from flows.costs.bill import By, Total, grouped, total
 
 
 @dataclass(frozen=True)
@@ -76,25 +76,9 @@ def spending(ledger: Ledger) -> list[Spend]:
         return [Spend(*tuple(row)) for row in connection.execute(query)]
 
 
-KEYS: dict[By, Callable[[Spend], str]] = {
-    "shot": lambda spend: f"{spend.sequence}/{spend.shot}",
-    "sequence": lambda spend: spend.sequence,
-    "model": lambda spend: spend.model,
-    "run": lambda spend: spend.run_id,
-}
-
-
 def sums(rows: Sequence[Spend], by: By) -> list[Total]:
-    """Sums of equal keys, in the order in which the keys first appear."""
-    groups: dict[str, list[Spend]] = {}
-    for row in rows:
-        groups.setdefault(KEYS[by](row), []).append(row)
+    """Sums of equal keys; an attempt with corrections counts once."""
     return [
-        Total(
-            key,
-            sum((row.units for row in group), Decimal(0)),
-            sum((row.cost_usd for row in group), Decimal(0)),
-            len({row.attempt_id for row in group}),
-        )
-        for key, group in groups.items()
+        Total(key, *total(group), len({row.attempt_id for row in group}))
+        for key, group in grouped(rows, by).items()
     ]
