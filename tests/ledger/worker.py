@@ -42,6 +42,12 @@ class Worker:
         assert line, "the worker has died"
         return json.loads(line)
 
+    def hear_owner(self) -> str:
+        """The answer to "open". Fails with the error's name where the ledger did not open."""
+        answer = self.hear()
+        assert "owner_id" in answer, answer
+        return str(answer["owner_id"])
+
     def ask(self, do: str, **order: Any) -> Any:
         self.tell(do, **order)
         return self.hear()
@@ -87,7 +93,7 @@ def serve() -> None:
             ledger, run_id = Ledger(order["url"]), order["run_id"]
             budget = order.get("budget_usd")
             ledger.start_run(run_id, "race", None if budget is None else Decimal(budget))
-            return ledger.owner_id
+            return {"owner_id": ledger.owner_id}
         assert ledger
         if do == "close":
             ledger.close()
