@@ -8,9 +8,11 @@ import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
+
+from pydantic import TypeAdapter
 
 from blocks.errors import ClipError, StitchError
 from blocks.media import MediaInfo, probe, sha256_file
@@ -18,9 +20,10 @@ from flows.stitch.edit import EditList, Segment, edit_list
 from flows.stitch.fit import VERSION as FIT_VERSION
 from flows.stitch.fit import fit
 from flows.stitch.splice import Piece, splice
+from flows.stitch.timeline import Span, Timeline
 
 # Raise it when the same clips would make another film: films that are there are made again.
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,11 @@ class Stitched:
     sha256: str
     copied: int
     rendered: int
+    timeline: Timeline
     made: bool = True
+
+
+_NOTE: TypeAdapter[Stitched] = TypeAdapter(Stitched)
 
 
 def stitch(clips: Sequence[Clip], out: Path, *, cache: Path) -> Stitched:
@@ -87,6 +94,7 @@ def stitch(clips: Sequence[Clip], out: Path, *, cache: Path) -> Stitched:
             sha256,
             copied,
             len(clips) - copied,
+            _timeline(plan, clips, infos),
         )
         _remember(stitched, clips, cache)
     except OSError as error:
@@ -106,16 +114,7 @@ def is_current(clips: Sequence[Clip], out: Path, *, cache: Path) -> Stitched | N
         known = json.loads(_note(out, cache).read_bytes())
         if known["made_of"] != _made_of(clips) or known["file"] != _looks(out):
             return None
-        film = known["film"]
-        return Stitched(
-            out,
-            int(film["num_frames"]),
-            Fraction(film["duration_s"]),
-            str(film["sha256"]),
-            int(film["copied"]),
-            int(film["rendered"]),
-            made=False,
-        )
+        return replace(_NOTE.validate_python(known["film"]), path=out, made=False)
     except (OSError, ValueError, KeyError, TypeError):
         return None  # nothing is known: it is made again
 
@@ -138,12 +137,37 @@ def _piece(segment: Segment, clip: Clip, info: MediaInfo, plan: EditList, cache:
     return Piece(path, probe(path), sound, clip.title)
 
 
+def _timeline(plan: EditList, clips: Sequence[Clip], infos: Sequence[MediaInfo]) -> Timeline:
+    film = plan.format
+    return Timeline(
+        film.rate,
+        film.width,
+        film.height,
+        tuple(
+            Span(
+                clips[segment.clip].title,
+                segment.start,
+                segment.num_frames,
+                clips[segment.clip].path,
+                clips[segment.clip].sha256,
+                clip_frames=segment.num_frames,
+                has_audio=infos[segment.clip].has_audio,
+            )
+            for segment in plan.segments
+        ),
+    )
+
+
 def _remember(film: Stitched, clips: Sequence[Clip], cache: Path) -> None:
-    facts = {"made_of": _made_of(clips), "file": _looks(film.path), "film": asdict(film)}
+    facts = {
+        "made_of": _made_of(clips),
+        "file": _looks(film.path),
+        "film": _NOTE.dump_python(film, mode="json"),
+    }
     note = _note(film.path, cache)
     note.parent.mkdir(parents=True, exist_ok=True)
     partial = note.with_name(f".{note.name}.{os.getpid()}.part")
-    partial.write_text(json.dumps(facts, default=str))
+    partial.write_text(json.dumps(facts))
     partial.replace(note)
 
 

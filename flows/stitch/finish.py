@@ -1,0 +1,28 @@
+"""How the film is finished: what a person chooses beside the shot list."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+OnMissing = Literal["slate", "skip", "fail"]
+Fit = Literal["pad", "crop", "blur"]
+
+
+class Finish(BaseModel):
+    """Everything about the film that costs nothing and can be changed at any time."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    on_missing: Annotated[OnMissing, Field(title="A shot without a clip")] = "slate"
+    """slate: a card with shot, prompt and reason; skip: it is left out; fail: no new film."""
+    fit: Annotated[Fit, Field(title="A clip of another shape")] = "pad"
+    """pad: between bars; crop: filled, the edges cut; blur: before its own blurred picture."""
+    title: Annotated[str, Field(max_length=500)] = ""
+    end_title: Annotated[str, Field(max_length=500)] = ""
+    music: str | None = None
+    loudness_lufs: Annotated[Decimal, Field(ge=-70, le=0)] | None = Decimal(-14)
+    """None leaves the clips' levels alone."""
+    match_seams: bool = False
