@@ -13,6 +13,10 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import Engine, create_engine, make_url, text
 
+from tests.browser import browser, page
+
+__all__ = ["browser", "page"]
+
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[str]:
