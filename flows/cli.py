@@ -13,6 +13,7 @@ import click
 
 from blocks.errors import ShotreelError
 from flows import prefect_env
+from flows.studio.place import join
 
 P = ParamSpec("P")
 
@@ -63,6 +64,8 @@ def main() -> None:
     Without --live everything runs against a sandbox on this machine, and no money can be spent.
     """
     prefect_env.apply()
+    if click.get_current_context().invoked_subcommand not in ("up", "down", "sandbox"):
+        join()
 
 
 @main.command()
@@ -146,6 +149,32 @@ def sandbox(port: int, faults: Path | None, latency_s: float) -> int:
     from flows.commands.sandbox import sandbox as run
 
     return run(port, faults, latency_s)
+
+
+@main.command()
+@click.option("--port", type=click.IntRange(1, 65535), help="Of the UI. Default: 4200, or free.")
+@click.option("--foreground", is_flag=True, help="Stay in this terminal until Ctrl-C.")
+@told
+def up(port: int | None, foreground: bool) -> int:
+    """Bring the whole studio up on this machine, and keep it up.
+
+    Starts Prefect's server with its UI, a work pool with a worker, and the sandbox, all on
+    127.0.0.1 and behind this shell; registers the blocks and deploys make-film, plan, recover and
+    the rest, their schedules paused. What dies is started again. While it is up, the other commands
+    use it, unless PREFECT_API_URL names another server.
+    """
+    from flows.commands.up import up as run
+
+    return run(port=port, foreground=foreground)
+
+
+@main.command()
+@told
+def down() -> int:
+    """Stop the studio and whatever is left of it. Clips that are ordered are not lost."""
+    from flows.commands.up import down as run
+
+    return run()
 
 
 @main.command()
