@@ -75,16 +75,35 @@ def main() -> None:
 @click.option(
     "--budget", type=Usd(), envvar="SHOTREEL_BUDGET_USD", help="Nothing is bought above it."
 )
+@click.option(
+    "--approve-above",
+    type=Usd(),
+    help="Ask before buying for more: here at a terminal, else in the Prefect UI.",
+)
 @json_option
 @told
-def make(shots: str, out: Path | None, live: bool, budget: Decimal | None, as_json: bool) -> int:
+def make(
+    shots: str,
+    out: Path | None,
+    live: bool,
+    budget: Decimal | None,
+    approve_above: Decimal | None,
+    as_json: bool,
+) -> int:
     """Buy the clips that are missing, stitch the film, account for it.
 
     SHOTS is a path, an http(s) or fsspec URL, or CSV text.
     """
     from flows.commands.make import make as run
 
-    return run(shots, out, live=live, budget_usd=budget, as_json=as_json)
+    return run(
+        shots,
+        out,
+        live=live,
+        budget_usd=budget,
+        approve_above_usd=approve_above,
+        as_json=as_json,
+    )
 
 
 @main.command()

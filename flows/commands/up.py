@@ -94,7 +94,7 @@ def start_keeper(place: StudioPlace, state: State) -> None:
     log = place.log("keeper")
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as file:
-        process = subprocess.Popen(
+        process = subprocess.Popen(  # noqa: S603 - commands of our own
             [sys.executable, "-m", "flows.cli", "up", "--foreground", "--port", str(state.port)],
             env={**os.environ, "SHOTREEL_HOME": str(place.home), "PYTHONUNBUFFERED": "1"},
             stdin=subprocess.DEVNULL,

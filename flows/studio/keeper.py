@@ -150,7 +150,7 @@ class Keeper:
             for what, arguments in PREPARE.items():
                 if self.ending.is_set():
                     return
-                done = subprocess.run(
+                done = subprocess.run(  # noqa: S603 - commands of our own
                     [PREFECT, "--no-prompt", *arguments],
                     check=False,
                     cwd=self.state.folder,

@@ -50,7 +50,7 @@ class Part:
         if file is None:
             return False
         with file, self._rotated_log() as log:
-            self._process = subprocess.Popen(
+            self._process = subprocess.Popen(  # noqa: S603 - commands of our own
                 self.command,
                 cwd=self.folder,
                 env=self.env,
