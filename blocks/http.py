@@ -156,9 +156,14 @@ def origin(url: str) -> tuple[str, str, int | None]:
     )
 
 
+def is_sendable(value: str) -> bool:
+    """Whether a header can hold it."""
+    return value.isascii() and value.isprintable()
+
+
 async def send(client: httpx.AsyncClient, call: Call, secret: str = "") -> Answer:
     """Send once. `secret` is blanked out of whatever comes back, so that no message can hold it."""
-    if not all(value.isascii() and value.isprintable() for value in call.headers.values()):
+    if not all(map(is_sendable, call.headers.values())):
         return Undelivered("a header, perhaps the key, holds a character that cannot be sent")
     timeout = httpx.Timeout(call.timeout_s, connect=CONNECT_TIMEOUT_S, pool=POOL_TIMEOUT_S)
     headers, content = dict(call.headers), None
