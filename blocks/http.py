@@ -117,6 +117,15 @@ def read_amount(value: object, limit: int = MAX_AMOUNT) -> Decimal | None:
     return amount if amount.is_finite() and abs(amount) < limit else None
 
 
+def read_time(value: object) -> datetime | None:
+    """An ISO 8601 time, UTC where it names no zone; None for any other thing."""
+    try:
+        time = datetime.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
+    return time.replace(tzinfo=time.tzinfo or UTC) if time else None
+
+
 def read_retry_after_s(value: str) -> float | None:
     """Seconds that a `Retry-After` asks for: a number or a date (RFC 9110 10.2.3)."""
     if re.fullmatch(r"\s*[0-9]{1,9}(\.[0-9]*)?\s*", value):
