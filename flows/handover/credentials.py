@@ -60,7 +60,9 @@ class Credentials:
             for clip in {clip.sha256: clip for clip in clips}.values():
                 _add(builder, clip)
             with film.open("rb") as source, signed.open("w+b") as target:
-                builder.sign(_signer(self.cert, self.key, self.tsa_url), "video/mp4", source, target)
+                builder.sign(
+                    _signer(self.cert, self.key, self.tsa_url), "video/mp4", source, target
+                )
             signed.replace(film)
         except (c2pa.C2paError, InputError, OSError) as error:
             raise StitchError(
@@ -91,8 +93,7 @@ def credentials(environment: Mapping[str, str] = os.environ) -> Credentials | No
     except ImportError:
         raise InputError(
             f"{CERT} is set, and the C2PA library is not installed.",
-            remedy="Nothing was bought. pip install 'shotreel[c2pa]', or unset "
-            f"{CERT} and {KEY}.",
+            remedy=f"Nothing was bought. pip install 'shotreel[c2pa]', or unset {CERT} and {KEY}.",
         ) from None
     try:
         chain = Path(cert).read_bytes()

@@ -22,6 +22,9 @@ from flows.stitch.timeline import Span, Timeline, TransitionKind
 
 Json = dict[str, Any]
 
+# Raise it when the same film would be written otherwise.
+VERSION = 1
+
 # The only kind with a name of its own; the others' names say what they were.
 _KINDS: dict[TransitionKind, tuple[str, str]] = {
     "dissolve": ("SMPTE_Dissolve", "Cross Dissolve"),
@@ -73,21 +76,24 @@ def otio_of(name: str, film: str, timeline: Timeline, shots: Sequence[Mapping[st
 
 def matched(spans: Sequence[Span], shots: Sequence[Mapping[str, Any]]) -> Iterator[Seen]:
     """Each span with its shot: both are in the film's order, and a span may have no shot."""
-    takes: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
-    for row in shots:
-        takes.setdefault((row["sequence"], row["shot"]), []).append(row)
-    order: dict[str, list[tuple[str, str]]] = {}
-    for key in takes:
-        order.setdefault(key[0], []).append(key)
-    left = [key for keys in order.values() for key in keys]
+    left = in_film_order(shots)
     for span in spans:
-        at = next((i for i, key in enumerate(left) if _is_of(span, takes[key][0])), None)
+        at = next((i for i, takes in enumerate(left) if _is_of(span, takes[0])), None)
         if at is None:
             yield Seen(span, None)
             continue
-        first, *others = takes[left[at]]
+        first, *others = left[at]
         left = left[at + 1 :]
         yield Seen(span, first, tuple(others))
+
+
+def in_film_order(rows: Sequence[Mapping[str, Any]]) -> list[list[Mapping[str, Any]]]:
+    """The takes of each shot: a sequence's shots together, sequences as they first appear."""
+    sequences: dict[str, dict[str, list[Mapping[str, Any]]]] = {}
+    for row in rows:
+        shots = sequences.setdefault(row["sequence"], {})
+        shots.setdefault(row["shot"], []).append(row)
+    return [takes for shots in sequences.values() for takes in shots.values()]
 
 
 def _is_of(span: Span, row: Mapping[str, Any]) -> bool:

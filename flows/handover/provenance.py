@@ -21,9 +21,7 @@ def provenance_of(
     return {
         "digital_source_type": SOURCE_TYPE,
         "film": film and {"path": film["path"], "sha256": film["sha256"]},
-        "shots": [
-            _shot(row, attempts.get(row["fingerprint"])) for row in shots if row["sha256"]
-        ],
+        "shots": [_shot(row, attempts.get(row["fingerprint"])) for row in shots if row["sha256"]],
     }
 
 
@@ -48,4 +46,4 @@ def _shot(row: Mapping[str, Any], attempt: Attempt | None) -> dict[str, Any]:
 
 
 def _moment(at: datetime | None) -> str | None:
-    return at and moment_text(at)
+    return moment_text(at) if at else None

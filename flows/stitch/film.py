@@ -7,7 +7,7 @@ import json
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -21,6 +21,7 @@ from flows.stitch.edit import EditList, Segment, edit_list
 from flows.stitch.fit import VERSION as FIT_VERSION
 from flows.stitch.fit import fit
 from flows.stitch.mark import mark
+from flows.stitch.sound import Mix
 from flows.stitch.splice import Piece, splice
 from flows.stitch.timeline import Span, Timeline
 
@@ -75,9 +76,7 @@ class Seal(Protocol):
 _NOTE: TypeAdapter[Stitched] = TypeAdapter(Stitched)
 
 
-def stitch(
-    clips: Sequence[Clip], out: Path, *, cache: Path, seal: Seal | None = None
-) -> Stitched:
+def stitch(clips: Sequence[Clip], out: Path, *, cache: Path, seal: Seal | None = None) -> Stitched:
     """Put the clips one after another into the MP4 `out`; nothing is done where it is so already.
 
     `out` is whole at every moment: the old film or the new one. `cache` keeps rendered segments
@@ -95,10 +94,12 @@ def stitch(
         _piece(segment, clips[segment.clip], infos[segment.clip], plan, cache)
         for segment in plan.segments
     ]
+    timeline = _timeline(plan, clips, infos)
     partial = out.with_name(f".{out.name}.{os.getpid()}.part")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        splice(pieces, plan.format, partial)
+        with closing(Mix(timeline)) as mix:
+            splice(pieces, plan.format, partial, mix)
         mark(partial)
         unsealed = _close(seal, partial, clips)
         with ThreadPoolExecutor(1) as beside:
@@ -115,7 +116,7 @@ def stitch(
             sha256,
             copied,
             len(clips) - copied,
-            _timeline(plan, clips, infos),
+            timeline,
             unsealed=unsealed,
         )
         _remember(stitched, clips, cache, None if unsealed else seal)
@@ -164,11 +165,10 @@ def _info(clip: Clip) -> MediaInfo:
 
 
 def _piece(segment: Segment, clip: Clip, info: MediaInfo, plan: EditList, cache: Path) -> Piece:
-    sound = clip.path if info.has_audio else None
     if segment.kind == "copy":
-        return Piece(clip.path, info, sound, clip.title)
+        return Piece(clip.path, info, clip.title)
     path = fit(clip.path, clip.sha256, info, plan.format, cache, clip.title)
-    return Piece(path, probe(path), sound, clip.title)
+    return Piece(path, probe(path), clip.title)
 
 
 def _timeline(plan: EditList, clips: Sequence[Clip], infos: Sequence[MediaInfo]) -> Timeline:
