@@ -135,6 +135,17 @@ def costs(
 
 
 @main.command()
+@live_option
+@json_option
+@told
+def prices(live: bool, as_json: bool) -> int:
+    """Ask the accounts what a unit of each model costs; show what differs, keep the history."""
+    from flows.commands.prices import prices as run
+
+    return run(live=live, as_json=as_json)
+
+
+@main.command()
 @click.option("--port", type=click.IntRange(0, 65535), default=8700, show_default=True)
 @click.option("--faults", type=click.Path(path_type=Path), help="A JSON file of faults.")
 @click.option(
