@@ -7,7 +7,7 @@ import json
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -19,6 +19,7 @@ from blocks.media import MediaInfo, probe, sha256_file
 from flows.stitch.edit import EditList, Segment, edit_list
 from flows.stitch.fit import VERSION as FIT_VERSION
 from flows.stitch.fit import fit
+from flows.stitch.sound import Mix
 from flows.stitch.splice import Piece, splice
 from flows.stitch.timeline import Span, Timeline
 
@@ -76,10 +77,12 @@ def stitch(clips: Sequence[Clip], out: Path, *, cache: Path) -> Stitched:
         _piece(segment, clips[segment.clip], infos[segment.clip], plan, cache)
         for segment in plan.segments
     ]
+    timeline = _timeline(plan, clips, infos)
     partial = out.with_name(f".{out.name}.{os.getpid()}.part")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        splice(pieces, plan.format, partial)
+        with closing(Mix(timeline)) as mix:
+            splice(pieces, plan.format, partial, mix)
         with ThreadPoolExecutor(1) as beside:
             written = beside.submit(_fsync, partial)
             sha256 = sha256_file(partial)
@@ -94,7 +97,7 @@ def stitch(clips: Sequence[Clip], out: Path, *, cache: Path) -> Stitched:
             sha256,
             copied,
             len(clips) - copied,
-            _timeline(plan, clips, infos),
+            timeline,
         )
         _remember(stitched, clips, cache)
     except OSError as error:
@@ -130,11 +133,10 @@ def _info(clip: Clip) -> MediaInfo:
 
 
 def _piece(segment: Segment, clip: Clip, info: MediaInfo, plan: EditList, cache: Path) -> Piece:
-    sound = clip.path if info.has_audio else None
     if segment.kind == "copy":
-        return Piece(clip.path, info, sound, clip.title)
+        return Piece(clip.path, info, clip.title)
     path = fit(clip.path, clip.sha256, info, plan.format, cache, clip.title)
-    return Piece(path, probe(path), sound, clip.title)
+    return Piece(path, probe(path), clip.title)
 
 
 def _timeline(plan: EditList, clips: Sequence[Clip], infos: Sequence[MediaInfo]) -> Timeline:
