@@ -117,13 +117,17 @@ def recover(
 
 
 @main.command()
-@click.option("--by", type=click.Choice(["shot", "sequence", "model", "run"]), default="shot")
+@click.option(
+    "--by",
+    type=click.Choice(["shot", "sequence", "model", "run", "take", "film", "account", "month"]),
+    default="shot",
+)
 @click.option("--focus", type=click.Path(path_type=Path), help="Write a FOCUS 1.2 cost file.")
 @click.option("--live/--sandbox", default=None, help="Default: live, where there is any.")
 @json_option
 @told
 def costs(
-    by: Literal["shot", "sequence", "model", "run"],
+    by: Literal["shot", "sequence", "model", "run", "take", "film", "account", "month"],
     focus: Path | None,
     live: bool | None,
     as_json: bool,
