@@ -96,14 +96,14 @@ async def make_film(
                 outcomes = await clips.all()
                 plan = clips.as_made(plan)
                 board.enter("stitching")
-                film, items = await asyncio.gather(
+                film, accounts = await asyncio.gather(
                     stitch_film(plan, outcomes, place),
                     account_costs(unvisited(plan), unvisited(place)),
                 )
         finally:
             await clips.stop()
         films = {**sequences, "the film": film}
-        made = await report(plan, outcomes, films, items, place)
+        made = await report(plan, outcomes, films, accounts, place)
         notice.subject = "is not whole" if made.exit_code else "is ready"
         notice.body = f"{made.summary} {place.film}"
     board.enter("done")
