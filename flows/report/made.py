@@ -20,6 +20,7 @@ from flows.costs.money import usd
 from flows.costs.statement import Statement
 from flows.generate.all_clips import Outcome
 from flows.generate.workshop import Clip, current
+from flows.handover.tasks import hand_over
 from flows.report import artifacts
 from flows.report.manifest import manifest_of, write_manifest
 from flows.report.place import Place
@@ -51,13 +52,17 @@ last_made: ContextVar[list[Made] | None] = ContextVar("last_made", default=None)
 
 
 async def report(
+    title: str,
     plan: Plan,
     outcomes: Mapping[str, Outcome],
     films: Mapping[str, Stitched | ShotreelError | None],
     accounts: Statement,
     place: Place,
 ) -> Made:
-    """Write the manifest, lay the clips out, and sum the run up."""
+    """Write the manifest, lay the clips out, hand the film over, and sum the run up.
+
+    `title` is the list's name.
+    """
     shop, items = current.get(), accounts.items
     keys = list(outcomes)
     attempts = await shop.book(shop.ledger.holders, keys)
@@ -83,6 +88,7 @@ async def report(
         manifest_of, film, plan.lines, items, attempts, clips, states, place
     )
     await asyncio.to_thread(write_manifest, place.manifest, manifest)
+    errors |= await hand_over(title, manifest, film, attempts, clips.values(), place)
     _, cost_usd = total(items)
     summary = f"{len(clips)} of {len(outcomes)} clips are here; they cost {usd(cost_usd)}."
     await artifacts.show_summary(summary, items)
