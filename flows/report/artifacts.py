@@ -22,6 +22,7 @@ from prefect.context import FlowRunContext
 from flows.costs.bill import Item, total, totals_by
 from flows.costs.estimate import Plan
 from flows.costs.money import plain, usd
+from flows.costs.statement import Statement
 from flows.report.board import FINISHED, Board
 
 MAX_ROWS = 2_000
@@ -124,6 +125,34 @@ async def show_bill(items: Sequence[Item]) -> None:
     rows.append({"shot": "total", "units": plain(units), "USD": plain(cost_usd)})
     title = _cut("What each shot has cost", len(items))
     await shown(acreate_table_artifact(rows, "bill", title))
+
+
+async def show_accounts(accounts: Statement) -> None:
+    """Where the bill differs from the estimate, and what was paid in vain; if there is any."""
+    if FlowRunContext.get() is None:
+        return
+    rows: list[dict[str, Any]] = [
+        {
+            "shot": each.name,
+            "estimate": plain(each.estimate_usd),
+            "USD": plain(each.cost_usd),
+            "why": each.why,
+            "request": each.request_id,
+        }
+        for each in accounts.differences
+    ]
+    rows += [
+        {
+            "shot": each.name,
+            "USD": plain(each.cost_usd),
+            "why": each.why,
+            "request": each.request_id,
+        }
+        for each in accounts.in_vain
+    ]
+    if rows:
+        title = _cut("Estimate against actual, and what was paid in vain", len(rows))
+        await shown(acreate_table_artifact(rows[:MAX_ROWS], "differences", title))
 
 
 async def show_summary(summary: str, items: Sequence[Item]) -> None:
