@@ -94,7 +94,7 @@ async def make_film(
         finally:
             await clips.stop()
         films = {**sequences, "the film": film}
-        made = await report(plan, outcomes, films, items, place)
+        made = await report(list_name(shots), plan, outcomes, films, items, place)
     board.enter("done")
     if listener is not None:
         listener.append(made)

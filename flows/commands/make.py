@@ -138,4 +138,5 @@ def closing(made: Made, took_s: float, *, live: bool) -> str:
     lines.append(f"Cost    {money}{'' if live else ' (sandbox: no money was spent)'}")
     lines.append(f"        {usd(made.spent_usd)} of it in this run, {took_s:.0f} s")
     lines.append(f"Bill    {made.out / 'costs.csv'}")
+    lines.append(f"Report  {made.out / 'report.html'}")
     return "\n".join(lines)

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from prefect.context import FlowRunContext
 
-from blocks.errors import LostError, RefusedError, ShotreelError
+from blocks.errors import LostError, RefusedError, SetupError, ShotreelError
 from flows.costs.bill import Item, total
 from flows.costs.estimate import Plan
 from flows.costs.money import usd
@@ -21,6 +21,7 @@ from flows.generate.all_clips import Outcome
 from flows.generate.workshop import Clip, current
 from flows.report import artifacts
 from flows.report.manifest import manifest_of, write_manifest
+from flows.report.page import write_report
 from flows.report.place import Place
 from flows.stitch import Stitched
 
@@ -49,13 +50,17 @@ last_made: ContextVar[list[Made] | None] = ContextVar("last_made", default=None)
 
 
 async def report(
+    title: str,
     plan: Plan,
     outcomes: Mapping[str, Outcome],
     films: Mapping[str, Stitched | ShotreelError | None],
     items: Sequence[Item],
     place: Place,
 ) -> Made:
-    """Write the manifest, lay the clips out, and sum the run up."""
+    """Write the manifest and the page, lay the clips out, and sum the run up.
+
+    `title` is the list's name.
+    """
     shop = current.get()
     keys = list(outcomes)
     attempts = await shop.book(shop.ledger.holders, keys)
@@ -81,6 +86,11 @@ async def report(
         manifest_of, film, plan.lines, items, attempts, clips, states, place
     )
     await asyncio.to_thread(write_manifest, place.manifest, manifest)
+    by_clip = {key: o for key, o in outcomes.items() if isinstance(o, ShotreelError)}
+    try:
+        await write_report(title, plan, manifest, clips, by_clip, films, place)
+    except (ShotreelError, OSError) as error:  # the film and the bill are there all the same
+        errors["the page"] = without_page(error)
     _, cost_usd = total(items)
     summary = f"{len(clips)} of {len(outcomes)} clips are here; they cost {usd(cost_usd)}."
     await artifacts.show_summary(summary, items)
@@ -93,6 +103,15 @@ async def report(
         spent_usd=await shop.book(shop.ledger.run_spent_usd, shop.run_id),
         task_runs=shop.task_runs,
         flow_run_id=context.flow_run.id if context and context.flow_run else None,
+    )
+
+
+def without_page(error: ShotreelError | OSError) -> ShotreelError:
+    if isinstance(error, ShotreelError):
+        return error
+    return SetupError(
+        f"report.html cannot be written: {error.strerror or error}.",
+        remedy="The film, the clips and the bill are there. Run the same command again.",
     )
 
 

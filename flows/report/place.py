@@ -37,6 +37,10 @@ class Place:
     def manifest(self) -> Path:
         return self.out / "manifest.json"
 
+    @property
+    def report(self) -> Path:
+        return self.out / "report.html"
+
     def check_writable(self) -> None:
         """Raises SetupError, before anything is bought."""
         try:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from fractions import Fraction
 from pathlib import Path
 
@@ -44,7 +45,7 @@ class Clip:
 @dataclass(frozen=True)
 class Stitched:
     """A sequence or a film: `copied` and `rendered` count its clips. `made` is False where the
-    file was there already."""
+    file was there already; `begun_at` and `ended_at` are when it was made."""
 
     path: Path
     num_frames: int
@@ -54,6 +55,8 @@ class Stitched:
     rendered: int
     timeline: Timeline
     made: bool = True
+    begun_at: datetime | None = None
+    ended_at: datetime | None = None
 
 
 _NOTE: TypeAdapter[Stitched] = TypeAdapter(Stitched)
@@ -69,6 +72,7 @@ def stitch(clips: Sequence[Clip], out: Path, *, cache: Path) -> Stitched:
         raise StitchError(f"{out.name} has no clips.", remedy="List at least one shot.")
     if there := is_current(clips, out, cache=cache):
         return there
+    begun_at = datetime.now(UTC)
     with ThreadPoolExecutor(2) as threads:
         infos = list(threads.map(_info, clips))
     plan = edit_list(infos)
@@ -95,6 +99,8 @@ def stitch(clips: Sequence[Clip], out: Path, *, cache: Path) -> Stitched:
             copied,
             len(clips) - copied,
             _timeline(plan, clips, infos),
+            begun_at=begun_at,
+            ended_at=datetime.now(UTC),
         )
         _remember(stitched, clips, cache)
     except OSError as error:
