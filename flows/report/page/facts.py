@@ -5,8 +5,7 @@ Times are milliseconds: `begun_ms` since 1970, all others since the `begun_ms` o
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -16,7 +15,9 @@ from urllib.parse import quote
 from blocks.errors import ShotreelError
 from blocks.ledger import Attempt, Change, Charge
 from blocks.ledger.tables import NANO, in_nano
+from flows.costs.bill import By, Item, grouped
 from flows.costs.estimate import Line
+from flows.costs.statement import Statement
 from flows.report.page.phases import Kind, Phase, phases_of, took
 from flows.stitch import Stitched
 from flows.stitch.timeline import Span
@@ -36,11 +37,6 @@ class Past:
     @property
     def cost_usd(self) -> Decimal:
         return sum((charge.cost_usd for charge in self.charges), Decimal(0))
-
-    @property
-    def in_vain(self) -> bool:
-        """Whether what was paid for it, if anything, has bought no clip."""
-        return self.attempt.state in ("failed", "lost", "released")
 
 
 @dataclass(frozen=True)
@@ -109,26 +105,33 @@ class FilmFacts:
 
 @dataclass(frozen=True)
 class Group:
-    """A line of a breakdown; `paid` includes what was `in_vain`."""
+    """A line of a breakdown of the bill."""
 
     key: str
     clips: int
     quoted_nano_usd: NanoUsd
-    paid_nano_usd: NanoUsd
-    in_vain_nano_usd: NanoUsd
+    cost_nano_usd: NanoUsd
 
 
 @dataclass(frozen=True)
 class Money:
-    """`quoted`: what the paid attempts were to cost; `saved`: what was not bought again."""
+    """The statement of the list's accounts, and what of it was paid in this run.
 
+    `cost` is the bill's total, `paid` that and what was paid in vain beside it. `differences` are
+    (name, estimate, cost, why), `in_vain` (name, cost, why).
+    """
+
+    cost_nano_usd: NanoUsd
+    quoted_nano_usd: NanoUsd
     paid_nano_usd: NanoUsd
     in_this_run_nano_usd: NanoUsd
     saved_nano_usd: NanoUsd
     in_vain_nano_usd: NanoUsd
-    quoted_nano_usd: NanoUsd
+    not_billed_nano_usd: NanoUsd
     by_sequence: tuple[Group, ...]
     by_model: tuple[Group, ...]
+    differences: tuple[tuple[str, NanoUsd, NanoUsd, str], ...]
+    in_vain: tuple[tuple[str, NanoUsd, str], ...]
 
 
 @dataclass(frozen=True)
@@ -166,6 +169,7 @@ def report_of(
     errors: Mapping[str, ShotreelError],
     pasts: Sequence[Past],
     films: Mapping[str, Stitched | ShotreelError | None],
+    accounts: Statement,
 ) -> Report:
     """`errors` are by fingerprint; `pasts` all attempts at the list's clips, oldest first."""
     film = films.get("the film")
@@ -185,7 +189,7 @@ def report_of(
         any(not line.job.service.startswith("sandbox/") for line in lines),
         film_facts(film, manifest) if isinstance(film, Stitched) else None,
         str(film) if isinstance(film, ShotreelError) else "",
-        money_of(run_id, lines, rows, own),
+        money_of(accounts, run_id, pasts),
         tuple(
             run_facts(
                 runs[key].begun_at,
@@ -415,59 +419,35 @@ def run_facts(
     )
 
 
-def money_of(
-    run_id: str,
-    lines: Sequence[Line],
-    rows: Sequence[Mapping[str, Any]],
-    own: Sequence[Sequence[Past]],
-) -> Money:
-    """Every attempt counts once, for the first line that it belongs to."""
-    spent: list[tuple[Line, Past]] = []
-    seen: set[str] = set()
-    saved = Decimal(0)
-    for line, row, mine in zip(lines, rows, own, strict=True):
-        spent += [(line, past) for past in mine if past.attempt.id not in seen]
-        seen.update(past.attempt.id for past in mine)
-        holder = holder_of(line, mine)
-        if row["state"] == "stored" and row["cost_source"] == "shared":
-            saved += line.quote.cost_usd
-        elif row["state"] == "stored" and holder and holder.run_id != run_id:
-            saved += Decimal(row["cost_usd"])
-    charges = [charge for _, past in spent for charge in past.charges]
+def money_of(accounts: Statement, run_id: str, pasts: Sequence[Past]) -> Money:
+    beside = sum((v.cost_usd for v in accounts.in_vain if not v.in_bill), Decimal(0))
+    here = (c.cost_usd for past in pasts for c in past.charges if c.run_id == run_id)
     return Money(
-        nano(sum((c.cost_usd for c in charges), Decimal(0))),
-        nano(sum((c.cost_usd for c in charges if c.run_id == run_id), Decimal(0))),
-        nano(saved),
-        nano(sum((past.cost_usd for _, past in spent if past.in_vain), Decimal(0))),
-        nano(sum((past.attempt.cost_quoted_usd for _, past in spent if past.charges), Decimal(0))),
-        groups(lines, rows, spent, lambda line, _: line.job.shot.sequence),
-        groups(
-            lines, rows, spent, lambda line, past: (past.attempt if past else line.job.shot).model
+        nano(accounts.cost_usd),
+        nano(accounts.estimate_usd),
+        nano(accounts.cost_usd + beside),
+        nano(sum(here, Decimal(0))),
+        nano(accounts.saved_usd),
+        nano(accounts.in_vain_usd),
+        nano(accounts.not_billed_usd),
+        groups(accounts.items, "sequence"),
+        groups(accounts.items, "model"),
+        tuple(
+            (d.name, nano(d.estimate_usd), nano(d.cost_usd), d.why) for d in accounts.differences
         ),
+        tuple((v.name, nano(v.cost_usd), v.why) for v in accounts.in_vain),
     )
 
 
-def groups(
-    lines: Sequence[Line],
-    rows: Sequence[Mapping[str, Any]],
-    spent: Sequence[tuple[Line, Past]],
-    key: Callable[[Line, Past | None], str],
-) -> tuple[Group, ...]:
-    clips = Counter(
-        key(line, None) for line, row in zip(lines, rows, strict=True) if row["state"] == "stored"
-    )
-    by_key: dict[str, list[Past]] = {key(line, None): [] for line in lines}
-    for line, past in spent:
-        by_key.setdefault(key(line, past), []).append(past)
+def groups(items: Sequence[Item], by: By) -> tuple[Group, ...]:
     return tuple(
         Group(
-            name,
-            clips[name],
-            nano(sum((p.attempt.cost_quoted_usd for p in pasts if p.charges), Decimal(0))),
-            nano(sum((p.cost_usd for p in pasts), Decimal(0))),
-            nano(sum((p.cost_usd for p in pasts if p.in_vain), Decimal(0))),
+            key,
+            sum(item.state == "stored" for item in group),
+            nano(sum((i.estimate_usd for i in group if i.why != "not bought"), Decimal(0))),
+            nano(sum((item.cost_usd for item in group), Decimal(0))),
         )
-        for name, pasts in by_key.items()
+        for key, group in grouped(items, by).items()
     )
 
 

@@ -21,6 +21,7 @@ from typing import Any
 from blocks.errors import ShotreelError
 from blocks.ledger import Ledger
 from flows.costs.estimate import Plan
+from flows.costs.statement import Statement
 from flows.generate.workshop import Clip, current
 from flows.report.page.facts import Past, Report, report_of
 from flows.report.page.pictures import POSTER_PX, data_urls, make_pictures, side_px
@@ -41,6 +42,7 @@ async def write_report(
     clips: Mapping[str, Clip],
     errors: Mapping[str, ShotreelError],
     films: Mapping[str, Stitched | ShotreelError | None],
+    accounts: Statement,
     place: Place,
 ) -> bool:
     """Write the page, if what it says has changed; gives whether it has.
@@ -49,7 +51,7 @@ async def write_report(
     """
     shop = current.get()
     pasts = await shop.book(pasts_of, shop.ledger, list(shop.jobs))
-    report = report_of(title, shop.run_id, manifest, plan.lines, errors, pasts, films)
+    report = report_of(title, shop.run_id, manifest, plan.lines, errors, pasts, films, accounts)
     paths = {clip.sha256: clip.path for clip in clips.values()}
     return await asyncio.to_thread(put, report, paths, shop.processes, place)
 
