@@ -7,7 +7,7 @@ import json
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, suppress
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -17,14 +17,16 @@ from pydantic import TypeAdapter
 from blocks.errors import ClipError, StitchError
 from blocks.media import MediaInfo, probe, sha256_file
 from flows.stitch.edit import EditList, Segment, edit_list
+from flows.stitch.finish import AS_THEY_ARE, Finish
 from flows.stitch.fit import VERSION as FIT_VERSION
 from flows.stitch.fit import fit
-from flows.stitch.sound import Mix
+from flows.stitch.sound import finished_sound
+from flows.stitch.sound import made_of as sound_made_of
 from flows.stitch.splice import Piece, splice
 from flows.stitch.timeline import Span, Timeline
 
 # Raise it when the same clips would make another film: films that are there are made again.
-VERSION = 2
+VERSION = 3
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,9 @@ class Stitched:
 _NOTE: TypeAdapter[Stitched] = TypeAdapter(Stitched)
 
 
-def stitch(clips: Sequence[Clip], out: Path, *, cache: Path) -> Stitched:
+def stitch(
+    clips: Sequence[Clip], out: Path, *, cache: Path, finish: Finish = AS_THEY_ARE
+) -> Stitched:
     """Put the clips one after another into the MP4 `out`; nothing is done where it is so already.
 
     `out` is whole at every moment: the old film or the new one. `cache` keeps rendered segments
@@ -68,21 +72,23 @@ def stitch(clips: Sequence[Clip], out: Path, *, cache: Path) -> Stitched:
     """
     if not clips:
         raise StitchError(f"{out.name} has no clips.", remedy="List at least one shot.")
-    if there := is_current(clips, out, cache=cache):
+    if there := is_current(clips, out, cache=cache, finish=finish):
         return there
     with ThreadPoolExecutor(2) as threads:
         infos = list(threads.map(_info, clips))
     plan = edit_list(infos)
-    pieces = [
-        _piece(segment, clips[segment.clip], infos[segment.clip], plan, cache)
-        for segment in plan.segments
-    ]
     timeline = _timeline(plan, clips, infos)
+    with ThreadPoolExecutor(1) as beside:
+        heard = beside.submit(finished_sound, timeline, finish, cache)
+        pieces = [
+            _piece(segment, clips[segment.clip], infos[segment.clip], plan, cache)
+            for segment in plan.segments
+        ]
+        sound = heard.result()
     partial = out.with_name(f".{out.name}.{os.getpid()}.part")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        with closing(Mix(timeline)) as mix:
-            splice(pieces, plan.format, partial, mix)
+        splice(pieces, plan.format, partial, sound.path if sound else None)
         with ThreadPoolExecutor(1) as beside:
             written = beside.submit(_fsync, partial)
             sha256 = sha256_file(partial)
@@ -99,7 +105,7 @@ def stitch(clips: Sequence[Clip], out: Path, *, cache: Path) -> Stitched:
             len(clips) - copied,
             timeline,
         )
-        _remember(stitched, clips, cache)
+        _remember(stitched, clips, finish, cache)
     except OSError as error:
         raise StitchError(
             f"{out} cannot be written: {error.strerror or error}.",
@@ -111,11 +117,13 @@ def stitch(clips: Sequence[Clip], out: Path, *, cache: Path) -> Stitched:
     return stitched
 
 
-def is_current(clips: Sequence[Clip], out: Path, *, cache: Path) -> Stitched | None:
+def is_current(
+    clips: Sequence[Clip], out: Path, *, cache: Path, finish: Finish = AS_THEY_ARE
+) -> Stitched | None:
     """What is known about `out`, if it is the untouched file that was made of these clips."""
     try:
         known = json.loads(_note(out, cache).read_bytes())
-        if known["made_of"] != _made_of(clips) or known["file"] != _looks(out):
+        if known["made_of"] != _made_of(clips, finish) or known["file"] != _looks(out):
             return None
         return replace(_NOTE.validate_python(known["film"]), path=out, made=False)
     except (OSError, ValueError, KeyError, TypeError):
@@ -160,9 +168,9 @@ def _timeline(plan: EditList, clips: Sequence[Clip], infos: Sequence[MediaInfo])
     )
 
 
-def _remember(film: Stitched, clips: Sequence[Clip], cache: Path) -> None:
+def _remember(film: Stitched, clips: Sequence[Clip], finish: Finish, cache: Path) -> None:
     facts = {
-        "made_of": _made_of(clips),
+        "made_of": _made_of(clips, finish),
         "file": _looks(film.path),
         "film": _NOTE.dump_python(film, mode="json"),
     }
@@ -177,8 +185,8 @@ def _note(out: Path, cache: Path) -> Path:
     return cache / "films" / f"{hashlib.sha256(os.fsencode(out.absolute())).hexdigest()}.json"
 
 
-def _made_of(clips: Sequence[Clip]) -> list[object]:
-    return [VERSION, FIT_VERSION, *(clip.sha256 for clip in clips)]
+def _made_of(clips: Sequence[Clip], finish: Finish) -> list[object]:
+    return [VERSION, FIT_VERSION, sound_made_of(finish), *(clip.sha256 for clip in clips)]
 
 
 def _looks(out: Path) -> list[int]:
