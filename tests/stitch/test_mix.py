@@ -11,24 +11,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from flows.stitch.sound import SAMPLE_RATE, Mix
+from flows.stitch.sound import Mix
 from flows.stitch.timeline import Span, Timeline, Transition, TransitionKind
 
 from .conftest import Sound, shoot
-
-RATE = SAMPLE_RATE
-
-
-def tone(hertz: int, duration_s: float, level: float = 0.25) -> Sound:
-    wave = level * np.sin(2 * np.pi * hertz * np.arange(round(duration_s * RATE)) / RATE)
-    return np.stack([wave, wave]).astype(np.float32)
-
-
-def level_of(sound: Sound, hertz: int) -> float:
-    """The amplitude of one tone in a range of samples, by the left channel."""
-    turn = np.exp(-2j * np.pi * hertz * np.arange(sound.shape[1]) / RATE)
-    window = np.hanning(sound.shape[1])
-    return float(2 * abs((sound[0] * turn * window).sum()) / window.sum())
+from .tones import RATE, level_of, tone
 
 
 def span(clip: Path | None, start: int, num_frames: int, **more: object) -> Span:
