@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 from urllib.parse import quote
@@ -25,6 +24,7 @@ from blocks.http import (
     origin,
     plain,
     read_amount,
+    read_time,
 )
 from blocks.provider import (
     Accepted,
@@ -33,6 +33,7 @@ from blocks.provider import (
     Failed,
     Found,
     Gone,
+    ListPrice,
     Order,
     Paused,
     Polled,
@@ -306,12 +307,8 @@ def _same(stored: object, sent: object) -> bool:
     return isinstance(stored, (str, int, float)) and (stored == sent or str(stored) == str(sent))
 
 
-COUNTED_UNITS = ("unit", "units", "second", "seconds")
-"""What `magi_units` counts: a second of video more is one unit. Others cannot be priced."""
-
-
-def read_unit_price(answer: Answer, endpoint: str) -> Decimal | None:
-    """USD for one unit, as the account's pricing names it; None where it does not."""
+def read_list_price(answer: Answer, endpoint: str) -> ListPrice | None:
+    """What one unit costs, as the account's pricing names it; None where it does not."""
     if not isinstance(answer, Reply) or not answer.ok:
         return None
     prices = answer.object().get("prices")
@@ -319,9 +316,9 @@ def read_unit_price(answer: Answer, endpoint: str) -> Decimal | None:
         if not isinstance(row, dict) or row.get("endpoint_id") != endpoint:
             continue
         price = read_amount(row.get("unit_price"))
-        countable = row.get("unit") in COUNTED_UNITS and row.get("currency") == "USD"
-        if price is not None and price > 0 and countable:
-            return price
+        currency = text(row.get("currency"))
+        if price is not None and price > 0 and currency:
+            return ListPrice(plain(row.get("unit")), price, plain(currency))
     return None
 
 
@@ -377,11 +374,3 @@ def _place(loc: object) -> str:
 def text(value: object) -> str:
     """A string that can be written down; empty where it is anything else."""
     return value if isinstance(value, str) and value.isprintable() else ""
-
-
-def read_time(value: object) -> datetime | None:
-    try:
-        time = datetime.fromisoformat(value) if isinstance(value, str) else None
-    except ValueError:
-        return None
-    return time.replace(tzinfo=time.tzinfo or UTC) if time else None

@@ -32,5 +32,4 @@ class Finish(BaseModel):
         return self.model_copy(update={"music": None, "loudness_lufs": None})
 
 
-AS_THEY_ARE = Finish(loudness_lufs=None)
-"""The clips, and nothing added to their pictures and levels."""
+AS_IT_IS = Finish()
