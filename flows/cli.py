@@ -13,6 +13,7 @@ import click
 
 from blocks.errors import ShotreelError
 from flows import prefect_env
+from flows.studio.place import join
 
 P = ParamSpec("P")
 
@@ -63,6 +64,8 @@ def main() -> None:
     Without --live everything runs against a sandbox on this machine, and no money can be spent.
     """
     prefect_env.apply()
+    if click.get_current_context().invoked_subcommand not in ("up", "down", "sandbox"):
+        join()
 
 
 @main.command()
@@ -72,16 +75,35 @@ def main() -> None:
 @click.option(
     "--budget", type=Usd(), envvar="SHOTREEL_BUDGET_USD", help="Nothing is bought above it."
 )
+@click.option(
+    "--approve-above",
+    type=Usd(),
+    help="Ask before buying for more: here at a terminal, else in the Prefect UI.",
+)
 @json_option
 @told
-def make(shots: str, out: Path | None, live: bool, budget: Decimal | None, as_json: bool) -> int:
+def make(
+    shots: str,
+    out: Path | None,
+    live: bool,
+    budget: Decimal | None,
+    approve_above: Decimal | None,
+    as_json: bool,
+) -> int:
     """Buy the clips that are missing, stitch the film, account for it.
 
     SHOTS is a path, an http(s) or fsspec URL, or CSV text.
     """
     from flows.commands.make import make as run
 
-    return run(shots, out, live=live, budget_usd=budget, as_json=as_json)
+    return run(
+        shots,
+        out,
+        live=live,
+        budget_usd=budget,
+        approve_above_usd=approve_above,
+        as_json=as_json,
+    )
 
 
 @main.command()
@@ -181,6 +203,32 @@ def sandbox(port: int, faults: Path | None, latency_s: float) -> int:
     from flows.commands.sandbox import sandbox as run
 
     return run(port, faults, latency_s)
+
+
+@main.command()
+@click.option("--port", type=click.IntRange(1, 65535), help="Of the UI. Default: 4200, or free.")
+@click.option("--foreground", is_flag=True, help="Stay in this terminal until Ctrl-C.")
+@told
+def up(port: int | None, foreground: bool) -> int:
+    """Bring the whole studio up on this machine, and keep it up.
+
+    Starts Prefect's server with its UI, a work pool with a worker, and the sandbox, all on
+    127.0.0.1 and behind this shell; registers the blocks and deploys make-film, plan, recover and
+    the rest, their schedules paused. What dies is started again. While it is up, the other commands
+    use it, unless PREFECT_API_URL names another server.
+    """
+    from flows.commands.up import up as run
+
+    return run(port=port, foreground=foreground)
+
+
+@main.command()
+@told
+def down() -> int:
+    """Stop the studio and whatever is left of it. Clips that are ordered are not lost."""
+    from flows.commands.up import down as run
+
+    return run()
 
 
 @main.command()

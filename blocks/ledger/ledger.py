@@ -339,10 +339,12 @@ class Ledger(Questions):
             update(attempts)
             .where(attempts.c.id == attempt.id, attempts.c.state.in_(allowed))
             .values(state=state, cause=cause, holds=int(holds(state, charged)), **values)
-        )
-        if moved.rowcount:
-            connection.execute(insert(events).values(self._event(attempt.id, state, cause, now)))
-        return self._get(connection, attempt.id)
+            .returning(*COLUMNS)
+        ).first()
+        if moved is None:
+            return self._get(connection, attempt.id)
+        connection.execute(insert(events).values(self._event(attempt.id, state, cause, now)))
+        return Attempt(*moved)
 
     def _release_dead_reservations(self, connection: Connection) -> None:
         """What a dead process had set aside and not sent holds up neither budget nor shot."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from decimal import Decimal
+from functools import partial
 from inspect import isawaitable
 from pathlib import Path
 from time import monotonic
@@ -19,6 +21,8 @@ from rich.console import Console
 from blocks.errors import InputError
 from blocks.ledger import Ledger
 from blocks.places import ledger_place, without_prefect
+from flows.approval import Approval, Question, asker
+from flows.commands.plan import table_of
 from flows.costs.money import usd
 from flows.report.board import View, view
 from flows.report.made import Made, last_made
@@ -27,7 +31,13 @@ from flows.shots import read_shots
 
 
 def make(
-    shots: str, out: Path | None, *, live: bool, budget_usd: Decimal | None, as_json: bool
+    shots: str,
+    out: Path | None,
+    *,
+    live: bool,
+    budget_usd: Decimal | None,
+    approve_above_usd: Decimal | None = None,
+    as_json: bool,
 ) -> int:
     """Raises ShotreelError. What is wrong with the list is said before Prefect is started."""
     if live and budget_usd is None:
@@ -39,7 +49,8 @@ def make(
     begun = monotonic()
     try:
         with shown(Console(stderr=True), quiet=as_json):
-            made = asyncio.run(run_flow(shots, out, live=live, budget_usd=budget_usd))
+            limits = {"budget_usd": budget_usd, "approve_above_usd": approve_above_usd}
+            made = asyncio.run(run_flow(shots, out, live=live, **limits))
     except (KeyboardInterrupt, TerminationSignal):
         click.echo(f"shotreel: stopped. {under_way()}", err=True)
         return 1
@@ -76,10 +87,38 @@ def shown(console: Console, *, quiet: bool) -> Iterator[None]:
         if not quiet and console.is_terminal:
             chosen = stack.enter_context(LiveView(console))
         stack.callback(view.reset, view.set(chosen))
+        if console.is_terminal and sys.stdin.isatty() and not quiet:
+            still = chosen.still if isinstance(chosen, LiveView) else nullcontext
+            stack.callback(asker.reset, asker.set(partial(ask_here, console, still)))
         yield
 
 
-async def run_flow(shots: str, out: Path | None, *, live: bool, budget_usd: Decimal | None) -> Made:
+def ask_here(
+    console: Console, still: Callable[[], AbstractContextManager[object]], question: Question
+) -> Approval:
+    """Ask at the terminal, as often as it takes."""
+    with still():
+        console.print(table_of(question.plan))
+        console.print(f"{question.note} {question.headline}".strip(), style="bold", markup=False)
+        word = click.prompt(
+            "Buy it, leave shots out, or reject the plan",
+            type=click.Choice(["buy", "without", "reject"]),
+            err=True,
+        )
+        dropped = (
+            click.prompt("Leave out (shots or sequences)", err=True) if word == "without" else ""
+        )
+    return Approval(decision="reject" if word == "reject" else "approve", drop=dropped)
+
+
+async def run_flow(
+    shots: str,
+    out: Path | None,
+    *,
+    live: bool,
+    budget_usd: Decimal | None,
+    approve_above_usd: Decimal | None = None,
+) -> Made:
     """Run the flow on the server that PREFECT_API_URL names, or on Prefect's embedded one."""
     from prefect.states import get_state_exception
 
@@ -89,7 +128,12 @@ async def run_flow(shots: str, out: Path | None, *, live: bool, budget_usd: Deci
     token = last_made.set(listener)
     try:
         state: Any = await make_film(
-            shots, str(out) if out else None, live, budget_usd, return_state=True
+            shots,
+            str(out) if out else None,
+            live,
+            budget_usd,
+            approve_above_usd,
+            return_state=True,
         )
     except Exception as error:  # the flow's own errors come as a state: this one is Prefect's
         if not listener:
@@ -143,4 +187,5 @@ def closing(made: Made, took_s: float, *, live: bool) -> str:
     if accounts.in_vain_usd:
         lines.append(f"        {usd(accounts.in_vain_usd)} paid in vain, see the run's artifacts")
     lines.append(f"Bill    {made.out / 'costs.csv'}")
+    lines.append(f"Report  {made.out / 'report.html'}")
     return "\n".join(lines)

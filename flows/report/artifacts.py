@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from base64 import b64encode
 from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
@@ -10,6 +11,7 @@ from uuid import UUID
 
 import httpx
 from prefect.artifacts import (
+    acreate_image_artifact,
     acreate_markdown_artifact,
     acreate_progress_artifact,
     acreate_table_artifact,
@@ -162,6 +164,13 @@ async def show_summary(summary: str, items: Sequence[Item]) -> None:
         for t in totals_by(items, "sequence")
     ]
     await shown(acreate_markdown_artifact("\n".join(lines), "film", "The film and what it cost"))
+
+
+async def show_sheet(jpeg: bytes) -> None:
+    if FlowRunContext.get() is None:
+        return
+    url = f"data:image/jpeg;base64,{b64encode(jpeg).decode()}"
+    await shown(acreate_image_artifact(url, "contact-sheet", "A frame of every shot"))
 
 
 def _cut(title: str, count: int) -> str:
