@@ -139,13 +139,17 @@ def recover(
 
 
 @main.command()
-@click.option("--by", type=click.Choice(["shot", "sequence", "model", "run"]), default="shot")
+@click.option(
+    "--by",
+    type=click.Choice(["shot", "sequence", "model", "run", "take", "film", "account", "month"]),
+    default="shot",
+)
 @click.option("--focus", type=click.Path(path_type=Path), help="Write a FOCUS 1.2 cost file.")
 @click.option("--live/--sandbox", default=None, help="Default: live, where there is any.")
 @json_option
 @told
 def costs(
-    by: Literal["shot", "sequence", "model", "run"],
+    by: Literal["shot", "sequence", "model", "run", "take", "film", "account", "month"],
     focus: Path | None,
     live: bool | None,
     as_json: bool,
@@ -154,6 +158,37 @@ def costs(
     from flows.commands.costs import costs as run
 
     return run(by, focus, live=live, as_json=as_json)
+
+
+@main.command()
+@live_option
+@click.option(
+    "--since",
+    "since_days",
+    metavar="DAYS",
+    type=click.IntRange(1, 89),
+    default=30,
+    show_default=True,
+    help="How many days back.",
+)
+@json_option
+@told
+def reconcile(live: bool, since_days: int, as_json: bool) -> int:
+    """Hold the ledger against the providers' billing; write corrections, tell what is odd."""
+    from flows.commands.reconcile import reconcile as run
+
+    return run(live=live, since_days=since_days, as_json=as_json)
+
+
+@main.command()
+@live_option
+@json_option
+@told
+def prices(live: bool, as_json: bool) -> int:
+    """Ask the accounts what a unit of each model costs; show what differs, keep the history."""
+    from flows.commands.prices import prices as run
+
+    return run(live=live, as_json=as_json)
 
 
 @main.command()

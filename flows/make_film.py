@@ -28,6 +28,8 @@ from flows.generate.preflight import preflight
 from flows.generate.stop import stopped_by_sigterm
 from flows.generate.task import as_task
 from flows.generate.workshop import Workshop, current
+from flows.handover.credentials import credentials
+from flows.handover.tasks import stills_beside
 from flows.report import artifacts
 from flows.report.board import Board, view
 from flows.report.log import logged
@@ -83,27 +85,28 @@ async def make_film(
         board.enter("planning")
         plan = await plan_list(shop, rows, live=live)
         check_budget(plan, budget_usd)
+        seal = credentials()
         place.check_writable()
-        plan, budget_usd = await approved(shop, plan, budget_usd, approve_above_usd)
         await preflight(shop, plan)
+        plan, budget_usd = await approved(shop, plan, budget_usd, approve_above_usd)
         await reserve(shop, plan, list_name(shots), budget_usd)
         board.plan(plan)
         clips = Clips(as_task())
         try:
-            async with artifacts.progress_of(board, plan):
+            async with artifacts.progress_of(board, plan), stills_beside(plan, clips):
                 clips.start(shop, plan)
                 sequences = await stitch_sequences(plan, clips, place)
                 outcomes = await clips.all()
                 plan = clips.as_made(plan)
                 board.enter("stitching")
-                film, items = await asyncio.gather(
-                    stitch_film(plan, outcomes, place),
+                film, accounts = await asyncio.gather(
+                    stitch_film(plan, outcomes, place, seal),
                     account_costs(unvisited(plan), unvisited(place)),
                 )
         finally:
             await clips.stop()
         films = {**sequences, "the film": film}
-        made = await report(plan, outcomes, films, items, place)
+        made = await report(list_name(shots), plan, outcomes, films, accounts, place)
         notice.subject = "is not whole" if made.exit_code else "is ready"
         notice.body = f"{made.summary} {place.film}"
     board.enter("done")

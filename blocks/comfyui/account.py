@@ -24,9 +24,11 @@ from blocks.model import Inputs, Model
 from blocks.provider import (
     Again,
     Bill,
+    BillingPage,
     Failed,
     Findings,
     Found,
+    ListPrice,
     Order,
     Polled,
     Quote,
@@ -150,8 +152,14 @@ class ComfyUI:
     async def price(self, model: Model, inputs: Inputs) -> Quote:
         return Quote(Decimal(0), Decimal(0), datetime.now(UTC).date(), "no_price")
 
+    async def list_price(self, model: Model) -> ListPrice | None:
+        return None
+
     async def billed(self, ticket: Ticket) -> Bill | None:
         return None
+
+    async def billing(self, since: datetime, until: datetime, cursor: str | None) -> BillingPage:
+        return BillingPage((), None)
 
     async def upload(self, path: Path, content_type: str) -> str:
         """Put a picture into the server's input folder; gives its name there. Raises InputError.

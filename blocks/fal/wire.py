@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 from urllib.parse import quote
@@ -25,14 +24,19 @@ from blocks.http import (
     origin,
     plain,
     read_amount,
+    read_time,
 )
 from blocks.provider import (
     Accepted,
     Again,
     Bill,
+    BillingPage,
+    BillingRow,
     Failed,
     Found,
     Gone,
+    ListPrice,
+    NoFeed,
     Order,
     Paused,
     Polled,
@@ -42,10 +46,13 @@ from blocks.provider import (
     Ticket,
     Unknown,
     Waiting,
+    sum_of,
 )
 
 TOP_UP = "Top up at fal.ai/dashboard/billing, then run the same command again."
 CHECK_KEY = "Set FAL_KEY to a key from fal.ai/dashboard/keys, then run the same command again."
+
+ADMIN_KEY = "fal shows its billing to an admin key: make one at fal.ai/dashboard/keys."
 
 WORK_TIMEOUT_S = 1800.0
 """How long a direct call may work once it has started."""
@@ -306,12 +313,8 @@ def _same(stored: object, sent: object) -> bool:
     return isinstance(stored, (str, int, float)) and (stored == sent or str(stored) == str(sent))
 
 
-COUNTED_UNITS = ("unit", "units", "second", "seconds")
-"""What `magi_units` counts: a second of video more is one unit. Others cannot be priced."""
-
-
-def read_unit_price(answer: Answer, endpoint: str) -> Decimal | None:
-    """USD for one unit, as the account's pricing names it; None where it does not."""
+def read_list_price(answer: Answer, endpoint: str) -> ListPrice | None:
+    """What one unit costs, as the account's pricing names it; None where it does not."""
     if not isinstance(answer, Reply) or not answer.ok:
         return None
     prices = answer.object().get("prices")
@@ -319,9 +322,9 @@ def read_unit_price(answer: Answer, endpoint: str) -> Decimal | None:
         if not isinstance(row, dict) or row.get("endpoint_id") != endpoint:
             continue
         price = read_amount(row.get("unit_price"))
-        countable = row.get("unit") in COUNTED_UNITS and row.get("currency") == "USD"
-        if price is not None and price > 0 and countable:
-            return price
+        currency = text(row.get("currency"))
+        if price is not None and price > 0 and currency:
+            return ListPrice(plain(row.get("unit")), price, plain(currency))
     return None
 
 
@@ -343,15 +346,41 @@ def read_bill(answer: Answer, request_id: str) -> Bill | None:
     ]
     if not rows:
         return None
-    units = nano = Decimal(0)
-    for row in rows:
-        # nano USD are whole numbers; cost_total is the same amount as a binary fraction.
-        counted = read_amount(row.get("output_units") or 0)
-        cost = read_amount(row.get("cost_estimate_nano_usd"), 10**9 * MAX_AMOUNT)
-        if counted is None or cost is None:
-            return None
-        units, nano = units + counted, nano + cost
-    return Bill(units, nano / 10**9)
+    read = [read_event(row) for row in rows]
+    return sum_of(read)
+
+
+def read_event(row: Mapping[str, Any]) -> BillingRow:
+    """A billing event. Its units may be null: it then speaks of money alone."""
+    # nano USD are whole numbers; cost_total is the same amount as a binary fraction.
+    nano = read_amount(row.get("cost_estimate_nano_usd"), 10**9 * MAX_AMOUNT)
+    counted = row.get("output_units")
+    units = None if counted is None else read_amount(counted)
+    readable = nano is not None and (counted is None or units is not None)
+    return BillingRow(
+        text(row.get("request_id")),
+        plain(row.get("endpoint_id")),
+        plain(row.get("timestamp")),
+        units,
+        nano / 10**9 if nano is not None and readable else None,
+    )
+
+
+def read_billing(answer: Answer) -> BillingPage | NoFeed | Again:
+    """A page of the billing events (platform API, "Billing events")."""
+    if not isinstance(answer, Reply):
+        return Again(answer.reason)
+    if answer.status in (401, 403):
+        return NoFeed(f"HTTP {answer.status}: {detail_of(answer)}", ADMIN_KEY)
+    if not answer.ok:
+        if answer.status in (408, 429) or answer.status >= 500:
+            return Again(f"HTTP {answer.status} from the billing", answer.retry_after_s)
+        return NoFeed(f"HTTP {answer.status}: {detail_of(answer)}")
+    body = answer.object()
+    events, cursor = body.get("billing_events"), body.get("next_cursor")
+    if not isinstance(events, list) or not all(isinstance(event, dict) for event in events):
+        return NoFeed(f"HTTP {answer.status} with an unreadable billing")
+    return BillingPage(tuple(map(read_event, events)), text(cursor) or None)
 
 
 def detail_of(reply: Reply) -> str:
@@ -377,11 +406,3 @@ def _place(loc: object) -> str:
 def text(value: object) -> str:
     """A string that can be written down; empty where it is anything else."""
     return value if isinstance(value, str) and value.isprintable() else ""
-
-
-def read_time(value: object) -> datetime | None:
-    try:
-        time = datetime.fromisoformat(value) if isinstance(value, str) else None
-    except ValueError:
-        return None
-    return time.replace(tzinfo=time.tzinfo or UTC) if time else None

@@ -181,5 +181,11 @@ def closing(made: Made, took_s: float, *, live: bool) -> str:
     money = f"{usd(Decimal(totals['cost_usd']))} for {totals['units']} units"
     lines.append(f"Cost    {money}{'' if live else ' (sandbox: no money was spent)'}")
     lines.append(f"        {usd(made.spent_usd)} of it in this run, {took_s:.0f} s")
+    accounts = made.accounts
+    if accounts.saved_usd:
+        lines.append(f"        {usd(accounts.saved_usd)} saved: those clips were there")
+    if accounts.in_vain_usd:
+        lines.append(f"        {usd(accounts.in_vain_usd)} paid in vain, see the run's artifacts")
     lines.append(f"Bill    {made.out / 'costs.csv'}")
+    lines.append(f"Report  {made.out / 'report.html'}")
     return "\n".join(lines)

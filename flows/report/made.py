@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 from decimal import Decimal
@@ -13,14 +13,17 @@ from uuid import UUID
 
 from prefect.context import FlowRunContext
 
-from blocks.errors import LostError, RefusedError, ShotreelError
-from flows.costs.bill import Item, total
+from blocks.errors import LostError, RefusedError, SetupError, ShotreelError
+from flows.costs.bill import total
 from flows.costs.estimate import Plan
 from flows.costs.money import usd
+from flows.costs.statement import Statement
 from flows.generate.all_clips import Outcome
 from flows.generate.workshop import Clip, current
+from flows.handover.tasks import hand_over
 from flows.report import artifacts
 from flows.report.manifest import manifest_of, write_manifest
+from flows.report.page import write_report
 from flows.report.place import Place
 from flows.stitch import Stitched
 
@@ -36,6 +39,7 @@ class Made:
     spent_usd: Decimal
     task_runs: int
     flow_run_id: UUID | None
+    accounts: Statement
 
     @property
     def exit_code(self) -> int:
@@ -49,14 +53,18 @@ last_made: ContextVar[list[Made] | None] = ContextVar("last_made", default=None)
 
 
 async def report(
+    title: str,
     plan: Plan,
     outcomes: Mapping[str, Outcome],
     films: Mapping[str, Stitched | ShotreelError | None],
-    items: Sequence[Item],
+    accounts: Statement,
     place: Place,
 ) -> Made:
-    """Write the manifest, lay the clips out, and sum the run up."""
-    shop = current.get()
+    """Write the manifest and the page, lay the clips out, hand the film over, and sum it up.
+
+    `title` is the list's name.
+    """
+    shop, items = current.get(), accounts.items
     keys = list(outcomes)
     attempts = await shop.book(shop.ledger.holders, keys)
     clips: dict[str, Clip] = {k: o for k, o in outcomes.items() if isinstance(o, Clip)}
@@ -81,6 +89,12 @@ async def report(
         manifest_of, film, plan.lines, items, attempts, clips, states, place
     )
     await asyncio.to_thread(write_manifest, place.manifest, manifest)
+    errors |= await hand_over(title, manifest, film, attempts, clips.values(), place)
+    by_clip = {key: o for key, o in outcomes.items() if isinstance(o, ShotreelError)}
+    try:
+        await write_report(title, plan, manifest, clips, by_clip, films, accounts, place)
+    except (ShotreelError, OSError) as error:  # the film and the bill are there all the same
+        errors["the page"] = without_page(error)
     _, cost_usd = total(items)
     summary = f"{len(clips)} of {len(outcomes)} clips are here; they cost {usd(cost_usd)}."
     await artifacts.show_summary(summary, items)
@@ -93,6 +107,16 @@ async def report(
         spent_usd=await shop.book(shop.ledger.run_spent_usd, shop.run_id),
         task_runs=shop.task_runs,
         flow_run_id=context.flow_run.id if context and context.flow_run else None,
+        accounts=accounts,
+    )
+
+
+def without_page(error: ShotreelError | OSError) -> ShotreelError:
+    if isinstance(error, ShotreelError):
+        return error
+    return SetupError(
+        f"report.html cannot be written: {error.strerror or error}.",
+        remedy="The film, the clips and the bill are there. Run the same command again.",
     )
 
 
