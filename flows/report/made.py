@@ -97,7 +97,8 @@ async def report(
         errors["the page"] = without_page(error)
     _, cost_usd = total(items)
     summary = f"{len(clips)} of {len(outcomes)} clips are here; they cost {usd(cost_usd)}."
-    await artifacts.show_summary(summary, items)
+    files = [place.film, place.report, place.costs]
+    await artifacts.show_summary(summary, items, files)
     context = FlowRunContext.get()
     return Made(
         place.out,
