@@ -15,7 +15,7 @@ from pathlib import Path
 
 from blocks.errors import SetupError
 from flows import prefect_env
-from flows.studio.api import end_runs, kept
+from flows.studio.api import end_runs, kept, set_logos
 from flows.studio.part import Part, end_marked, is_locked, stop, take, write_pid
 from flows.studio.place import State, StudioPlace, answers
 
@@ -164,6 +164,10 @@ class Keeper:
                 if done.returncode and "already exists" not in told:
                     raise SetupError(f"Prefect did not take the {what}: {told.strip()[-2000:]}")
                 self.say(f"{what}: in place")
+        from blocks.sandbox import logo  # the keeper stays small until here
+
+        logos = {slug: self.state.sandbox_url + logo.path_of(slug) for slug in logo.LOGOS}
+        set_logos(self.state.api_url, logos)
 
     def _settle(self) -> None:
         """Runs without a worker have ended, and Prefect has to know: they would wait for ever."""
