@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from fractions import Fraction
 from pathlib import Path
 from typing import Protocol
@@ -49,7 +50,8 @@ class Clip:
 @dataclass(frozen=True)
 class Stitched:
     """A sequence or a film: `copied` and `rendered` count its clips. `made` is False where the
-    file was there already. `unsealed` says why it could not be sealed, though it should be."""
+    file was there already; `begun_at` and `ended_at` are when it was made. `unsealed` says why it
+    could not be sealed, though it should be."""
 
     path: Path
     num_frames: int
@@ -59,6 +61,8 @@ class Stitched:
     rendered: int
     timeline: Timeline
     made: bool = True
+    begun_at: datetime | None = None
+    ended_at: datetime | None = None
     unsealed: str = ""
 
 
@@ -96,6 +100,7 @@ def stitch(
         raise StitchError(f"{out.name} has no clips.", remedy="List at least one shot.")
     if there := is_current(clips, out, cache=cache, finish=finish, seal=seal):
         return there
+    begun_at = datetime.now(UTC)
     with ThreadPoolExecutor(2) as threads:
         infos = list(threads.map(_info, clips))
     plan = edit_list(infos)
@@ -128,6 +133,8 @@ def stitch(
             copied,
             len(clips) - copied,
             timeline,
+            begun_at=begun_at,
+            ended_at=datetime.now(UTC),
             unsealed=unsealed,
         )
         _remember(stitched, clips, finish, cache, None if unsealed else seal)
