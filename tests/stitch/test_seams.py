@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
@@ -19,6 +21,7 @@ from numpy.typing import NDArray
 from blocks.errors import ClipError
 from flows.stitch.seams import Ends, Match, Seam, ends_of, match_of, seams_of
 from flows.stitch.seams.ends import Picture, measured
+from flows.stitch.seams.report import csv_of, row_of, words_of
 from flows.stitch.timeline import Span, Timeline, Transition
 
 from .conftest import remade
@@ -224,3 +227,45 @@ def test_a_corrected_shot_has_no_step(tmp_path: Path, panning: Ends) -> None:
     assert abs(seam.luma_step) < 1
     assert seam.colour_step < 1
     assert np.array_equal(corrected[-1], raw[-1])
+
+
+def told(after: str, **more: object) -> Seam:
+    facts: dict[str, object] = {
+        "frame": 96,
+        "kind": "cut",
+        "continues": True,
+        "luma_step": 0.0,
+        "colour_step": 0.0,
+        "frozen": 0,
+    }
+    return Seam("a/1", after, **{**facts, **more})  # type: ignore[arg-type]
+
+
+def test_the_closing_line_names_the_worst_seam() -> None:
+    quiet = [told("a/2"), told("a/3", luma_step=4.9, frozen=2)]
+    assert words_of(quiet) == ""
+    assert words_of([]) == ""
+    step = told("a/4", luma_step=12.04, colour_step=1.5)
+    stop = told("a/5", frozen=4, continues=False, luma_step=90.0)
+    assert words_of([*quiet, step, stop]) == (
+        "2 of 4 to look at; the worst is a/1 to a/4: luma +12.0, colour 1.5 of 255"
+    )
+    assert words_of([*quiet, stop]) == (
+        "1 of 3 to look at; the worst is a/1 to a/5: 4 frames stand still"
+    )
+
+
+def test_a_corrected_seam_is_told_and_not_a_fault() -> None:
+    match = Match((1.0, 1.0, 1.0), (-12.0, 0.0, 0.5), 36)
+    seam = told("a/2", luma_step=12.0, match=match)
+    assert not seam.is_notable
+    assert words_of([seam]) == "1 of 1 matched"
+    assert row_of(seam)["matched"] == "Y x1-12.0 Cb x1+0.0 Cr x1+0.5"
+    assert row_of(seam)["matched_frames"] == 36
+
+
+def test_the_table_of_seams_is_safe_in_a_spreadsheet() -> None:
+    rows = list(csv.DictReader(io.StringIO(csv_of([told("=cmd()", luma_step=-7.0)]))))
+    assert rows[0]["after"] == "'=cmd()"
+    assert rows[0]["luma_step"] == "-7.0"
+    assert rows[0]["notable"] == rows[0]["continues"] == "yes"

@@ -69,16 +69,26 @@ _ENDS: TypeAdapter[Ends] = TypeAdapter(Ends)
 
 def ends_of(path: Path, sha256: str, cache: Path) -> Ends:
     """Kept in `cache` by the clip's SHA-256. Raises ClipError where it cannot be decoded."""
-    note = cache / "ends" / f"{sha256}-{VERSION}.json"
-    try:
-        return _ENDS.validate_json(note.read_bytes())
-    except (OSError, ValueError):
-        ends = measured(path)
+    if known := known_ends(sha256, cache):
+        return known
+    ends = measured(path)
+    note = _note(sha256, cache)
     note.parent.mkdir(parents=True, exist_ok=True)
     partial = note.with_name(f".{note.name}.{os.getpid()}.part")
     partial.write_bytes(_ENDS.dump_json(ends))
     partial.replace(note)
     return ends
+
+
+def known_ends(sha256: str, cache: Path) -> Ends | None:
+    try:
+        return _ENDS.validate_json(_note(sha256, cache).read_bytes())
+    except (OSError, ValueError):
+        return None
+
+
+def _note(sha256: str, cache: Path) -> Path:
+    return cache / "ends" / f"{sha256}.v{VERSION}.json"
 
 
 def measured(path: Path) -> Ends:

@@ -64,7 +64,8 @@ def match_of(
 ) -> Match | None:
     """How `after` is made to begin as `before` ends; None where it is to stay as it is.
 
-    `shared` is how many frames they dissolve over, `num_frames` how many `after` has.
+    `shared` is how many frames they dissolve over, 0 for every other kind of seam; `num_frames`
+    how many `after` has in the film.
     """
     if not continues and not shared:
         return None

@@ -9,6 +9,7 @@ from math import hypot
 from statistics import median
 
 from flows.stitch.seams.ends import Ends
+from flows.stitch.seams.match import Match, match_of
 from flows.stitch.timeline import Timeline
 
 # Levels of 255. A shot that goes on from the one before shows the same thing, so that a step is
@@ -32,7 +33,7 @@ class Seam:
     Steps are in levels of 255, from the last picture of `before` to the first of `after`:
     `luma_step` with its sign, `colour_step` the distance in Cb and Cr. `frozen` counts the
     pictures about the seam that only repeat their neighbour. `continues` says that `after` was made
-    to go on from `before`.
+    to go on from `before`. `match` is what was corrected of the steps.
     """
 
     before: str
@@ -43,30 +44,48 @@ class Seam:
     luma_step: float
     colour_step: float
     frozen: int
+    match: Match | None = None
+
+    @property
+    def has_step(self) -> bool:
+        """A step is a fault only where one shot goes on from the other: scenes may differ."""
+        seen = abs(self.luma_step) >= LUMA_STEP or self.colour_step >= COLOUR_STEP
+        return seen and self.continues and self.match is None
+
+    @property
+    def is_frozen(self) -> bool:
+        return self.frozen >= FROZEN_FRAMES
 
     @property
     def is_notable(self) -> bool:
-        """A step is a fault only where one shot goes on from the other: scenes may differ."""
-        steps = abs(self.luma_step) >= LUMA_STEP or self.colour_step >= COLOUR_STEP
-        return (self.continues and steps) or self.frozen >= FROZEN_FRAMES
+        return self.has_step or self.is_frozen
 
     @property
     def severity(self) -> float:
         """1 is the least that is notable."""
-        frozen = self.frozen / FROZEN_FRAMES
-        if not self.continues:
-            return frozen
-        return max(abs(self.luma_step) / LUMA_STEP, self.colour_step / COLOUR_STEP, frozen)
+        step = max(abs(self.luma_step) / LUMA_STEP, self.colour_step / COLOUR_STEP)
+        return max(self.frozen / FROZEN_FRAMES, step if self.has_step else 0.0)
 
 
-def seams_of(timeline: Timeline, ends: Mapping[str, Ends]) -> list[Seam]:
-    """Every joint of two clips whose ends are known, by SHA-256."""
+def seams_of(timeline: Timeline, ends: Mapping[str, Ends], *, matched: bool = False) -> list[Seam]:
+    """Every joint of two clips whose ends are known, by SHA-256; `matched` as the film was made."""
     seams = []
     for before, after in pairwise(timeline.spans):
         here, there = ends.get(before.sha256 or ""), ends.get(after.sha256 or "")
         if here is None or there is None:
             continue
         y, cb, cr = (b - a for a, b in zip(here.last.mean, there.first.mean, strict=True))
+        match = None
+        if matched:
+            dissolve = after.begins if after.begins and after.begins.kind == "dissolve" else None
+            match = match_of(
+                here,
+                there,
+                continues=after.continues,
+                shared=dissolve.num_frames if dissolve else 0,
+                num_frames=after.num_frames,
+                rate=timeline.rate,
+            )
         seams.append(
             Seam(
                 before.name,
@@ -77,6 +96,7 @@ def seams_of(timeline: Timeline, ends: Mapping[str, Ends]) -> list[Seam]:
                 round(y, 2),
                 round(hypot(cb, cr), 2),
                 _frozen(here, there, is_cut=after.begins is None),
+                match,
             )
         )
     return seams
