@@ -235,7 +235,7 @@ def test_arrow_keys_move_between_shots_and_enter_opens_one(opened: Page) -> None
 def test_the_charts_speak_of_the_shots_that_are_shown(opened: Page) -> None:
     assert opened.locator("#times canvas").count() == 3
     said = "document.querySelector('.gantt').ariaLabel"
-    # A clip that two shots share is made once; the film is a row too.
+    # The film is a row too.
     assert "7 rows" in opened.evaluate(said)
     opened.get_by_label("Find").fill("gull")
     until(opened, f"{said}.includes('3 rows')")

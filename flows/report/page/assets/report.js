@@ -560,21 +560,23 @@
   const groupTable = (caption, what, groups) => {
     const most = Math.max(1, ...groups.map((g) => Math.max(g.cost_nano_usd, g.quoted_nano_usd)));
     const total = (key) => sum(groups.map((group) => group[key]));
+    const small = (text) => el("td", { class: "hide-small" }, text);
     const meter = (group) => {
       const [bar, tick] = [el("i"), el("b")];
       bar.style.width = `${(100 * group.cost_nano_usd) / most}%`;
       tick.style.left = `max(0px, ${(100 * group.quoted_nano_usd) / most}% - 2px)`;
       return el("td", { class: "bar hide-small" }, el("span", { class: "meter", "aria-hidden": "true" }, bar, tick));
     };
-    return table(caption, [what, el("td", { class: "bar hide-small" }), "Clips", "Estimate", "Cost", "Difference"],
-      groups.map((g) => [g.key, meter(g), g.clips.toLocaleString("en-US"), usd(g.quoted_nano_usd), usd(g.cost_nano_usd), more(g.cost_nano_usd - g.quoted_nano_usd)]),
-      ["Total", el("td", { class: "hide-small" }), total("clips").toLocaleString("en-US"), usd(total("quoted_nano_usd")), usd(total("cost_nano_usd")), more(total("cost_nano_usd") - total("quoted_nano_usd"))]);
+    return table(caption, [what, el("td", { class: "bar hide-small" }), el("th", { scope: "col", class: "hide-small" }, "Clips"), "Estimate", "Cost", "Difference"],
+      groups.map((g) => [g.key, meter(g), small(g.clips.toLocaleString("en-US")), usd(g.quoted_nano_usd), usd(g.cost_nano_usd), more(g.cost_nano_usd - g.quoted_nano_usd)]),
+      ["Total", el("td", { class: "hide-small" }), small(total("clips").toLocaleString("en-US")), usd(total("quoted_nano_usd")), usd(total("cost_nano_usd")), more(total("cost_nano_usd") - total("quoted_nano_usd"))]);
   };
 
   const drawCost = () => {
     const difference = money.cost_nano_usd - money.quoted_nano_usd;
-    const said = [`The clips were estimated at ${usd(money.quoted_nano_usd)} and cost ${usd(money.cost_nano_usd)}${difference ? `, ${signed(difference)}` : ""}.`];
-    if (money.in_vain_nano_usd) said.push(`${usd(money.in_vain_nano_usd)} was paid in vain; with that, the list has cost ${usd(money.paid_nano_usd)}.`);
+    const beside = money.paid_nano_usd - money.cost_nano_usd;
+    const said = [`The clips were estimated at ${usd(money.quoted_nano_usd)} and cost ${usd(money.cost_nano_usd)}${difference ? `, ${usd(Math.abs(difference))} ${difference > 0 ? "more" : "less"}` : ""}.`];
+    if (money.in_vain_nano_usd) said.push(`${usd(money.in_vain_nano_usd)} was paid in vain${beside ? `, ${usd(beside)} of it on top of that` : ""}.`);
     if (money.not_billed_nano_usd) said.push(`${usd(money.not_billed_nano_usd)} of it is an estimate still.`);
     $("cost-words").textContent = said.join(" ");
     const because = (text) => el("td", { class: "words" }, text);
