@@ -37,6 +37,7 @@ from flows.report.made import last_made, report
 from flows.report.notice import notified
 from flows.report.place import Place
 from flows.shots import Shot, list_name, read_shots
+from flows.stitch.seams.flow import ends_beside
 from flows.stitch.tasks import stitch_film, stitch_sequences
 from flows.unvisited import unvisited
 
@@ -93,7 +94,11 @@ async def make_film(
         board.plan(plan)
         clips = Clips(as_task())
         try:
-            async with artifacts.progress_of(board, plan), stills_beside(plan, clips):
+            async with (
+                artifacts.progress_of(board, plan),
+                stills_beside(plan, clips),
+                ends_beside(plan, clips),
+            ):
                 clips.start(shop, plan)
                 sequences = await stitch_sequences(plan, clips, place)
                 outcomes = await clips.all()

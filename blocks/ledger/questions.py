@@ -68,6 +68,25 @@ class Questions:
                 known.update(connection.execute(query).scalars())
         return known
 
+    def requests(
+        self, service: str, account: str, since: datetime, among: Sequence[str]
+    ) -> list[Attempt]:
+        """Attempts with a request id: those sent since then, and those of these ids."""
+        mine = (attempts.c.service == service, attempts.c.account == account)
+        lately = select(*COLUMNS).where(
+            *mine, attempts.c.request_id.is_not(None), attempts.c.posted_at >= since
+        )
+        with self.engine.connect() as connection:
+            found = [Attempt(*row) for row in connection.execute(lately)]
+            known = {attempt.request_id for attempt in found}
+            older = [request_id for request_id in among if request_id not in known]
+            for start in range(0, len(older), CHUNK):
+                query = select(*COLUMNS).where(
+                    *mine, attempts.c.request_id.in_(older[start : start + CHUNK])
+                )
+                found += [Attempt(*row) for row in connection.execute(query)]
+        return found
+
     def costs(self, attempt_ids: Sequence[str]) -> dict[str, Cost]:
         """What each attempt has cost so far; attempts without a charge are left out."""
         totals: dict[str, Cost] = {}

@@ -28,6 +28,7 @@ from flows.report.board import View, view
 from flows.report.made import Made, last_made
 from flows.report.terminal import LiveView, PlainView
 from flows.shots import read_shots
+from flows.stitch.seams.report import words_of
 
 
 def make(
@@ -177,6 +178,8 @@ def closing(made: Made, took_s: float, *, live: bool) -> str:
         )
     else:
         lines.append("Film    none: no clip is there")
+    if told := words_of(made.seams):
+        lines.append(f"Seams   {told} ({made.out / 'seams.csv'})")
     lines.append(f"Clips   {stored} of {len(shots)} in {made.out / 'clips'}")
     money = f"{usd(Decimal(totals['cost_usd']))} for {totals['units']} units"
     lines.append(f"Cost    {money}{'' if live else ' (sandbox: no money was spent)'}")

@@ -173,5 +173,12 @@ async def show_sheet(jpeg: bytes) -> None:
     await shown(acreate_image_artifact(url, "contact-sheet", "A frame of every shot"))
 
 
+async def show_seams(rows: Sequence[dict[str, Any]]) -> None:
+    if FlowRunContext.get() is None:
+        return
+    title = _cut("What is seen where one shot follows another", len(rows))
+    await shown(acreate_table_artifact(list(rows[:MAX_ROWS]), "seams", title))
+
+
 def _cut(title: str, count: int) -> str:
     return title if count <= MAX_ROWS else f"{title} (the first {MAX_ROWS} of {count})"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from decimal import Decimal
@@ -26,6 +26,8 @@ from flows.report.manifest import manifest_of, write_manifest
 from flows.report.page import write_report
 from flows.report.place import Place
 from flows.stitch import Stitched
+from flows.stitch.seams.flow import report_seams
+from flows.stitch.seams.seam import Seam
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,7 @@ class Made:
     task_runs: int
     flow_run_id: UUID | None
     accounts: Statement
+    seams: Sequence[Seam] = ()
 
     @property
     def exit_code(self) -> int:
@@ -95,6 +98,7 @@ async def report(
         await write_report(title, plan, manifest, clips, by_clip, films, accounts, place)
     except (ShotreelError, OSError) as error:  # the film and the bill are there all the same
         errors["the page"] = without_page(error)
+    seams = await report_seams(film, place, matched=False)
     _, cost_usd = total(items)
     summary = f"{len(clips)} of {len(outcomes)} clips are here; they cost {usd(cost_usd)}."
     await artifacts.show_summary(summary, items)
@@ -108,6 +112,7 @@ async def report(
         task_runs=shop.task_runs,
         flow_run_id=context.flow_run.id if context and context.flow_run else None,
         accounts=accounts,
+        seams=seams,
     )
 
 

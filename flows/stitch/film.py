@@ -7,7 +7,7 @@ import json
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, suppress
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from fractions import Fraction
@@ -19,10 +19,12 @@ from pydantic import TypeAdapter
 from blocks.errors import ClipError, ShotreelError, StitchError
 from blocks.media import MediaInfo, probe, sha256_file
 from flows.stitch.edit import EditList, Segment, edit_list
+from flows.stitch.finish import AS_IT_IS, Finish
 from flows.stitch.fit import VERSION as FIT_VERSION
 from flows.stitch.fit import fit
 from flows.stitch.mark import mark
-from flows.stitch.sound import Mix
+from flows.stitch.sound import finished_sound
+from flows.stitch.sound import made_of as sound_made_of
 from flows.stitch.splice import Piece, splice
 from flows.stitch.timeline import Span, Timeline
 
@@ -80,7 +82,14 @@ class Seal(Protocol):
 _NOTE: TypeAdapter[Stitched] = TypeAdapter(Stitched)
 
 
-def stitch(clips: Sequence[Clip], out: Path, *, cache: Path, seal: Seal | None = None) -> Stitched:
+def stitch(
+    clips: Sequence[Clip],
+    out: Path,
+    *,
+    cache: Path,
+    finish: Finish = AS_IT_IS,
+    seal: Seal | None = None,
+) -> Stitched:
     """Put the clips one after another into the MP4 `out`; nothing is done where it is so already.
 
     `out` is whole at every moment: the old film or the new one. `cache` keeps rendered segments
@@ -89,22 +98,24 @@ def stitch(clips: Sequence[Clip], out: Path, *, cache: Path, seal: Seal | None =
     """
     if not clips:
         raise StitchError(f"{out.name} has no clips.", remedy="List at least one shot.")
-    if there := is_current(clips, out, cache=cache, seal=seal):
+    if there := is_current(clips, out, cache=cache, finish=finish, seal=seal):
         return there
     begun_at = datetime.now(UTC)
     with ThreadPoolExecutor(2) as threads:
         infos = list(threads.map(_info, clips))
     plan = edit_list(infos)
-    pieces = [
-        _piece(segment, clips[segment.clip], infos[segment.clip], plan, cache)
-        for segment in plan.segments
-    ]
     timeline = _timeline(plan, clips, infos)
+    with ThreadPoolExecutor(1) as beside:
+        heard = beside.submit(finished_sound, timeline, finish, cache)
+        pieces = [
+            _piece(segment, clips[segment.clip], infos[segment.clip], plan, cache)
+            for segment in plan.segments
+        ]
+        sound = heard.result()
     partial = out.with_name(f".{out.name}.{os.getpid()}.part")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        with closing(Mix(timeline)) as mix:
-            splice(pieces, plan.format, partial, mix)
+        splice(pieces, plan.format, partial, sound.path if sound else None)
         mark(partial)
         unsealed = _close(seal, partial, clips)
         with ThreadPoolExecutor(1) as beside:
@@ -126,7 +137,7 @@ def stitch(clips: Sequence[Clip], out: Path, *, cache: Path, seal: Seal | None =
             ended_at=datetime.now(UTC),
             unsealed=unsealed,
         )
-        _remember(stitched, clips, cache, None if unsealed else seal)
+        _remember(stitched, clips, finish, cache, None if unsealed else seal)
     except OSError as error:
         raise StitchError(
             f"{out} cannot be written: {error.strerror or error}.",
@@ -139,12 +150,17 @@ def stitch(clips: Sequence[Clip], out: Path, *, cache: Path, seal: Seal | None =
 
 
 def is_current(
-    clips: Sequence[Clip], out: Path, *, cache: Path, seal: Seal | None = None
+    clips: Sequence[Clip],
+    out: Path,
+    *,
+    cache: Path,
+    finish: Finish = AS_IT_IS,
+    seal: Seal | None = None,
 ) -> Stitched | None:
     """What is known about `out`, if it is the untouched file that was made of these clips."""
     try:
         known = json.loads(_note(out, cache).read_bytes())
-        if known["made_of"] != _made_of(clips, seal) or known["file"] != _looks(out):
+        if known["made_of"] != _made_of(clips, finish, seal) or known["file"] != _looks(out):
             return None
         return replace(_NOTE.validate_python(known["film"]), path=out, made=False)
     except (OSError, ValueError, KeyError, TypeError):
@@ -199,9 +215,11 @@ def _timeline(plan: EditList, clips: Sequence[Clip], infos: Sequence[MediaInfo])
     )
 
 
-def _remember(film: Stitched, clips: Sequence[Clip], cache: Path, seal: Seal | None) -> None:
+def _remember(
+    film: Stitched, clips: Sequence[Clip], finish: Finish, cache: Path, seal: Seal | None
+) -> None:
     facts = {
-        "made_of": _made_of(clips, seal),
+        "made_of": _made_of(clips, finish, seal),
         "file": _looks(film.path),
         "film": _NOTE.dump_python(film, mode="json"),
     }
@@ -216,9 +234,10 @@ def _note(out: Path, cache: Path) -> Path:
     return cache / "films" / f"{hashlib.sha256(os.fsencode(out.absolute())).hexdigest()}.json"
 
 
-def _made_of(clips: Sequence[Clip], seal: Seal | None) -> list[object]:
+def _made_of(clips: Sequence[Clip], finish: Finish, seal: Seal | None) -> list[object]:
     sealed = seal.identity if seal else ""
-    return [VERSION, FIT_VERSION, sealed, *(clip.sha256 for clip in clips)]
+    heard = sound_made_of(finish)
+    return [VERSION, FIT_VERSION, sealed, heard, *(clip.sha256 for clip in clips)]
 
 
 def _looks(out: Path) -> list[int]:

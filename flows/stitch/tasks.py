@@ -19,19 +19,21 @@ from flows.report.place import Place
 from flows.stitch import Clip as Piece
 from flows.stitch import Stitched, is_current, stitch
 from flows.stitch.film import Seal
+from flows.stitch.finish import AS_IT_IS, Finish
 
 
 @task(name="stitch", task_run_name="stitch-{what}", cache_policy=NO_CACHE)
 async def stitch_clips(
-    what: str, pieces: Sequence[Piece], out: Path, seal: Seal | None = None
+    what: str, pieces: Sequence[Piece], out: Path, finish: Finish, seal: Seal | None = None
 ) -> Stitched:
     """Clips to one file, in this order."""
     cache = settings.home() / "stitch"
-    made = await asyncio.to_thread(is_current, pieces, out, cache=cache, seal=seal)
+    known = partial(is_current, pieces, out, cache=cache, finish=finish, seal=seal)
+    made = await asyncio.to_thread(known)
     if made is not None:
         return made
     loop = asyncio.get_running_loop()
-    work = partial(stitch, pieces, out, cache=cache, seal=seal)
+    work = partial(stitch, pieces, out, cache=cache, finish=finish, seal=seal)
     return await loop.run_in_executor(current.get().processes, work)
 
 
@@ -42,7 +44,9 @@ async def stitch_sequences(
 
     async def one(name: str, keys: Sequence[str]) -> Stitched | ShotreelError | None:
         outcomes = {key: await clips.of(key) for key in keys}
-        return await _stitched(name, pieces_of(outcomes, keys), place.sequence(name))
+        return await _stitched(
+            name, pieces_of(outcomes, keys), place.sequence(name), AS_IT_IS.of_sequence()
+        )
 
     sequences = film_order(plan)
     made = await asyncio.gather(*(one(name, keys) for name, keys in sequences.items()))
@@ -54,7 +58,7 @@ async def stitch_film(
 ) -> Stitched | ShotreelError | None:
     """All sequences, in list order; None where no clip is there."""
     keys = [key for sequence in film_order(plan).values() for key in sequence]
-    return await _stitched("film", pieces_of(outcomes, keys), place.film, seal)
+    return await _stitched("film", pieces_of(outcomes, keys), place.film, AS_IT_IS, seal)
 
 
 def film_order(plan: Plan) -> dict[str, list[str]]:
@@ -76,12 +80,12 @@ def pieces_of(outcomes: Mapping[str, Outcome], keys: Sequence[str]) -> list[Piec
 
 
 async def _stitched(
-    what: str, pieces: Sequence[Piece], out: Path, seal: Seal | None = None
+    what: str, pieces: Sequence[Piece], out: Path, finish: Finish, seal: Seal | None = None
 ) -> Stitched | ShotreelError | None:
     if not pieces:
         return None
     current.get().task_runs += 1
     try:
-        return await stitch_clips(what, pieces, out, seal)
+        return await stitch_clips(what, pieces, out, finish, seal)
     except ShotreelError as error:
         return error
