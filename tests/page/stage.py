@@ -62,12 +62,12 @@ class Stage:
             assert claimed is not None
             sent = self.ledger.mark_submitted(claimed, Ticket(uuid4().hex))
             if job.shot.shot in self.failing:
-                reason, units = self.failing[job.shot.shot]
-                charged = "yes" if Decimal(units) else "no"
-                self.ledger.mark_failed(sent, Failed(reason, charged, Decimal(units)))
+                reason, charged = self.failing[job.shot.shot]
+                self.ledger.mark_failed(sent, Failed(reason, "yes", Decimal(charged)))
                 self.errors[key] = FailedError(f"{job.name}: {reason}", remedy="Change the shot.")
                 continue
-            units = Decimal(self.counted[job.shot.shot]) if job.shot.shot in self.counted else None
+            counted = self.counted.get(job.shot.shot)
+            units = Decimal(counted) if counted else None
             ready = self.ledger.mark_ready(sent, "https://media.test/clip.mp4", units)
             clip = shoot(self.folder / f"{key}.mp4", num_frames=FRAMES, seed=number)
             sha256 = sha256_file(clip)
