@@ -56,7 +56,8 @@ def main() -> None:
     parser.add_argument("--latency", type=float, default=5.0)
     parser.add_argument("--at-a-time", type=int, default=200)
     parser.add_argument("--without", metavar="LIST", help=argparse.SUPPRESS)
-    given = parser.parse_args(); sys.setswitchinterval(float(os.environ.get("SWI","0.005")))
+    given = parser.parse_args()
+    sys.setswitchinterval(float(os.environ.get("SWI", "0.005")))
     if given.without:
         asyncio.run(without_prefect(given.without, given.at_a_time))
         return
