@@ -30,4 +30,9 @@ OutputFolder = Annotated[str | None, _TEXT_FIELD, titled("Output folder")]
 Live = Annotated[bool, titled("Live")]
 Budget = Annotated[_Usd | None, _USD_FIELD, titled("Budget (USD)")]
 ApproveAbove = Annotated[_Usd | None, _USD_FIELD, titled("Ask before buying for more than (USD)")]
+Split = Annotated[
+    Annotated[int, Field(ge=0)] | None,
+    WithJsonSchema({"type": "integer", "minimum": 0}),
+    titled("Clips in a sub-run"),
+]
 Notify = Annotated[str | None, _TEXT_FIELD, titled("Notify")]
