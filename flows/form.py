@@ -14,6 +14,8 @@ from pydantic import Field, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
+from flows.shots.table import MAX_ROWS
+
 MAX_USD = 10**9
 """The ledger counts billionths in 64 bits."""
 
@@ -55,5 +57,10 @@ Live = Annotated[bool, titled("Live")]
 Budget = Annotated[_Usd | None, EmptyField("number", MAX_USD), titled("Budget (USD)")]
 ApproveAbove = Annotated[
     _Usd | None, EmptyField("number", MAX_USD), titled("Ask before buying for more than (USD)")
+]
+Split = Annotated[
+    Annotated[int, Field(ge=0)] | None,
+    EmptyField("integer", MAX_ROWS),
+    titled("Clips in a sub-run"),
 ]
 Notify = Annotated[str | None, EmptyField("string"), titled("Notify")]
