@@ -155,7 +155,12 @@ def ends(first: Picture, last: Picture | None = None) -> Ends:
 
 def matched(before: Ends, after: Ends, *, continues: bool = True, shared: int = 0) -> Match | None:
     return match_of(
-        before, after, continues=continues, shared=shared, num_frames=96, rate=Fraction(24)
+        before,
+        after,
+        begins=Transition("dissolve", shared) if shared else None,
+        continues=continues,
+        num_frames=96,
+        rate=Fraction(24),
     )
 
 

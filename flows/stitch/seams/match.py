@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flows.stitch.seams.ends import RGB_OF_YCC, YCC_OF_RGB, Ends, Picture
+from flows.stitch.timeline import Transition
 
 # Raise it when the same pictures would be corrected otherwise.
 VERSION = 1
@@ -60,13 +61,19 @@ class Match:
 
 
 def match_of(
-    before: Ends, after: Ends, *, continues: bool, shared: int, num_frames: int, rate: Fraction
+    before: Ends,
+    after: Ends,
+    *,
+    begins: Transition | None,
+    continues: bool,
+    num_frames: int,
+    rate: Fraction,
 ) -> Match | None:
     """How `after` is made to begin as `before` ends; None where it is to stay as it is.
 
-    `shared` is how many frames they dissolve over, 0 for every other kind of seam; `num_frames`
-    how many `after` has in the film.
+    `begins` and `continues` are of `after`, and so is `num_frames`, at the film's `rate`.
     """
+    shared = begins.num_frames if begins and begins.kind == "dissolve" else 0
     if not continues and not shared:
         return None
     here, there = before.last, after.first
