@@ -1,50 +1,43 @@
-"""Clips in, one film out: decided, rendered where needed, spliced, put in place."""
+"""Clips in, one film out: decided, drawn where needed, spliced, put in place."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import os
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 
 from pydantic import TypeAdapter
 
 from blocks.errors import ClipError, StitchError
-from blocks.media import MediaInfo, probe, sha256_file
-from flows.stitch.edit import EditList, Segment, edit_list
-from flows.stitch.fit import VERSION as FIT_VERSION
-from flows.stitch.fit import fit
+from blocks.media import probe, sha256_file
+from flows.stitch.edit import EditList, Segment, edit_list, info_of
+from flows.stitch.finish import AS_IT_IS, Finish
+from flows.stitch.item import Card, Clip, Item
+from flows.stitch.render import VERSION as RENDER_VERSION
+from flows.stitch.render import Drawing, draw, drawing_of, is_drawn, place_of
 from flows.stitch.splice import Piece, splice
 from flows.stitch.timeline import Span, Timeline
 
 # Raise it when the same clips would make another film: films that are there are made again.
-VERSION = 2
+VERSION = 3
 
-
-@dataclass(frozen=True)
-class Clip:
-    """A clip as the store has it. `name` is how messages call it, the shot's name say; `info` is
-    what `probe` found, where that is known already."""
-
-    path: Path
-    sha256: str
-    name: str = ""
-    info: MediaInfo | None = None
-
-    @property
-    def title(self) -> str:
-        return self.name or self.path.name
+# What of `Finish` is in the items already.
+_IN_ITEMS = {"on_missing", "title", "end_title"}
 
 
 @dataclass(frozen=True)
 class Stitched:
-    """A sequence or a film: `copied` and `rendered` count its clips. `made` is False where the
-    file was there already."""
+    """A sequence or a film: `copied` counts the clips of which there are untouched frames,
+    `rendered` the others. `made` is False where the file was there already. `notes` say what is
+    not as the list asks for it.
+    """
 
     path: Path
     num_frames: int
@@ -54,49 +47,89 @@ class Stitched:
     rendered: int
     timeline: Timeline
     made: bool = True
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Cutting:
+    """A film as it is decided: its clips are probed, its segments are known."""
+
+    items: tuple[Item, ...]
+    edit: EditList
+    finish: Finish
+
+    @property
+    def drawings(self) -> Iterator[Drawing]:
+        """What has to be drawn before it can be assembled."""
+        return (self.drawing(segment) for segment in self.edit.segments if segment.kind == "render")
+
+    def drawing(self, segment: Segment) -> Drawing:
+        return drawing_of(segment, self.edit, self.items, self.finish.fit)
 
 
 _NOTE: TypeAdapter[Stitched] = TypeAdapter(Stitched)
 
 
-def stitch(clips: Sequence[Clip], out: Path, *, cache: Path) -> Stitched:
-    """Put the clips one after another into the MP4 `out`; nothing is done where it is so already.
+def stitch(
+    items: Sequence[Item],
+    out: Path,
+    *,
+    cache: Path,
+    finish: Finish = AS_IT_IS,
+    pool: Executor | None = None,
+) -> Stitched:
+    """Put the items one after another into the MP4 `out`; nothing is done where it is so already.
 
-    `out` is whole at every moment: the old film or the new one. `cache` keeps rendered segments
-    and what was made of what. Raises ClipError that names the clip, StitchError otherwise.
+    `out` is whole at every moment: the old film or the new one. `cache` keeps drawn segments and
+    what was made of what. Segments are drawn in the processes of `pool`, beside each other.
+    Raises ClipError that names the clip, StitchError otherwise.
     """
-    if not clips:
-        raise StitchError(f"{out.name} has no clips.", remedy="List at least one shot.")
-    if there := is_current(clips, out, cache=cache):
+    if there := is_current(items, out, cache=cache, finish=finish):
         return there
+    cutting = cut(items, finish, name=out.name)
+    drawings = {drawing.key: drawing for drawing in cutting.drawings}
+    missing = [drawing for drawing in drawings.values() if not is_drawn(drawing, cache)]
+    for _ in (pool.map if pool else map)(partial(draw, cache=cache), missing):
+        pass
+    return assemble(cutting, out, cache=cache)
+
+
+def cut(items: Sequence[Item], finish: Finish, *, name: str) -> Cutting:
+    """Decide about the film. Raises ClipError, and StitchError where there is no clip."""
+    if not any(isinstance(item, Clip) for item in items):
+        raise StitchError(f"{name} has no clips.", remedy="List at least one shot.")
     with ThreadPoolExecutor(2) as threads:
-        infos = list(threads.map(_info, clips))
-    plan = edit_list(infos)
-    pieces = [
-        _piece(segment, clips[segment.clip], infos[segment.clip], plan, cache)
-        for segment in plan.segments
-    ]
-    partial = out.with_name(f".{out.name}.{os.getpid()}.part")
+        probed = tuple(threads.map(_probed, items))
+    return Cutting(probed, edit_list(probed), finish)
+
+
+def assemble(cutting: Cutting, out: Path, *, cache: Path) -> Stitched:
+    """Splice copies and drawn segments, and put the film in place. All of them are drawn."""
+    edit = cutting.edit
+    pieces = [_piece(segment, cutting, cache) for segment in edit.segments]
+    partial_film = out.with_name(f".{out.name}.{os.getpid()}.part")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        splice(pieces, plan.format, partial)
+        splice(pieces, edit.format, partial_film)
         with ThreadPoolExecutor(1) as beside:
-            written = beside.submit(_fsync, partial)
-            sha256 = sha256_file(partial)
+            written = beside.submit(_fsync, partial_film)
+            sha256 = sha256_file(partial_film)
             written.result()
-        partial.replace(out)
+        partial_film.replace(out)
         _fsync(out.parent)
-        copied = sum(segment.kind == "copy" for segment in plan.segments)
+        of_clips = {i for i, item in enumerate(cutting.items) if isinstance(item, Clip)}
+        copied = {i for segment in edit.segments if segment.kind == "copy" for i in segment.items}
         stitched = Stitched(
             out,
-            plan.num_frames,
-            plan.num_frames / plan.format.rate,
+            edit.num_frames,
+            edit.num_frames / edit.format.rate,
             sha256,
-            copied,
-            len(clips) - copied,
-            _timeline(plan, clips, infos),
+            len(copied),
+            len(of_clips - copied),
+            timeline_of(cutting),
+            notes=tuple(_notes(cutting)),
         )
-        _remember(stitched, clips, cache)
+        _remember(stitched, cutting, cache)
     except OSError as error:
         raise StitchError(
             f"{out} cannot be written: {error.strerror or error}.",
@@ -104,79 +137,112 @@ def stitch(clips: Sequence[Clip], out: Path, *, cache: Path) -> Stitched:
         ) from error
     finally:
         with suppress(OSError):
-            partial.unlink()
+            partial_film.unlink()
     return stitched
 
 
-def is_current(clips: Sequence[Clip], out: Path, *, cache: Path) -> Stitched | None:
-    """What is known about `out`, if it is the untouched file that was made of these clips."""
+def is_current(
+    items: Sequence[Item], out: Path, *, cache: Path, finish: Finish = AS_IT_IS
+) -> Stitched | None:
+    """What is known about `out`, if it is the untouched file that was made of these items."""
     try:
         known = json.loads(_note(out, cache).read_bytes())
-        if known["made_of"] != _made_of(clips) or known["file"] != _looks(out):
+        if known["made_of"] != _made_of(items, finish) or known["file"] != _looks(out):
             return None
         return replace(_NOTE.validate_python(known["film"]), path=out, made=False)
     except (OSError, ValueError, KeyError, TypeError):
         return None  # nothing is known: it is made again
 
 
-def _info(clip: Clip) -> MediaInfo:
-    try:
-        return clip.info or probe(clip.path)
-    except ClipError as error:
-        raise ClipError(
-            f"{clip.title}: {error.message}",
-            remedy=error.remedy or "Fetch the clip again; it is not bought again.",
-        ) from error
-
-
-def _piece(segment: Segment, clip: Clip, info: MediaInfo, plan: EditList, cache: Path) -> Piece:
-    sound = clip.path if info.has_audio else None
-    if segment.kind == "copy":
-        return Piece(clip.path, info, sound, clip.title)
-    path = fit(clip.path, clip.sha256, info, plan.format, cache, clip.title)
-    return Piece(path, probe(path), sound, clip.title)
-
-
-def _timeline(plan: EditList, clips: Sequence[Clip], infos: Sequence[MediaInfo]) -> Timeline:
-    film = plan.format
+def timeline_of(cutting: Cutting) -> Timeline:
+    film = cutting.edit.format
     return Timeline(
         film.rate,
         film.width,
         film.height,
         tuple(
-            Span(
-                clips[segment.clip].title,
-                segment.start,
-                segment.num_frames,
-                clips[segment.clip].path,
-                clips[segment.clip].sha256,
-                clip_frames=segment.num_frames,
-                has_audio=infos[segment.clip].has_audio,
+            Span(item.title, place.start, place.num_frames, begins=place.begins)
+            if isinstance(item, Card)
+            else Span(
+                item.title,
+                place.start,
+                place.num_frames,
+                item.path,
+                item.sha256,
+                clip_frames=place.num_frames,
+                has_audio=info_of(item).has_audio,
+                begins=place.begins,
             )
-            for segment in plan.segments
+            for item, place in zip(cutting.items, cutting.edit.places, strict=True)
         ),
     )
 
 
-def _remember(film: Stitched, clips: Sequence[Clip], cache: Path) -> None:
+def _probed(item: Item) -> Item:
+    if isinstance(item, Card) or item.info:
+        return item
+    try:
+        return replace(item, info=probe(item.path))
+    except ClipError as error:
+        raise ClipError(
+            f"{item.title}: {error.message}",
+            remedy=error.remedy or "Fetch the clip again; it is not bought again.",
+        ) from error
+
+
+def _piece(segment: Segment, cutting: Cutting, cache: Path) -> Piece:
+    run = segment.runs[0]
+    item = cutting.items[run.shown.item]
+    whole = len(segment.runs) == 1 and run.shown.first == 0 and not run.transition
+    sounding = whole and isinstance(item, Clip) and info_of(item).has_audio
+    sound = item.path if sounding and isinstance(item, Clip) else None
+    if segment.kind == "copy" and isinstance(item, Clip):
+        info, first = info_of(item), run.shown.first
+        return Piece(item.path, info, sound, item.title, first, segment.num_frames)
+    drawing = cutting.drawing(segment)
+    path = place_of(drawing, cache)
+    return Piece(path, probe(path), sound, drawing.name, 0, segment.num_frames)
+
+
+def _notes(cutting: Cutting) -> Iterator[str]:
+    """Transitions that are not as long as the list asks for."""
+    for item, place in zip(cutting.items, cutting.edit.places, strict=True):
+        if item.begins and place.is_short:
+            got = place.shared + place.from_black
+            yield (
+                f"{item.title}: its {item.begins.kind} has {got} frames instead of "
+                f"{place.wanted}; the clips beside it are too short."
+            )
+
+
+def _remember(film: Stitched, cutting: Cutting, cache: Path) -> None:
     facts = {
-        "made_of": _made_of(clips),
+        "made_of": _made_of(cutting.items, cutting.finish),
         "file": _looks(film.path),
         "film": _NOTE.dump_python(film, mode="json"),
     }
     note = _note(film.path, cache)
     note.parent.mkdir(parents=True, exist_ok=True)
-    partial = note.with_name(f".{note.name}.{os.getpid()}.part")
-    partial.write_text(json.dumps(facts))
-    partial.replace(note)
+    partial_note = note.with_name(f".{note.name}.{os.getpid()}.part")
+    partial_note.write_text(json.dumps(facts))
+    partial_note.replace(note)
 
 
 def _note(out: Path, cache: Path) -> Path:
     return cache / "films" / f"{hashlib.sha256(os.fsencode(out.absolute())).hexdigest()}.json"
 
 
-def _made_of(clips: Sequence[Clip]) -> list[object]:
-    return [VERSION, FIT_VERSION, *(clip.sha256 for clip in clips)]
+def _made_of(items: Sequence[Item], finish: Finish) -> list[object]:
+    chosen = finish.model_dump(mode="json", exclude=_IN_ITEMS)
+    return [VERSION, RENDER_VERSION, chosen, *map(_identity, items)]
+
+
+def _identity(item: Item) -> list[object]:
+    begins = [item.begins.kind, str(item.begins.duration_s)] if item.begins else None
+    if isinstance(item, Clip):
+        return [item.sha256, item.title, begins, item.opens, item.caption]
+    words = [item.kind, item.name, item.heading, item.text, item.note]
+    return [*words, str(item.duration_s), begins, item.opens]
 
 
 def _looks(out: Path) -> list[int]:

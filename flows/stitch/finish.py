@@ -14,7 +14,7 @@ Fit = Literal["pad", "crop", "blur"]
 class Finish(BaseModel):
     """Everything about the film that costs nothing and can be changed at any time."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
     on_missing: Annotated[OnMissing, Field(title="A shot without a clip")] = "slate"
     """slate: a card with shot, prompt and reason; skip: it is left out; fail: no new film."""
@@ -26,3 +26,6 @@ class Finish(BaseModel):
     loudness_lufs: Annotated[Decimal, Field(ge=-70, le=0)] | None = Decimal(-14)
     """None leaves the clips' levels alone."""
     match_seams: bool = False
+
+
+AS_IT_IS = Finish()

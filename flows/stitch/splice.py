@@ -28,15 +28,18 @@ _INDEX_ROOM = (40, 28, 16_384)
 
 @dataclass(frozen=True)
 class Piece:
-    """A file whose packets make `info.num_frames` frames of the film.
+    """A file of which `num_frames` packets from `first` on make as many frames of the film.
 
-    `sound` is the clip whose sound is heard meanwhile, None for silence; `name` is for messages.
+    Both are at closed places of `info`. `sound` is the clip whose sound is heard meanwhile, None
+    for silence; `name` is for messages.
     """
 
     path: Path
     info: MediaInfo
     sound: Path | None
     name: str
+    first: int
+    num_frames: int
 
 
 def splice(pieces: Sequence[Piece], film: Format, out: Path) -> None:
@@ -47,7 +50,7 @@ def splice(pieces: Sequence[Piece], film: Format, out: Path) -> None:
     """
     headers = ParameterSets()
     renamings = [_join(headers, piece) for piece in pieces]
-    num_frames = sum(piece.info.num_frames for piece in pieces)
+    num_frames = sum(piece.num_frames for piece in pieces)
     sounding = any(piece.sound for piece in pieces)
     sound_packets = round(num_frames / film.rate * SAMPLE_RATE) // 1024 + 3 if sounding else 0
     per_frame, per_sound, rest = _INDEX_ROOM
@@ -131,7 +134,7 @@ def _packets_of(piece: Piece) -> Packets:
             f"{piece.name} has {len(packets)} frames now; it had {piece.info.num_frames}.",
             remedy="The file was changed or damaged: fetch the clip again.",
         )
-    return packets
+    return packets[piece.first : piece.first + piece.num_frames]
 
 
 def _retime(packets: Packets, interval_s: Fraction, start: int, ahead: int) -> None:
