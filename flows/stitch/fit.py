@@ -26,6 +26,10 @@ _NO_BAR = 0.01
 _BLUR_ROWS, _BLUR_LIGHT = 36, 0.55
 _TITLE_FADE_S = 0.5
 
+# libswscale's Lanczos with ACCURATE_RND and full chroma either way: without these three, every
+# picture that passes through RGB comes back one level darker, and a seam would flicker.
+EXACT = 0x200 | 0x40000 | 0x2000 | 0x4000
+
 Picture = NDArray[np.uint8]
 
 
@@ -208,7 +212,7 @@ def _drawn(frame: VideoFrame, info: MediaInfo, width: int, height: int) -> Pictu
         height=height,
         format="rgb24",
         src_colorspace="ITU709" if is_bt709(info.colour, info.height) else "ITU601",
-        interpolation="LANCZOS",
+        interpolation=EXACT,
     )
     return np.ascontiguousarray(
         np.rot90(rgb.to_ndarray().astype(np.uint8, copy=False), quarter_turns)

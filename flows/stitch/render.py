@@ -20,7 +20,7 @@ from blocks.errors import ClipError, StitchError
 from blocks.media import probe
 from flows.stitch.edit import EditList, Format, Run, Segment, Shown, info_of, is_bt709
 from flows.stitch.finish import Fit
-from flows.stitch.fit import Footage, moving, picture_size
+from flows.stitch.fit import EXACT, Footage, moving, picture_size
 from flows.stitch.item import Card, Item
 
 if TYPE_CHECKING:
@@ -181,7 +181,7 @@ def _transition(run: Run, clip_of: Callable[[Shown], VideoClip], film: Format) -
 def _as_frame(picture: object, film: Format) -> VideoFrame:
     matrix = "ITU709" if is_bt709(film.colour, film.height) else "ITU601"
     frame = VideoFrame.from_ndarray(np.asarray(picture, np.uint8), format="rgb24")
-    return frame.reformat(format="yuv420p", dst_colorspace=matrix)
+    return frame.reformat(format="yuv420p", dst_colorspace=matrix, interpolation=EXACT)
 
 
 def _encode(frames: Iterator[VideoFrame], film: Format, out: Path) -> None:
