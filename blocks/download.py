@@ -19,6 +19,8 @@ from blocks.provider import Again
 
 MAX_MEDIA_BYTES = 2 * 2**30
 MAX_REDIRECTS = 5
+# A body that drips for ever ends the try here; the next one resumes where it stopped.
+LONGEST_TRY_S = 900.0
 CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,18})-[0-9]{1,18}/([0-9]{1,18}|\*)")
 
 
@@ -75,14 +77,17 @@ async def download(
         headers = {"Range": f"bytes={have}-"} if have else {}
         timeout = httpx.Timeout(READ_TIMEOUT_S, connect=CONNECT_TIMEOUT_S, pool=None)
         try:
-            async with client.stream("GET", url, headers=headers, timeout=timeout) as response:
+            async with (
+                asyncio.timeout(LONGEST_TRY_S),
+                client.stream("GET", url, headers=headers, timeout=timeout) as response,
+            ):
                 if response.has_redirect_location:
                     url = str(response.url.join(response.headers["location"]))
                     continue
                 return await _receive(response, path, have)
         except (httpx.InvalidURL, httpx.UnsupportedProtocol, UnicodeError):
             raise ClipError("the provider redirects its media to a URL that is not one") from None
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, TimeoutError) as error:
             return Again(f"{type(error).__name__} while downloading")
     raise ClipError(f"the media URL redirects more than {MAX_REDIRECTS} times")
 

@@ -117,6 +117,15 @@ def read_amount(value: object, limit: int = MAX_AMOUNT) -> Decimal | None:
     return amount if amount.is_finite() and abs(amount) < limit else None
 
 
+def read_time(value: object) -> datetime | None:
+    """An ISO 8601 time, UTC where it names no zone; None for any other thing."""
+    try:
+        time = datetime.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
+    return time.replace(tzinfo=time.tzinfo or UTC) if time else None
+
+
 def read_retry_after_s(value: str) -> float | None:
     """Seconds that a `Retry-After` asks for: a number or a date (RFC 9110 10.2.3)."""
     if re.fullmatch(r"\s*[0-9]{1,9}(\.[0-9]*)?\s*", value):
@@ -156,9 +165,14 @@ def origin(url: str) -> tuple[str, str, int | None]:
     )
 
 
+def is_sendable(value: str) -> bool:
+    """Whether a header can hold it."""
+    return value.isascii() and value.isprintable()
+
+
 async def send(client: httpx.AsyncClient, call: Call, secret: str = "") -> Answer:
     """Send once. `secret` is blanked out of whatever comes back, so that no message can hold it."""
-    if not all(value.isascii() and value.isprintable() for value in call.headers.values()):
+    if not all(map(is_sendable, call.headers.values())):
         return Undelivered("a header, perhaps the key, holds a character that cannot be sent")
     timeout = httpx.Timeout(call.timeout_s, connect=CONNECT_TIMEOUT_S, pool=POOL_TIMEOUT_S)
     headers, content = dict(call.headers), None

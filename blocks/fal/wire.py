@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 from urllib.parse import quote
@@ -25,6 +24,7 @@ from blocks.http import (
     origin,
     plain,
     read_amount,
+    read_time,
 )
 from blocks.provider import (
     Accepted,
@@ -377,11 +377,3 @@ def _place(loc: object) -> str:
 def text(value: object) -> str:
     """A string that can be written down; empty where it is anything else."""
     return value if isinstance(value, str) and value.isprintable() else ""
-
-
-def read_time(value: object) -> datetime | None:
-    try:
-        time = datetime.fromisoformat(value) if isinstance(value, str) else None
-    except ValueError:
-        return None
-    return time.replace(tzinfo=time.tzinfo or UTC) if time else None

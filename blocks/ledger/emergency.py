@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from blocks import settings
+from blocks.errors import SetupError
 from blocks.provider import Ticket
 
 
@@ -43,10 +44,17 @@ def note(attempt_id: str, ticket: Ticket) -> Path:
 
 
 def strays() -> Iterator[Stray]:
-    """What the file holds; a line that a crash cut short is passed over."""
-    if not path().exists():
+    """What the file holds; a line that a crash cut short is passed over. Raises SetupError."""
+    try:
+        text = path().read_text("utf-8", "replace")
+    except FileNotFoundError:
         return
-    for line in path().read_text("utf-8", "replace").splitlines():
+    except OSError as error:
+        raise SetupError(
+            f"{path()} cannot be read: {error.strerror}.",
+            remedy="It names requests that were paid. Correct its permissions, then run again.",
+        ) from None
+    for line in text.splitlines():
         try:
             row = json.loads(line)
             yield Stray(row["attempt_id"], Ticket(row["request_id"], row["urls"]))

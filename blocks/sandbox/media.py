@@ -144,11 +144,14 @@ class Media:
         _require_token(request)
         upload = self._expected(request)
         parts = (await body_object(request)).get("parts", [])
+        parts = parts if isinstance(parts, list) else []
+        numbers = [part.get("partNumber") for part in parts if isinstance(part, dict)]
         content = bytearray()
-        for part in parts if isinstance(parts, list) else []:
-            stored = self._studio.store.upload(f"{upload.upload_id}.{part.get('partNumber')}")
+        # fal's client names the parts in the order in which they have arrived.
+        for number in sorted(number for number in numbers if isinstance(number, int)):
+            stored = self._studio.store.upload(f"{upload.upload_id}.{number}")
             if stored is None or stored.sha256 is None:
-                return answer({"detail": f"Part {part.get('partNumber')} is missing"}, 400)
+                return answer({"detail": f"Part {number} is missing"}, 400)
             content += self._studio.clips.input_path(stored.sha256).read_bytes()
             if len(content) > MAX_UPLOAD_BYTES:
                 return answer({"detail": "File too large"}, 413)

@@ -7,7 +7,6 @@ Upload files), the official Python client 2.0.5.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -20,6 +19,7 @@ from blocks.http import (
     Undelivered,
     plain,
     read_amount,
+    read_time,
 )
 from blocks.provider import (
     Accepted,
@@ -199,11 +199,3 @@ def data_of(reply: Reply) -> dict[str, Any]:
 def message_of(reply: Reply) -> str:
     body = reply.object()
     return plain(body.get("message") or body.get("error") or reply.excerpt)
-
-
-def read_time(value: object) -> datetime | None:
-    try:
-        time = datetime.fromisoformat(value) if isinstance(value, str) else None
-    except ValueError:
-        return None
-    return time.replace(tzinfo=time.tzinfo or UTC) if time else None

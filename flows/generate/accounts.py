@@ -16,7 +16,7 @@ from blocks.clip_store import ClipStore
 from blocks.comfyui.account import ComfyUIAccount
 from blocks.errors import InputError
 from blocks.fal.account import FalAccount
-from blocks.http import open_client, origin
+from blocks.http import is_sendable, open_client, origin
 from blocks.ledger import Ledger
 from blocks.places import clips_place, ledger_place, saved_block
 from blocks.provider import Provider
@@ -91,14 +91,20 @@ async def open_workshop(
 async def live_account(name: str, *, spends: bool) -> Account:
     """The account's block: saved in Prefect, else from the environment.
 
-    A plan needs no key where the price is known without the account.
+    A plan needs no key where the price is known without the account. Raises InputError for a key
+    that is missing or cannot be sent.
     """
     kind = ACCOUNTS[name]
     saved = await saved_account(kind)
-    if saved:
-        return saved
     keyless = {} if spends or name != "fal" else {"key": os.environ.get("FAL_KEY") or "none"}
-    return kind.from_environment(**keyless)
+    account = saved or kind.from_environment(**keyless)
+    if not isinstance(account, ComfyUIAccount) and not is_sendable(account.key.get_secret_value()):
+        raise InputError(
+            f"The key of {name} holds a character that no key has.",
+            remedy=f"Copy it again, into the account's block or into {account.key_env}. "
+            "Nothing was bought.",
+        )
+    return account
 
 
 async def sandbox_account(name: str, urls: dict[str, str]) -> Account:

@@ -7,7 +7,7 @@ import json
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import partial
@@ -22,6 +22,7 @@ from flows.stitch.finish import AS_IT_IS, Finish
 from flows.stitch.item import Card, Clip, Item
 from flows.stitch.render import VERSION as RENDER_VERSION
 from flows.stitch.render import Drawing, draw, drawing_of, is_drawn, place_of
+from flows.stitch.sound import Mix
 from flows.stitch.splice import Piece, splice
 from flows.stitch.timeline import Span, Timeline
 
@@ -107,10 +108,12 @@ def assemble(cutting: Cutting, out: Path, *, cache: Path) -> Stitched:
     """Splice copies and drawn segments, and put the film in place. All of them are drawn."""
     edit = cutting.edit
     pieces = [_piece(segment, cutting, cache) for segment in edit.segments]
+    timeline = timeline_of(cutting)
     partial_film = out.with_name(f".{out.name}.{os.getpid()}.part")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        splice(pieces, edit.format, partial_film)
+        with closing(Mix(timeline)) as mix:
+            splice(pieces, edit.format, partial_film, mix)
         with ThreadPoolExecutor(1) as beside:
             written = beside.submit(_fsync, partial_film)
             sha256 = sha256_file(partial_film)
@@ -126,7 +129,7 @@ def assemble(cutting: Cutting, out: Path, *, cache: Path) -> Stitched:
             sha256,
             len(copied),
             len(of_clips - copied),
-            timeline_of(cutting),
+            timeline,
             notes=tuple(_notes(cutting)),
         )
         _remember(stitched, cutting, cache)
@@ -193,15 +196,12 @@ def _probed(item: Item) -> Item:
 def _piece(segment: Segment, cutting: Cutting, cache: Path) -> Piece:
     run = segment.runs[0]
     item = cutting.items[run.shown.item]
-    whole = len(segment.runs) == 1 and run.shown.first == 0 and not run.transition
-    sounding = whole and isinstance(item, Clip) and info_of(item).has_audio
-    sound = item.path if sounding and isinstance(item, Clip) else None
     if segment.kind == "copy" and isinstance(item, Clip):
-        info, first = info_of(item), run.shown.first
-        return Piece(item.path, info, sound, item.title, first, segment.num_frames)
+        first, num_frames = run.shown.first, run.num_frames
+        return Piece(item.path, info_of(item), item.title, first, num_frames)
     drawing = cutting.drawing(segment)
     path = place_of(drawing, cache)
-    return Piece(path, probe(path), sound, drawing.name, 0, segment.num_frames)
+    return Piece(path, probe(path), drawing.name, 0, drawing.num_frames)
 
 
 def _notes(cutting: Cutting) -> Iterator[str]:

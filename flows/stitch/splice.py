@@ -18,7 +18,7 @@ from blocks.errors import ClipError, StitchError
 from blocks.media import MediaInfo, Packets, open_media, presentation_order
 from flows.stitch.edit import Format
 from flows.stitch.parameters import ParameterSets, Renaming
-from flows.stitch.sound import SAMPLE_RATE, SoundTrack
+from flows.stitch.sound import SAMPLE_RATE, Mix, SoundTrack, packets_in, sample_at
 
 # The index stands before the pictures, in room that is kept for it, so that a film plays while it
 # is still arriving and is written only once: bytes for each video and each sound packet, and for
@@ -30,20 +30,20 @@ _INDEX_ROOM = (40, 28, 16_384)
 class Piece:
     """A file of which `num_frames` packets from `first` on make as many frames of the film.
 
-    Both are at closed places of `info`. `sound` is the clip whose sound is heard meanwhile, None
-    for silence; `name` is for messages.
+    Both are at closed places of `info`; `name` is for messages.
     """
 
     path: Path
     info: MediaInfo
-    sound: Path | None
     name: str
     first: int
     num_frames: int
 
 
-def splice(pieces: Sequence[Piece], film: Format, out: Path) -> None:
+def splice(pieces: Sequence[Piece], film: Format, out: Path, mix: Mix | None = None) -> None:
     """Write the pieces one after another: from 0 on, at an even interval, the sound in sync.
+
+    None, and a mix in which nothing sounds, make a film without a sound track.
 
     Raises ClipError where a piece is not what its info says, StitchError where the film cannot be
     written.
@@ -51,8 +51,8 @@ def splice(pieces: Sequence[Piece], film: Format, out: Path) -> None:
     headers = ParameterSets()
     renamings = [_join(headers, piece) for piece in pieces]
     num_frames = sum(piece.num_frames for piece in pieces)
-    sounding = any(piece.sound for piece in pieces)
-    sound_packets = round(num_frames / film.rate * SAMPLE_RATE) // 1024 + 3 if sounding else 0
+    sounding = mix if mix and not mix.is_silent else None
+    sound_packets = packets_in(sounding.num_samples) if sounding else 0
     per_frame, per_sound, rest = _INDEX_ROOM
     room = num_frames * per_frame + sound_packets * per_sound + rest
     try:
@@ -61,7 +61,7 @@ def splice(pieces: Sequence[Piece], film: Format, out: Path) -> None:
             video = _video_track(container, pieces[0], film)
             if film.codec == "h264":
                 video.codec_context.extradata = headers.record()
-            sound = SoundTrack(container) if sounding else None
+            sound = SoundTrack(container, sounding.samples) if sounding else None
             # A frame is decoded up to this many frames before it is shown.
             ahead = max(piece.info.reorder_frames for piece in pieces)
             frame = 0
@@ -74,7 +74,7 @@ def splice(pieces: Sequence[Piece], film: Format, out: Path) -> None:
                     packet.stream = video
                     container.mux(packet if renaming is None else _renamed(packet, renaming, piece))
                 if sound:
-                    container.mux(sound.until(frame / film.rate, piece.sound, piece.name))
+                    container.mux(sound.until(sample_at(frame, film.rate)))
             if sound:
                 container.mux(sound.end())
     except (av.FFmpegError, OSError) as error:

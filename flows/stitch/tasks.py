@@ -4,25 +4,14 @@ there, so that the flow goes on polling and the film is ready moments after its 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import suppress
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from blocks import settings
-from blocks.errors import ShotreelError, StitchError
-from flows.costs.estimate import Plan
-from flows.generate.all_clips import Clips, Outcome
-from flows.generate.workshop import current
-from flows.report.place import Place
-from flows.stitch import Clip, Finish, Item, Stitched, assemble, cut, is_current
-from flows.stitch.film import Cutting
-from flows.stitch.reel import film_items, film_order, items_of, pending_items
-from flows.stitch.render import Drawing, draw, is_drawn
+from flows.stitch import Finish, Item, Stitched, assemble, cut, is_current
 
 
 @task(name="stitch", task_run_name="stitch-{what}", cache_policy=NO_CACHE)

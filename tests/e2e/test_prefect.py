@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sqlite3
 import subprocess
-from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ import pytest
 
 from tests.e2e.film import assert_film_is_its_clips
 from tests.e2e.prefect_server import PrefectServer, stop, until
-from tests.e2e.world import PREFECT, REPOSITORY, Done, World, clean_environment
+from tests.e2e.world import PREFECT, REPOSITORY, World, clean_environment
 
 LIST = "sequence,shot,prompt,seed\ns,a,Sea,1\ns,b,Rock,2\nt,c,Sky,3\n"
 TASKS = {"s/a", "s/b", "t/c", "stitch-s", "stitch-t", "stitch-film", "account-costs"}
@@ -189,9 +188,3 @@ def test_a_worker_makes_the_film_of_a_deployment_run(
     assert world.charged == world.billed
     names = {task["name"] for task in until(lambda: task_runs(prefect_server, run))}
     assert names <= TASKS
-
-
-def test_a_service_that_is_not_there_is_tried_again_and_said(nobody_there: Future[Done]) -> None:
-    done = nobody_there.result()
-    assert done.code == 3
-    assert "Paid: no" in done.err

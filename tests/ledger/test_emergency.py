@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from blocks.errors import SetupError
 from blocks.ledger import emergency
 from blocks.ledger.emergency import Stray
 from blocks.provider import Ticket
@@ -72,3 +73,9 @@ def test_note_that_cannot_be_written_is_not_passed_over_in_silence(home: Path) -
     home.write_text("a file where the folder should be")
     with pytest.raises(OSError, match="home"):
         emergency.note("a1", FIRST)
+
+
+def test_file_that_cannot_be_read_is_said_and_not_passed_over() -> None:
+    emergency.path().mkdir(parents=True)
+    with pytest.raises(SetupError, match="cannot be read"):
+        list(emergency.strays())

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from blocks.fal import wire
 from blocks.fal.wire import StatusDone
-from blocks.http import Answer, AnswerLost, Reply, Undelivered, origin
+from blocks.http import Answer, AnswerLost, Reply, Undelivered, origin, read_time
 from blocks.model import Inputs
 from blocks.models import MODELS
 from blocks.provider import (
@@ -446,8 +446,8 @@ def test_request_is_found_by_its_pinned_seed_and_inputs(stored: Any, certain: li
 
 
 def test_times_without_a_zone_are_utc() -> None:
-    assert wire.read_time("2026-11-21T10:00:00") == datetime(2026, 11, 21, 10, tzinfo=UTC)
-    assert wire.read_time("yesterday") is None
+    assert read_time("2026-11-21T10:00:00") == datetime(2026, 11, 21, 10, tzinfo=UTC)
+    assert read_time("yesterday") is None
 
 
 # --- where the key goes -----------------------------------------------------------------------
