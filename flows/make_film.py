@@ -32,6 +32,7 @@ from flows.report.board import Board, view
 from flows.report.made import last_made, report
 from flows.report.place import Place
 from flows.shots import Shot, list_name, read_shots
+from flows.stitch.finish import AS_IT_IS, Finish
 from flows.stitch.tasks import stitch_film, stitch_sequences
 from flows.unvisited import unvisited
 
@@ -47,6 +48,7 @@ async def make_film(
     out: str | None = None,
     live: bool = False,
     budget_usd: Annotated[Decimal, Field(ge=0, le=10**9)] | None = None,
+    finish: Finish = AS_IT_IS,
 ) -> Any:
     """Read the list, plan, buy what is missing, stitch, account, report.
 
@@ -55,6 +57,7 @@ async def make_film(
         out: The output folder. Default: out/<name of the shot list>.
         live: Buy from the real accounts. Off: from the sandbox, for free.
         budget_usd: Nothing is bought above it (USD). A live run needs one.
+        finish: What of the film can be chosen at any time, for nothing.
     """
     board = Board(view.get())
     place = Place(Path(out) if out else Path("out") / list_name(shots))
@@ -83,12 +86,12 @@ async def make_film(
         try:
             async with artifacts.progress_of(board, plan):
                 clips.start(shop, plan)
-                sequences = await stitch_sequences(plan, clips, place)
+                sequences = await stitch_sequences(plan, clips, place, finish)
                 outcomes = await clips.all()
                 plan = clips.as_made(plan)
                 board.enter("stitching")
                 film, items = await asyncio.gather(
-                    stitch_film(plan, outcomes, place),
+                    stitch_film(plan, outcomes, place, finish),
                     account_costs(unvisited(plan), unvisited(place)),
                 )
         finally:

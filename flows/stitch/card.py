@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
-
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
@@ -15,15 +13,6 @@ from flows.stitch.lettering import Lines, fitted
 _SAFE = 0.05
 _PAPER, _INK, _DIM, _ACCENT = (14, 16, 20), (240, 241, 243), (150, 156, 166), (232, 164, 74)
 _PLATE = (8, 9, 11, 188)
-
-# How fast subtitles may be read (characters a second), and how long a title stands at least.
-_READING = 15
-_TITLE_S = (Fraction(3), Fraction(10))
-
-
-def title_duration_s(text: str) -> Fraction:
-    shortest, longest = _TITLE_S
-    return min(max(shortest, Fraction(len(text), _READING) + 1), longest)
 
 
 def card_picture(card: Card, width: int, height: int) -> NDArray[np.uint8]:

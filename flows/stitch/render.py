@@ -17,7 +17,7 @@ import numpy as np
 from av.video.frame import PictureType, VideoFrame
 
 from blocks.errors import ClipError, StitchError
-from blocks.media import probe
+from blocks.media import open_media
 from flows.stitch.edit import EditList, Format, Run, Segment, Shown, info_of, is_bt709
 from flows.stitch.finish import Fit
 from flows.stitch.fit import EXACT, Footage, moving, picture_size
@@ -75,6 +75,11 @@ class Drawing:
         return sum(run.num_frames for run in self.runs)
 
     @property
+    def is_pending(self) -> bool:
+        """Whether something that it shows is not there yet."""
+        return any(isinstance(i, Card) and i.kind == "pending" for i in self.items.values())
+
+    @property
     def name(self) -> str:
         return " to ".join(item.title for _, item in sorted(self.items.items()))
 
@@ -92,8 +97,9 @@ def is_drawn(drawing: Drawing, cache: Path) -> bool:
     """Whether the segment is there, and whole: the machine may have gone down meanwhile."""
     path = place_of(drawing, cache)
     try:
-        return path.exists() and len(probe(path).closed) > 0
-    except ClipError:
+        with open_media(path) as container:
+            return len(container.streams.video[0].index_entries) == drawing.num_frames
+    except (ClipError, av.FFmpegError, OSError, IndexError):
         return False
 
 
