@@ -5,6 +5,7 @@ ShotreelError                 exit code 1
 │   └── ShotListError         2   the shot list is wrong: every problem at once
 ├── BudgetError               4   the budget does not cover what would be bought
 ├── SetupError                1   disk, ledger, clip store or Prefect cannot do their part
+├── PriceError                1   a price is unknown, expired, contradicted, or no USD
 ├── ClipError                 1   a media file is not the clip that it should be
 ├── StitchError               1   clips could not become a sequence or the film
 └── ProviderError             3   one request to a provider did not end in a clip
@@ -73,6 +74,10 @@ class BudgetError(ShotreelError):
 
 
 class SetupError(ShotreelError):
+    exit_code = 1
+
+
+class PriceError(ShotreelError):
     exit_code = 1
 
 

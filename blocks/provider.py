@@ -35,6 +35,15 @@ class Quote:
 
 
 @dataclass(frozen=True)
+class ListPrice:
+    """What an account says that one unit of a model costs. Nothing about it is trusted yet."""
+
+    unit: str
+    unit_price: Decimal
+    currency: str
+
+
+@dataclass(frozen=True)
 class Ticket:
     """A request that the provider has accepted: its id and the URLs that it named."""
 
@@ -203,7 +212,13 @@ class Provider(Protocol):
 
     async def find(self, order: Order, since: datetime) -> Findings: ...
 
-    async def price(self, model: Model, inputs: Inputs) -> Quote: ...
+    async def price(self, model: Model, inputs: Inputs) -> Quote:
+        """Raises PriceError where the price is not known for certain."""
+        ...
+
+    async def list_price(self, model: Model) -> ListPrice | None:
+        """What the account says that one unit costs today; None where it does not answer."""
+        ...
 
     async def billed(self, ticket: Ticket) -> Bill | None: ...
 

@@ -13,10 +13,12 @@ import click
 
 from blocks.errors import ShotreelError
 from flows import prefect_env
+from flows.studio.place import join
 
 P = ParamSpec("P")
 
 MAX_USD = 10**9  # the ledger counts billionths in 64 bits
+MIN_LUFS = -70  # where loudness meters begin to count (ITU-R BS.1770)
 
 
 class Usd(click.ParamType[Decimal]):
@@ -30,6 +32,21 @@ class Usd(click.ParamType[Decimal]):
         except InvalidOperation:
             self.fail(f"{value!r} is not an amount in USD, such as 12.50", param, ctx)
         return amount
+
+
+class Lufs(click.ParamType[Decimal | None]):
+    name = "LUFS|off"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Decimal | None:
+        if str(value).lower() == "off":
+            return None
+        try:
+            loudness = Decimal(str(value))
+            if not MIN_LUFS <= loudness <= 0:
+                raise InvalidOperation
+        except InvalidOperation:
+            self.fail(f"{value!r} is not off, nor a loudness from {MIN_LUFS} to 0", param, ctx)
+        return loudness
 
 
 def told(command: Callable[P, int]) -> Callable[P, None]:
@@ -52,6 +69,47 @@ def told(command: Callable[P, int]) -> Callable[P, None]:
 
 shots_argument = click.argument("shots")
 live_option = click.option("--live", is_flag=True, help="Use the real accounts. Costs money.")
+FINISH = (
+    click.option(
+        "--on-missing",
+        type=click.Choice(["slate", "skip", "fail"]),
+        default="slate",
+        show_default=True,
+        help="A shot without a clip: a card in its place, left out, or no new film.",
+    ),
+    click.option(
+        "--fit",
+        type=click.Choice(["pad", "crop", "blur"]),
+        default="pad",
+        show_default=True,
+        help="A clip of another shape: between bars, its edges cut, before its own blur.",
+    ),
+    click.option("--title", default="", help="A card before the film."),
+    click.option("--end-title", default="", help="A card after it."),
+    click.option(
+        "--music",
+        type=click.Path(exists=True, dir_okay=False, resolve_path=True),
+        help="A sound file under the whole film.",
+    ),
+    click.option(
+        "--loudness",
+        "loudness_lufs",
+        type=Lufs(),
+        default="-14",
+        show_default=True,
+        help="The film's loudness; off leaves the clips' levels alone.",
+    ),
+    click.option("--match-seams", is_flag=True, help="Even out light and colour across seams."),
+)
+
+
+def finish_options(command: Callable[P, None]) -> Callable[P, None]:
+    """The fields of `Finish`, each as an option."""
+    for option in reversed(FINISH):
+        command = option(command)
+    return command
+
+
 json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 
 
@@ -63,6 +121,8 @@ def main() -> None:
     Without --live everything runs against a sandbox on this machine, and no money can be spent.
     """
     prefect_env.apply()
+    if click.get_current_context().invoked_subcommand not in ("up", "down", "sandbox"):
+        join()
 
 
 @main.command()
@@ -72,16 +132,38 @@ def main() -> None:
 @click.option(
     "--budget", type=Usd(), envvar="SHOTREEL_BUDGET_USD", help="Nothing is bought above it."
 )
+@click.option(
+    "--approve-above",
+    type=Usd(),
+    help="Ask before buying for more: here at a terminal, else in the Prefect UI.",
+)
+@finish_options
 @json_option
 @told
-def make(shots: str, out: Path | None, live: bool, budget: Decimal | None, as_json: bool) -> int:
+def make(
+    shots: str,
+    out: Path | None,
+    live: bool,
+    budget: Decimal | None,
+    approve_above: Decimal | None,
+    as_json: bool,
+    **finish: Any,
+) -> int:
     """Buy the clips that are missing, stitch the film, account for it.
 
     SHOTS is a path, an http(s) or fsspec URL, or CSV text.
     """
     from flows.commands.make import make as run
 
-    return run(shots, out, live=live, budget_usd=budget, as_json=as_json)
+    return run(
+        shots,
+        out,
+        live=live,
+        budget_usd=budget,
+        approve_above_usd=approve_above,
+        finish=finish,
+        as_json=as_json,
+    )
 
 
 @main.command()
@@ -117,13 +199,17 @@ def recover(
 
 
 @main.command()
-@click.option("--by", type=click.Choice(["shot", "sequence", "model", "run"]), default="shot")
+@click.option(
+    "--by",
+    type=click.Choice(["shot", "sequence", "model", "run", "take", "film", "account", "month"]),
+    default="shot",
+)
 @click.option("--focus", type=click.Path(path_type=Path), help="Write a FOCUS 1.2 cost file.")
 @click.option("--live/--sandbox", default=None, help="Default: live, where there is any.")
 @json_option
 @told
 def costs(
-    by: Literal["shot", "sequence", "model", "run"],
+    by: Literal["shot", "sequence", "model", "run", "take", "film", "account", "month"],
     focus: Path | None,
     live: bool | None,
     as_json: bool,
@@ -132,6 +218,17 @@ def costs(
     from flows.commands.costs import costs as run
 
     return run(by, focus, live=live, as_json=as_json)
+
+
+@main.command()
+@live_option
+@json_option
+@told
+def prices(live: bool, as_json: bool) -> int:
+    """Ask the accounts what a unit of each model costs; show what differs, keep the history."""
+    from flows.commands.prices import prices as run
+
+    return run(live=live, as_json=as_json)
 
 
 @main.command()
@@ -146,6 +243,32 @@ def sandbox(port: int, faults: Path | None, latency_s: float) -> int:
     from flows.commands.sandbox import sandbox as run
 
     return run(port, faults, latency_s)
+
+
+@main.command()
+@click.option("--port", type=click.IntRange(1, 65535), help="Of the UI. Default: 4200, or free.")
+@click.option("--foreground", is_flag=True, help="Stay in this terminal until Ctrl-C.")
+@told
+def up(port: int | None, foreground: bool) -> int:
+    """Bring the whole studio up on this machine, and keep it up.
+
+    Starts Prefect's server with its UI, a work pool with a worker, and the sandbox, all on
+    127.0.0.1 and behind this shell; registers the blocks and deploys make-film, plan, recover and
+    the rest, their schedules paused. What dies is started again. While it is up, the other commands
+    use it, unless PREFECT_API_URL names another server.
+    """
+    from flows.commands.up import up as run
+
+    return run(port=port, foreground=foreground)
+
+
+@main.command()
+@told
+def down() -> int:
+    """Stop the studio and whatever is left of it. Clips that are ordered are not lost."""
+    from flows.commands.up import down as run
+
+    return run()
 
 
 @main.command()

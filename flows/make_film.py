@@ -7,16 +7,17 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 from uuid import uuid4
 
 from prefect import flow
 from prefect.context import FlowRunContext
 from prefect.runtime import flow_run as runtime
-from prefect.states import Failed
-from pydantic import Field
+from prefect.states import Completed, Failed
 
 from blocks.errors import InputError
+from flows import form
+from flows.approval import approved
 from flows.costs.account import account_costs
 from flows.costs.estimate import Draw, Plan, check_budget, intents_of, make_plan
 from flows.generate.accounts import open_workshop
@@ -27,12 +28,16 @@ from flows.generate.preflight import preflight
 from flows.generate.stop import stopped_by_sigterm
 from flows.generate.task import as_task
 from flows.generate.workshop import Workshop, current
+from flows.handover.credentials import credentials
+from flows.handover.tasks import stills_beside
 from flows.report import artifacts
 from flows.report.board import Board, view
+from flows.report.log import logged
 from flows.report.made import last_made, report
+from flows.report.notice import notified
 from flows.report.place import Place
 from flows.shots import Shot, list_name, read_shots
-from flows.stitch.finish import AS_IT_IS, Finish
+from flows.stitch.finish import AS_IT_IS
 from flows.stitch.tasks import stitch_film, stitch_sequences
 from flows.unvisited import unvisited
 
@@ -44,22 +49,26 @@ def run_name() -> str:
 
 @flow(name="make-film", flow_run_name=run_name, persist_result=False)
 async def make_film(
-    shots: str,
-    out: str | None = None,
-    live: bool = False,
-    budget_usd: Annotated[Decimal, Field(ge=0, le=10**9)] | None = None,
-    finish: Finish = AS_IT_IS,
+    shots: form.ShotList,
+    out: form.OutputFolder = None,
+    live: form.Live = False,
+    budget_usd: form.Budget = None,
+    approve_above_usd: form.ApproveAbove = None,
+    notify: form.Notify = None,
+    finish: form.Finishing = AS_IT_IS,
 ) -> Any:
     """Read the list, plan, buy what is missing, stitch, account, report.
 
     Args:
         shots: A path, an http(s) or fsspec URL, or the CSV text itself.
         out: The output folder. Default: out/<name of the shot list>.
-        live: Buy from the real accounts. Off: from the sandbox, for free.
-        budget_usd: Nothing is bought above it (USD). A live run needs one.
-        finish: What of the film can be chosen at any time, for nothing.
+        live: Spend money: buy from the real accounts. Off: from the sandbox, for free.
+        budget_usd: Nothing is bought above it. A live run needs one.
+        approve_above_usd: A plan that costs more waits until a person has approved it.
+        notify: The Prefect notification block to tell, such as slack-webhook/team.
+        finish: What can be chosen about the film at any time, for nothing.
     """
-    board = Board(view.get())
+    board = Board(logged(view.get()))
     place = Place(Path(out) if out else Path("out") / list_name(shots))
     rows = read_shots(shots)
     if live and budget_usd is None:
@@ -71,6 +80,7 @@ async def make_film(
     async with AsyncExitStack() as stack:
         if listener is not None:  # a command waits for it; on a worker Prefect stops it
             stack.enter_context(stopped_by_sigterm())
+        notice = await stack.enter_async_context(notified(list_name(shots), notify))
         shop = await stack.enter_async_context(
             open_workshop(services_of(rows, live=live), board, run_id=run_id())
         )
@@ -78,32 +88,34 @@ async def make_film(
         board.enter("planning")
         plan = await plan_list(shop, rows, live=live)
         check_budget(plan, budget_usd)
+        seal = credentials()
         place.check_writable()
+        plan, budget_usd = await approved(shop, plan, budget_usd, approve_above_usd)
         await preflight(shop, plan)
         await reserve(shop, plan, list_name(shots), budget_usd)
         board.plan(plan)
         clips = Clips(as_task())
         try:
-            async with artifacts.progress_of(board, plan):
+            async with artifacts.progress_of(board, plan), stills_beside(plan, clips):
                 clips.start(shop, plan)
                 sequences = await stitch_sequences(plan, clips, place, finish)
                 outcomes = await clips.all()
                 plan = clips.as_made(plan)
                 board.enter("stitching")
-                film, items = await asyncio.gather(
-                    stitch_film(plan, outcomes, place, finish),
+                film, accounts = await asyncio.gather(
+                    stitch_film(plan, outcomes, place, finish, seal),
                     account_costs(unvisited(plan), unvisited(place)),
                 )
         finally:
             await clips.stop()
         films = {**sequences, "the film": film}
-        made = await report(plan, outcomes, films, items, place)
+        made = await report(list_name(shots), plan, outcomes, films, accounts, place)
+        notice.subject = "is not whole" if made.exit_code else "is ready"
+        notice.body = f"{made.summary} {place.film}"
     board.enter("done")
     if listener is not None:
         listener.append(made)
-    if made.exit_code:
-        return Failed(message=made.summary)
-    return None
+    return (Failed if made.exit_code else Completed)(message=made.summary)
 
 
 async def plan_list(shop: Workshop, shots: Sequence[Shot], *, live: bool) -> Plan:

@@ -11,16 +11,20 @@ from typing import Literal
 from uuid import uuid4
 
 from prefect import flow
+from prefect.context import FlowRunContext
+from prefect.logging import get_run_logger
 from prefect.states import Completed, Failed
 
 from blocks.errors import ShotreelError
 from blocks.ledger import Attempt, Ledger, State
 from blocks.places import ledger_place
+from flows import form
 from flows.generate.accounts import open_workshop
 from flows.generate.bring import advance
 from flows.generate.settle import adopt_strays
 from flows.generate.workshop import Workshop
 from flows.report.board import Board
+from flows.report.notice import notified
 
 UNFINISHED: tuple[State, ...] = ("posting", "unknown", "submitted", "ready")
 AT_ONCE = 32
@@ -46,9 +50,18 @@ last_rescued: ContextVar[list[Rescued] | None] = ContextVar("last_rescued", defa
 
 
 @flow(name="recover", persist_result=False)
-async def recover() -> object:
-    """Fetch what is paid and not stored; ask the providers about unknown outcomes."""
-    rescued = await rescue_all()
+async def recover(notify: form.Notify = None) -> object:
+    """Fetch what is paid and not stored; ask the providers about unknown outcomes.
+
+    Args:
+        notify: The Prefect notification block to tell of findings, such as slack-webhook/team.
+    """
+    async with notified("recover", notify) as notice:
+        rescued = await rescue_all()
+        log_all(rescued)
+        if findings := [r for r in rescued if r.error]:
+            notice.subject = f"{len(findings)} attempts need a look"
+            notice.body = "\n".join(map(sentence, findings))
     listener = last_rescued.get()
     if listener is not None:
         listener.extend(rescued)
@@ -56,6 +69,21 @@ async def recover() -> object:
     if open_ends:
         return Failed(message=f"{len(open_ends)} of {len(rescued)} attempts need a look.")
     return Completed(message=f"{len(rescued)} attempts recovered.")
+
+
+def log_all(rescued: Sequence[Rescued]) -> None:
+    context = FlowRunContext.get()
+    if context:
+        logger = get_run_logger(context)
+        for r in rescued:
+            (logger.error if r.error else logger.info)("%s", sentence(r))
+
+
+def sentence(rescued: Rescued) -> str:
+    attempt = rescued.attempt
+    left = f" {rescued.left.days} days are left to fetch it." if rescued.left else ""
+    why = f": {rescued.error}{left}" if rescued.error else ""
+    return f"{attempt.sequence}/{attempt.shot}: {rescued.result}{why}"
 
 
 async def rescue_all() -> list[Rescued]:

@@ -27,6 +27,7 @@ from blocks.provider import (
     Failed,
     Findings,
     Found,
+    ListPrice,
     Order,
     Polled,
     Quote,
@@ -149,6 +150,9 @@ class ComfyUI:
 
     async def price(self, model: Model, inputs: Inputs) -> Quote:
         return Quote(Decimal(0), Decimal(0), datetime.now(UTC).date(), "no_price")
+
+    async def list_price(self, model: Model) -> ListPrice | None:
+        return None
 
     async def billed(self, ticket: Ticket) -> Bill | None:
         return None

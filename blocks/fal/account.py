@@ -16,17 +16,18 @@ from prefect.blocks.core import Block
 from pydantic import Field, SecretStr
 
 from blocks import settings
-from blocks.errors import InputError, UnreachableError
+from blocks.errors import InputError
 from blocks.fal import wire
-from blocks.fal.models import PRICE_AS_OF, UNIT_PRICES_USD
 from blocks.fal.upload import Upload
 from blocks.http import Call, Reply, origin, send
 from blocks.model import Inputs, Model
+from blocks.prices import quote_of, shipped
 from blocks.provider import (
     Again,
     Bill,
     Findings,
     Gone,
+    ListPrice,
     Order,
     Polled,
     Quote,
@@ -159,6 +160,8 @@ class Fal:
         urls = (block.queue_url, block.run_url, block.media_url, block.rest_url)
         self.trusted_hosts = frozenset(origin(url)[1] for url in urls)
         self.uploads_kept = timedelta(days=6)
+        self.price_book = shipped()
+        self._prices: dict[str, asyncio.Task[ListPrice | None]] = {}
         self._listings: dict[str, _Listing] = {}
         self._reading: dict[str, asyncio.Lock] = {}
         self._secret = block.key.get_secret_value()
@@ -243,20 +246,22 @@ class Fal:
         listing.items, listing.complete, listing.read = list(found.values()), complete, True
 
     async def price(self, model: Model, inputs: Inputs) -> Quote:
-        """The page's price, or the account's. Raises UnreachableError where neither names one."""
-        assert model.units is not None
-        units = model.units(inputs)
-        if model.name in UNIT_PRICES_USD:
-            return Quote(units, UNIT_PRICES_USD[model.name], PRICE_AS_OF, "price_rule")
+        """By the price book, where the account does not contradict it; else the account's.
+
+        The account is asked once for each model: all shots of a run have one price.
+        """
+        if model.endpoint not in self._prices:
+            self._prices[model.endpoint] = asyncio.create_task(self.list_price(model))
+        answer = await self._prices[model.endpoint]
+        live = not self.service.startswith("sandbox/")
+        today = datetime.now(UTC).date()
+        return quote_of(self.price_book, model, inputs, answer, today, live=live)
+
+    async def list_price(self, model: Model) -> ListPrice | None:
+        """Source: platform API, "Model pricing" (`GET /models/pricing`)."""
         params = (("endpoint_id", model.endpoint),)
         answer = await self._get(f"{self.block.platform_url}/models/pricing", params)
-        price = wire.read_unit_price(answer, model.endpoint)
-        if price is None:
-            raise UnreachableError(
-                f"fal does not say what {model.name} costs.",
-                remedy="Nothing is bought at an unknown price. Check FAL_KEY and try again.",
-            )
-        return Quote(units, price, datetime.now(UTC).date(), "account")
+        return wire.read_list_price(answer, model.endpoint)
 
     async def balance(self) -> Decimal | None:
         """USD that are left. Needs an admin key; without one there is no answer (None)."""

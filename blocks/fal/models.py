@@ -3,10 +3,9 @@
 Sources: the models' pages on fal (input schemas, pricing texts) and, for the siblings' inputs, the
 endpoint types of the official JavaScript client 1.10.1.
 
-Prices: the pages of `fal-ai/magi-distilled`, `fal-ai/magi/image-to-video` and
-`fal-ai/magi/extend-video` name theirs. No page that could be read names one for `fal-ai/magi`,
-`fal-ai/magi-distilled/image-to-video` and `fal-ai/magi-distilled/extend-video`: there the account
-is asked for its unit price (`GET /models/pricing`), and without an answer nothing is bought. That
+Prices stand in the price book (`blocks/prices.toml`) where a page names them. No page that could be
+read names one for `fal-ai/magi`, `fal-ai/magi-distilled/image-to-video` and
+`fal-ai/magi-distilled/extend-video`: without the account's answer nothing is bought there. That
 their units are counted like those of their siblings is a reading; what a clip has really cost
 comes with it.
 """
@@ -14,7 +13,6 @@ comes with it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date
 from decimal import Decimal
 
 from blocks.model import Choice, Flag, Image, Inputs, InputType, Model, Text, Value, Video, Whole
@@ -23,10 +21,6 @@ BASE_FRAMES = 96
 FRAMES_PER_UNIT = 24
 BASE_UNITS = 4
 STEPS_INCLUDED = 16
-
-DISTILLED_UNIT_PRICE_USD = Decimal("0.08")
-MAGI_UNIT_PRICE_USD = Decimal("0.20")
-PRICE_AS_OF = date(2026, 11, 21)
 
 
 def magi_units(inputs: Inputs) -> Decimal:
@@ -91,10 +85,3 @@ MODELS = (
     *family("fal-ai/magi-distilled", (4, 8, 16, 32)),
     *family("fal-ai/magi", (4, 8, 16, 32, 64)),
 )
-
-UNIT_PRICES_USD = {
-    "fal-ai/magi-distilled": DISTILLED_UNIT_PRICE_USD,
-    "fal-ai/magi/image-to-video": MAGI_UNIT_PRICE_USD,
-    "fal-ai/magi/extend-video": MAGI_UNIT_PRICE_USD,
-}
-"""Where a page names a price; the account is asked for the others."""

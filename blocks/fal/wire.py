@@ -33,6 +33,7 @@ from blocks.provider import (
     Failed,
     Found,
     Gone,
+    ListPrice,
     Order,
     Paused,
     Polled,
@@ -306,12 +307,8 @@ def _same(stored: object, sent: object) -> bool:
     return isinstance(stored, (str, int, float)) and (stored == sent or str(stored) == str(sent))
 
 
-COUNTED_UNITS = ("unit", "units", "second", "seconds")
-"""What `magi_units` counts: a second of video more is one unit. Others cannot be priced."""
-
-
-def read_unit_price(answer: Answer, endpoint: str) -> Decimal | None:
-    """USD for one unit, as the account's pricing names it; None where it does not."""
+def read_list_price(answer: Answer, endpoint: str) -> ListPrice | None:
+    """What one unit costs, as the account's pricing names it; None where it does not."""
     if not isinstance(answer, Reply) or not answer.ok:
         return None
     prices = answer.object().get("prices")
@@ -319,9 +316,9 @@ def read_unit_price(answer: Answer, endpoint: str) -> Decimal | None:
         if not isinstance(row, dict) or row.get("endpoint_id") != endpoint:
             continue
         price = read_amount(row.get("unit_price"))
-        countable = row.get("unit") in COUNTED_UNITS and row.get("currency") == "USD"
-        if price is not None and price > 0 and countable:
-            return price
+        currency = text(row.get("currency"))
+        if price is not None and price > 0 and currency:
+            return ListPrice(plain(row.get("unit")), price, plain(currency))
     return None
 
 

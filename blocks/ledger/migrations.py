@@ -72,7 +72,22 @@ def posted_lately(connection: Connection) -> None:
     _run(connection, "CREATE INDEX attempts_by_post ON attempts (service, account, posted_at)")
 
 
-MIGRATIONS: tuple[Migration, ...] = (first_schema, posted_lately)
+def prices_and_top_ups(connection: Connection) -> None:
+    """What units have cost and when, and what was paid into prepaid accounts; only added to."""
+    _run(
+        connection,
+        """CREATE TABLE prices (
+            id SERIAL_KEY, at TEXT NOT NULL, service TEXT NOT NULL, account TEXT NOT NULL,
+            model TEXT NOT NULL, unit TEXT NOT NULL, unit_price_nano_usd BIGINT NOT NULL,
+            source TEXT NOT NULL)""",
+        "CREATE INDEX prices_by_account ON prices (service, account, model)",
+        """CREATE TABLE top_ups (
+            id SERIAL_KEY, at TEXT NOT NULL, service TEXT NOT NULL, account TEXT NOT NULL,
+            amount_nano_usd BIGINT NOT NULL, reason TEXT NOT NULL)""",
+    )
+
+
+MIGRATIONS: tuple[Migration, ...] = (first_schema, posted_lately, prices_and_top_ups)
 
 
 def migrate(connection: Connection, migrations: tuple[Migration, ...] = MIGRATIONS) -> int:

@@ -6,6 +6,8 @@
 `runs`       one row a run: its budget
 `owners`     one row a process that has sent requests: whether it is still alive
 `uploads`    one row an input file that a provider holds
+`prices`     one row a price that an account has named; only ever added to
+`top_ups`    one row a payment into a prepaid account, as a person noted it; only ever added to
 
 Amounts and units are whole billionths (`cost_nano_usd`, `nano_units`), so that SQL adds them
 exactly. Times are UTC in ISO 8601, which sorts as text.
@@ -166,4 +168,28 @@ uploads = Table(
     Column("sha256", Text, primary_key=True),
     Column("url", Text),
     Column("at", Moment),
+)
+
+prices = Table(
+    "prices",
+    metadata,
+    Column("id", BigInteger, primary_key=True),
+    Column("at", Moment),
+    Column("service", Text),
+    Column("account", Text),
+    Column("model", Text),
+    Column("unit", Text),
+    Column("unit_price_nano_usd", Nano, key="unit_price_usd"),
+    Column("source", Text),
+)
+
+top_ups = Table(
+    "top_ups",
+    metadata,
+    Column("id", BigInteger, primary_key=True),
+    Column("at", Moment),
+    Column("service", Text),
+    Column("account", Text),
+    Column("amount_nano_usd", Nano, key="amount_usd"),
+    Column("reason", Text),
 )

@@ -98,8 +98,9 @@ class FalPlatform:
 
     async def pricing(self, request: Request) -> Response:
         _require_key(request)
-        await self._studio.trouble("pricing", Facts("fal"))
         wanted = _many(request, "endpoint_id")
+        one = wanted[0] if len(wanted) == 1 else ""
+        rule = await self._studio.trouble("pricing", Facts("fal", one))
         if not 1 <= len(wanted) <= 50:
             raise _error(400, "validation_error", "endpoint_id takes 1 to 50 ids")
         prices = []
@@ -107,8 +108,12 @@ class FalPlatform:
             model = models.FAL.get(endpoint)
             if model is None:
                 raise _error(404, "not_found", f"Endpoint {endpoint} not found")
-            price = {"endpoint_id": endpoint, "unit_price": float(model.unit_price_usd)}
-            prices.append({**price, "unit": "unit", "currency": "USD"})
+            unit_price, unit, currency = float(model.unit_price_usd), "unit", "USD"
+            if rule:
+                unit_price = rule.number("unit_price_usd", unit_price)
+                unit, currency = rule.text("unit", unit), rule.text("currency", currency)
+            price = {"endpoint_id": endpoint, "unit_price": unit_price}
+            prices.append({**price, "unit": unit, "currency": currency})
         return answer({"prices": prices, "next_cursor": None, "has_more": False})
 
     async def estimate(self, request: Request) -> Response:

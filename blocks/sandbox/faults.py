@@ -25,6 +25,8 @@ job       fail                 status (500), error,            ends with an erro
                                charged (false), code, state    task code, state (failed);
                                (failed), refund_after_s (2)    money back after refund_after_s
           units                units                           the service counts other units
+          price                unit_price_usd                  the service charges another price
+          refund               refund_after_s (2)              ends well; money back after it
           late                 delay_s (60)                    ends later
           never                                                starts, never ends
 
@@ -43,7 +45,7 @@ listing   lag                  lag_s (60)                      lists only what s
           duplicate                                            lists the newest twice, another id
 billing   lag                  lag_s (60)                      lists only what was charged before
 upload    (any)                                                storing an input file
-pricing   (any)                                                asking a price
+pricing   price                unit_price_usd, unit, currency  names another price
 
 At ComfyUI `poll` is a look at the queue, `result` one at the history, and `private_url` names a
 file of the name `url`. What only ComfyUI has:
@@ -85,6 +87,8 @@ ACTIONS: dict[str, dict[str, frozenset[str]]] = {
             {"status", "error", "error_type", "units", "charged", "code", "state", "refund_after_s"}
         ),
         "units": frozenset({"units"}),
+        "price": frozenset({"unit_price_usd"}),
+        "refund": frozenset({"refund_after_s"}),
         "late": frozenset({"delay_s"}),
         "never": _NONE,
     },
@@ -104,7 +108,7 @@ ACTIONS: dict[str, dict[str, frozenset[str]]] = {
     "listing": _EVERYWHERE | {"lag": frozenset({"lag_s"}), "duplicate": _NONE},
     "billing": _EVERYWHERE | {"lag": frozenset({"lag_s"})},
     "upload": _EVERYWHERE,
-    "pricing": _EVERYWHERE,
+    "pricing": _EVERYWHERE | {"price": frozenset({"unit_price_usd", "unit", "currency"})},
     "nodes": _EVERYWHERE | {"missing": _NONE},
     "prompt_id": _EVERYWHERE | {"require_uuid": _NONE},
 }
@@ -112,8 +116,8 @@ _RULE_KEYS = frozenset({"at", "do", "match", "times", "after", "probability", "s
 _MATCH_KEYS = frozenset({"prompt", "model", "service", "request_id"})
 # What is known at a point that concerns no single request.
 _ACCOUNT_POINTS = frozenset({"listing", "billing", "upload", "pricing", "nodes", "prompt_id"})
-_NEEDED = {("job", "units"): "units"}
-_NUMBERS = ("delay_s", "lag_s", "status", "fraction", "refund_after_s")
+_NEEDED = {("job", "units"): "units", ("job", "price"): "unit_price_usd"}
+_NUMBERS = ("delay_s", "lag_s", "status", "fraction", "refund_after_s", "unit_price_usd")
 
 
 class FaultError(ValueError):

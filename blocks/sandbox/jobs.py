@@ -97,16 +97,19 @@ def charges(job: Job, now: float) -> Iterator[Charge]:
     """Every charge that `job` has caused by `now`.
 
     fal bills successful outputs when they are done (fal docs, Pricing); WaveSpeed deducts at
-    submission and refunds failed tasks later (WaveSpeed docs, Refund policy). ComfyUI is a machine
-    of one's own.
+    submission and refunds failed tasks later (WaveSpeed docs, Refund policy). A job that ended well
+    is given back where `refund_at` says so. ComfyUI is a machine of one's own.
     """
+    given_back = job.refund_at <= now and (job.succeeds or job.service == "wavespeed")
     cost = job.cost_usd
     if job.service == "comfyui":
         return
     if job.service == "fal":
         if job.charged and job.ends_at <= now:
             yield Charge(job, "charge", job.units, cost, job.ends_at)
+            if given_back:
+                yield Charge(job, "refund", -job.units, -cost, job.refund_at)
         return
     yield Charge(job, "deduct", job.units, cost, job.accepted_at)
-    if not job.charged and job.refund_at <= now:
+    if given_back and (job.succeeds or not job.charged):
         yield Charge(job, "refund", -job.units, -cost, job.refund_at)

@@ -220,6 +220,11 @@ def _misbehaving(job: Job, rule: Rule) -> Job:
     if rule.do == "units":
         units = Decimal(str(rule.parameters["units"]))
         return replace(job, units=units, units_header=models.units_text(units))
+    if rule.do == "price":
+        return replace(job, unit_price_usd=Decimal(str(rule.parameters["unit_price_usd"])))
+    if rule.do == "refund":
+        after_s = rule.number("refund_after_s", jobs.DEFAULT_REFUND_AFTER_S)
+        return replace(job, refund_at=job.ends_at + after_s)
     status = int(rule.number("status", 500))
     if job.service == "wavespeed":
         code = {422: 1200, 504: 5004}.get(status, 5000)

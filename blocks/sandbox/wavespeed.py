@@ -238,9 +238,9 @@ class WaveSpeed:
         """Both the current `model/price` and the older `model/pricing`. A model id alone is v3;
         inputs that only v2 takes are priced as v2 would."""
         _require_key(request)
-        await self._studio.trouble("pricing", Facts("wavespeed"))
         body = await body_object(request)
         endpoint = str(body.get("model_id", ""))
+        rule = await self._studio.trouble("pricing", Facts("wavespeed", endpoint))
         inputs = body.get("inputs")
         inputs = inputs if isinstance(inputs, dict) else {}
         of_v3 = models.WAVESPEED["v3"].get(endpoint)
@@ -252,8 +252,12 @@ class WaveSpeed:
         values, problems = models.validate(model, {"prompt": "", **inputs, "seed": None})
         if problems:
             return _invalid(problems)
-        cost = float(models.units(model, values) * model.unit_price_usd)
+        unit_price = model.unit_price_usd
         data: dict[str, Any] = {"model_id": endpoint, "currency": "USD"}
+        if rule:
+            unit_price = Decimal(str(rule.number("unit_price_usd", float(unit_price))))
+            data["currency"] = rule.text("currency", "USD")
+        cost = float(models.units(model, values) * unit_price)
         if request.url.path.endswith("/pricing"):
             return success({**data, "unit_price": cost})
         rate = {"price": cost, "discounted_price": cost, "discount_rate": 1}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -17,15 +17,17 @@ from prefect.blocks.core import Block
 from pydantic import Field, SecretStr
 
 from blocks import settings
-from blocks.errors import InputError, UnreachableError
+from blocks.errors import InputError, PriceError
 from blocks.http import UPLOAD_TIMEOUT_S, Answer, Call, Reply, origin, send
 from blocks.model import Inputs, Model
+from blocks.prices import require_usd
 from blocks.provider import (
     Again,
     Bill,
     Findings,
     Found,
     Gone,
+    ListPrice,
     Order,
     Polled,
     Quote,
@@ -163,17 +165,32 @@ class WaveSpeed:
         return await self._list(order.model, since - CLOCK_SKEW)
 
     async def price(self, model: Model, inputs: Inputs) -> Quote:
-        """Ask the account what one run costs. Raises UnreachableError where it does not say."""
-        body = {"model_id": model.endpoint, "inputs": model.body(inputs)}
+        """What the account asks for these very inputs: no rule of thumb comes before that."""
+        price = await self._price_of_run(model, inputs)
+        if price is None:
+            raise PriceError(
+                f"WaveSpeed does not say what {model.name} costs.",
+                remedy="Nothing is bought at an unknown price. Check the key and try again.",
+            )
+        require_usd(price, model.name)
         units = model.units(inputs) if model.units else Decimal(1)
+        return Quote(units, price.unit_price / units, datetime.now(UTC).date(), "account")
+
+    async def list_price(self, model: Model) -> ListPrice | None:
+        """A unit's share of what a run with the model's defaults costs."""
+        inputs: Inputs = {"prompt": "price", **model.defaults}
+        price = await self._price_of_run(model, inputs)
+        if price is None or model.units is None:
+            return price
+        return replace(price, unit="unit", unit_price=price.unit_price / model.units(inputs))
+
+    async def _price_of_run(self, model: Model, inputs: Inputs) -> ListPrice | None:
+        body = {"model_id": model.endpoint, "inputs": model.body(inputs)}
         for path in ("model/price", "model/pricing"):
             price = wire.read_price(await self._send("POST", path, body))
             if price is not None:
-                return Quote(units, price / units, datetime.now(UTC).date(), "account")
-        raise UnreachableError(
-            f"WaveSpeed does not say what {model.name} costs.",
-            remedy="Nothing is bought at an unknown price. Check the key and try again.",
-        )
+                return price
+        return None
 
     async def balance(self) -> Decimal | None:
         """USD that are left; None where the account does not say."""

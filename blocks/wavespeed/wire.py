@@ -28,6 +28,7 @@ from blocks.provider import (
     Failed,
     Found,
     Gone,
+    ListPrice,
     Order,
     Paused,
     Polled,
@@ -148,17 +149,15 @@ def items_of(reply: Reply) -> list[dict[str, Any]] | None:
     return [i for i in items if isinstance(i, dict)] if isinstance(items, list) else None
 
 
-def read_price(answer: Answer) -> Decimal | None:
-    """USD for one run, as the price endpoint quotes it; None where it does not."""
+def read_price(answer: Answer) -> ListPrice | None:
+    """What one run costs, as the price endpoint quotes it; None where it does not."""
     if not isinstance(answer, Reply) or not answer.ok:
         return None
     data = data_of(answer)
-    if data.get("currency", "USD") != "USD":
-        return None
     for name in ("discounted_price", "price", "unit_price"):
         price = read_amount(data.get(name))
         if price is not None and price > 0:
-            return price
+            return ListPrice("run", price, plain(data.get("currency", "USD")))
     return None
 
 

@@ -19,28 +19,25 @@ from blocks.places import ledger_place
 from flows.costs.bill import By, Total
 from flows.costs.focus import write_focus
 from flows.costs.money import plain
-from flows.costs.spend import spending, sums
+from flows.costs.spend import anything_live, spending, sums
 
 
 def costs(by: By, focus: Path | None, *, live: bool | None, as_json: bool) -> int:
     """Raises ShotreelError. Sandbox and live never add up to one sum."""
     ledger = Ledger(asyncio.run(ledger_place()))
     try:
-        rows = spending(ledger)
+        live = anything_live(ledger) if live is None else live
+        if focus is not None:
+            try:
+                write_focus(focus, spending(ledger, live=live))
+            except OSError as error:
+                raise SetupError(
+                    f"{focus} cannot be written: {error.strerror or error}.",
+                    remedy="Name a file in a folder that you can write to.",
+                ) from None
+        totals = sums(ledger, by, live=live)
     finally:
         ledger.close()
-    if live is None:
-        live = any(row.live for row in rows)
-    rows = [row for row in rows if row.live == live]
-    if focus is not None:
-        try:
-            write_focus(focus, rows)
-        except OSError as error:
-            raise SetupError(
-                f"{focus} cannot be written: {error.strerror or error}.",
-                remedy="Name a file in a folder that you can write to.",
-            ) from None
-    totals = sums(rows, by)
     if as_json:
         click.echo(json.dumps(as_dict(totals, live=live)))
     else:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from decimal import Decimal
+from functools import partial
 from inspect import isawaitable
 from pathlib import Path
 from time import monotonic
@@ -14,20 +16,31 @@ from typing import Any
 
 import click
 from prefect.exceptions import TerminationSignal
+from pydantic import ValidationError
 from rich.console import Console
 
 from blocks.errors import InputError
 from blocks.ledger import Ledger
 from blocks.places import ledger_place, without_prefect
+from flows.approval import Approval, Question, asker
+from flows.commands.plan import table_of
 from flows.costs.money import usd
 from flows.report.board import View, view
 from flows.report.made import Made, last_made
 from flows.report.terminal import LiveView, PlainView
 from flows.shots import read_shots
+from flows.stitch.finish import AS_IT_IS, Finish
 
 
 def make(
-    shots: str, out: Path | None, *, live: bool, budget_usd: Decimal | None, as_json: bool
+    shots: str,
+    out: Path | None,
+    *,
+    live: bool,
+    budget_usd: Decimal | None,
+    approve_above_usd: Decimal | None = None,
+    finish: Mapping[str, Any] | None = None,
+    as_json: bool,
 ) -> int:
     """Raises ShotreelError. What is wrong with the list is said before Prefect is started."""
     if live and budget_usd is None:
@@ -36,10 +49,12 @@ def make(
             remedy="Add --budget USD, or set SHOTREEL_BUDGET_USD. Nothing was bought.",
         )
     read_shots(shots)
+    chosen = finish_of(finish or {})
     begun = monotonic()
     try:
         with shown(Console(stderr=True), quiet=as_json):
-            made = asyncio.run(run_flow(shots, out, live=live, budget_usd=budget_usd))
+            limits = {"budget_usd": budget_usd, "approve_above_usd": approve_above_usd}
+            made = asyncio.run(run_flow(shots, out, live=live, finish=chosen, **limits))
     except (KeyboardInterrupt, TerminationSignal):
         click.echo(f"shotreel: stopped. {under_way()}", err=True)
         return 1
@@ -50,6 +65,15 @@ def make(
     for name, error in made.errors.items():
         click.echo(f"shotreel: {name}: {error}", err=True)
     return made.exit_code
+
+
+def finish_of(chosen: Mapping[str, Any]) -> Finish:
+    """Raises InputError."""
+    try:
+        return Finish(**chosen)
+    except ValidationError as error:
+        said = (f"--{e['loc'][0]}: {e['msg']}".replace("_", "-") for e in error.errors())
+        raise InputError("; ".join(said), remedy="Nothing was bought.") from None
 
 
 def under_way() -> str:
@@ -76,10 +100,39 @@ def shown(console: Console, *, quiet: bool) -> Iterator[None]:
         if not quiet and console.is_terminal:
             chosen = stack.enter_context(LiveView(console))
         stack.callback(view.reset, view.set(chosen))
+        if console.is_terminal and sys.stdin.isatty() and not quiet:
+            still = chosen.still if isinstance(chosen, LiveView) else nullcontext
+            stack.callback(asker.reset, asker.set(partial(ask_here, console, still)))
         yield
 
 
-async def run_flow(shots: str, out: Path | None, *, live: bool, budget_usd: Decimal | None) -> Made:
+def ask_here(
+    console: Console, still: Callable[[], AbstractContextManager[object]], question: Question
+) -> Approval:
+    """Ask at the terminal, as often as it takes."""
+    with still():
+        console.print(table_of(question.plan))
+        console.print(f"{question.note} {question.headline}".strip(), style="bold", markup=False)
+        word = click.prompt(
+            "Buy it, leave shots out, or reject the plan",
+            type=click.Choice(["buy", "without", "reject"]),
+            err=True,
+        )
+        dropped = (
+            click.prompt("Leave out (shots or sequences)", err=True) if word == "without" else ""
+        )
+    return Approval(decision="reject" if word == "reject" else "approve", drop=dropped)
+
+
+async def run_flow(
+    shots: str,
+    out: Path | None,
+    *,
+    live: bool,
+    budget_usd: Decimal | None,
+    approve_above_usd: Decimal | None = None,
+    finish: Finish = AS_IT_IS,
+) -> Made:
     """Run the flow on the server that PREFECT_API_URL names, or on Prefect's embedded one."""
     from prefect.states import get_state_exception
 
@@ -89,7 +142,13 @@ async def run_flow(shots: str, out: Path | None, *, live: bool, budget_usd: Deci
     token = last_made.set(listener)
     try:
         state: Any = await make_film(
-            shots, str(out) if out else None, live, budget_usd, return_state=True
+            shots,
+            str(out) if out else None,
+            live,
+            budget_usd,
+            approve_above_usd,
+            finish=finish,
+            return_state=True,
         )
     except Exception as error:  # the flow's own errors come as a state: this one is Prefect's
         if not listener:
@@ -132,10 +191,19 @@ def closing(made: Made, took_s: float, *, live: bool) -> str:
             f"({film['num_frames']} frames, {film['duration_s']:.2f} s)"
         )
     else:
-        lines.append("Film    none: no clip is there")
+        missing = f"{len(shots) - stored} clips are missing" if stored else "no clip is there"
+        lines.append(f"Film    none: {missing}")
+        if (made.out / "film.mp4").exists():
+            lines.append(f"        {made.out / 'film.mp4'} is of an earlier run")
     lines.append(f"Clips   {stored} of {len(shots)} in {made.out / 'clips'}")
     money = f"{usd(Decimal(totals['cost_usd']))} for {totals['units']} units"
     lines.append(f"Cost    {money}{'' if live else ' (sandbox: no money was spent)'}")
     lines.append(f"        {usd(made.spent_usd)} of it in this run, {took_s:.0f} s")
+    accounts = made.accounts
+    if accounts.saved_usd:
+        lines.append(f"        {usd(accounts.saved_usd)} saved: those clips were there")
+    if accounts.in_vain_usd:
+        lines.append(f"        {usd(accounts.in_vain_usd)} paid in vain, see the run's artifacts")
     lines.append(f"Bill    {made.out / 'costs.csv'}")
+    lines += (f"Note    {note}" for note in made.notes)
     return "\n".join(lines)

@@ -64,7 +64,8 @@ def as_dict(plan: Plan) -> dict[str, Any]:
     }
 
 
-def show(plan: Plan) -> None:
+def table_of(plan: Plan) -> Table:
+    """The first lines, one a clip."""
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     for title, justify in (("shot", "left"), ("model", "left"), ("", "left")):
         table.add_column(title, justify=justify)  # type: ignore[arg-type]
@@ -78,8 +79,12 @@ def show(plan: Plan) -> None:
             plain(line.units),
             plain(line.cost_usd),
         )
+    return table
+
+
+def show(plan: Plan) -> None:
     console = Console()
-    console.print(table)
+    console.print(table_of(plan))
     if len(plan.lines) > MAX_LINES:
         console.print(f"… and {len(plan.lines) - MAX_LINES} more", style="dim")
     console.print(

@@ -6,19 +6,25 @@ import csv
 import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC
 from decimal import Decimal
 from typing import Literal, Protocol, TypeVar
 
 from blocks.ledger import Attempt, Cost, Ledger
 from flows.costs.estimate import Line
 from flows.costs.money import plain
+from flows.costs.why import Why, why
 
-By = Literal["shot", "sequence", "model", "run"]
+By = Literal["shot", "sequence", "model", "run", "take", "film", "account", "month"]
 
 
 @dataclass(frozen=True)
 class Item:
-    """One line of the bill. `source` says who counted: estimate, provider or billing_feed."""
+    """One line of the bill. `source` says who counted: estimate, provider or billing_feed.
+
+    `estimate_usd` is what it was quoted at, `why` the reason where it costs something else.
+    `month` (UTC) is that of its end, empty before.
+    """
 
     sequence: str
     shot: str
@@ -30,6 +36,16 @@ class Item:
     units: Decimal
     cost_usd: Decimal
     source: str
+    film: str
+    account: str
+    month: str
+    fingerprint: str
+    estimate_usd: Decimal
+    why: Why
+
+    @property
+    def name(self) -> str:
+        return f"{self.sequence}/{self.shot}.t{self.take}"
 
 
 @dataclass(frozen=True)
@@ -40,7 +56,7 @@ class Total:
     attempts: int
 
 
-def bill_of(ledger: Ledger, lines: Sequence[Line]) -> list[Item]:
+def bill_of(ledger: Ledger, lines: Sequence[Line], film: str = "") -> list[Item]:
     """A line for every take of every shot, in list order; a shared clip costs once."""
     held = ledger.holders(list({line.job.fingerprint for line in lines}))
     costs = ledger.costs([attempt.id for attempt in held.values()])
@@ -50,12 +66,15 @@ def bill_of(ledger: Ledger, lines: Sequence[Line]) -> list[Item]:
         key = line.job.fingerprint
         attempt = held.get(key)
         cost = costs.get(attempt.id) if attempt and key not in billed else None
-        items.append(item_of(line, attempt, cost, shared=key in billed))
+        items.append(item_of(line, attempt, cost, film, shared=key in billed))
         billed.add(key)
     return items
 
 
-def item_of(line: Line, attempt: Attempt | None, cost: Cost | None, *, shared: bool) -> Item:
+def item_of(
+    line: Line, attempt: Attempt | None, cost: Cost | None, film: str, *, shared: bool
+) -> Item:
+    ended_at = attempt.ended_at if attempt else None
     return Item(
         line.job.shot.sequence,
         line.job.shot.shot,
@@ -67,6 +86,12 @@ def item_of(line: Line, attempt: Attempt | None, cost: Cost | None, *, shared: b
         cost.units if cost else Decimal(0),
         cost.cost_usd if cost else Decimal(0),
         "shared" if shared else cost.source if cost else "",
+        film,
+        f"{attempt.service}/{attempt.account}" if attempt else "",
+        f"{ended_at.astimezone(UTC):%Y-%m}" if ended_at else "",
+        line.job.fingerprint,
+        Decimal(0) if shared else attempt.cost_quoted_usd if attempt else line.quote.cost_usd,
+        "" if shared else why(attempt, cost),
     )
 
 
@@ -77,6 +102,14 @@ class Priced(Protocol):
     def sequence(self) -> str: ...
     @property
     def shot(self) -> str: ...
+    @property
+    def take(self) -> int: ...
+    @property
+    def film(self) -> str: ...
+    @property
+    def account(self) -> str: ...
+    @property
+    def month(self) -> str: ...
     @property
     def model(self) -> str: ...
     @property
@@ -103,6 +136,10 @@ KEYS: dict[By, Callable[[Priced], str]] = {
     "sequence": lambda item: item.sequence,
     "model": lambda item: item.model,
     "run": lambda item: item.run_id,
+    "take": lambda item: f"{item.sequence}/{item.shot}.t{item.take}",
+    "film": lambda item: item.film,
+    "account": lambda item: item.account,
+    "month": lambda item: item.month,
 }
 
 
@@ -128,6 +165,10 @@ HEADER = (
     "units",
     "cost_usd",
     "cost_source",
+    "account",
+    "run",
+    "estimate_usd",
+    "why",
 )
 
 
@@ -148,10 +189,16 @@ def to_csv(items: Sequence[Item]) -> str:
                 plain(i.units),
                 plain(i.cost_usd),
                 i.source,
+                i.account,
+                i.run_id,
+                plain(i.estimate_usd),
+                i.why,
             ]
         )
     units, cost_usd = total(items)
-    writer.writerow(["total", "", "", "", "", "", plain(units), plain(cost_usd), ""])
+    estimate_usd = sum((item.estimate_usd for item in items), Decimal(0))
+    sums = [plain(units), plain(cost_usd), "", "", "", plain(estimate_usd), ""]
+    writer.writerow(["total", "", "", "", "", "", *sums])
     return out.getvalue()
 
 

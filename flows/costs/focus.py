@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -48,7 +48,7 @@ COLUMNS = (
 )
 
 
-def write_focus(path: Path, rows: Sequence[Spend]) -> None:
+def write_focus(path: Path, rows: Iterable[Spend]) -> None:
     """Write the file. A charge that corrects an earlier one is of class Correction.
 
     The accounts are prepaid: a top-up is what is billed, and a clip is usage of it. Top-ups are

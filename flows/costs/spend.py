@@ -1,20 +1,37 @@
-"""Everything that was paid, read from the ledger."""
+"""Everything that was paid, read from the ledger. The database adds up; rows come as a stream."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, distinct, func, select
 
 from blocks.ledger import Ledger
-from blocks.ledger.tables import attempts, charges
-from flows.costs.bill import By, Total, grouped, total
+from blocks.ledger.tables import attempts, charges, runs
+from flows.costs.bill import By, Total
+
+AT_ONCE = 2_000
+"""Rows that are read from the database at a time."""
+
+MONTH = func.substr(charges.c.at, 1, 7)
+GROUPS: dict[By, tuple[tuple[ColumnElement[Any], ...], str]] = {
+    "shot": ((attempts.c.sequence, attempts.c.shot), "{}/{}"),
+    "take": ((attempts.c.sequence, attempts.c.shot, attempts.c.take), "{}/{}.t{}"),
+    "sequence": ((attempts.c.sequence,), "{}"),
+    "film": ((runs.c.name,), "{}"),
+    "model": ((attempts.c.model,), "{}"),
+    "account": ((charges.c.service, charges.c.account), "{}/{}"),
+    "run": ((charges.c.run_id,), "{}"),
+    "month": ((MONTH,), "{}"),
+}
+"""The columns of a key, and how it is written."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Spend:
     """One charge row beside what it was for."""
 
@@ -24,11 +41,11 @@ class Spend:
     sequence: str
     shot: str
     take: int
+    film: str
     run_id: str
     attempt_id: str
     fingerprint: str
     request_id: str | None
-    state: str
     inputs: dict[str, object]
     submitted_at: datetime | None
     ended_at: datetime | None
@@ -39,12 +56,8 @@ class Spend:
     source: str
     cause: str
 
-    @property
-    def live(self) -> bool:
-        return not self.service.startswith("sandbox/")
 
-
-def spending(ledger: Ledger) -> list[Spend]:
+def spending(ledger: Ledger, *, live: bool) -> Iterator[Spend]:
     """Every charge, oldest first."""
     query = (
         select(
@@ -54,11 +67,11 @@ def spending(ledger: Ledger) -> list[Spend]:
             attempts.c.sequence,
             attempts.c.shot,
             attempts.c.take,
+            func.coalesce(runs.c.name, ""),
             charges.c.run_id,
             charges.c.attempt_id,
             attempts.c.fingerprint,
             charges.c.request_id,
-            attempts.c.state,
             attempts.c.inputs,
             attempts.c.submitted_at,
             attempts.c.ended_at,
@@ -70,15 +83,50 @@ def spending(ledger: Ledger) -> list[Spend]:
             charges.c.cause,
         )
         .join(attempts, attempts.c.id == charges.c.attempt_id)
+        .join(runs, runs.c.id == charges.c.run_id, isouter=True)
+        .where(is_live(live))
         .order_by(charges.c.id)
     )
+    with ledger.engine.connect().execution_options(yield_per=AT_ONCE) as connection:
+        for row in connection.execute(query):
+            yield Spend(*tuple(row))
+
+
+def sums(ledger: Ledger, by: By, *, live: bool) -> list[Total]:
+    """Sums of equal keys, in the order of their first charges.
+
+    An attempt with corrections counts once.
+    """
+    columns, words = GROUPS[by]
+    query = (
+        select(
+            func.sum(charges.c.units),
+            func.sum(charges.c.cost_usd),
+            func.count(distinct(charges.c.attempt_id)),
+            *columns,
+        )
+        .join(attempts, attempts.c.id == charges.c.attempt_id)
+        .where(is_live(live))
+        .group_by(*columns)
+        .order_by(func.min(charges.c.id))
+    )
+    if by == "film":
+        query = query.join(runs, runs.c.id == charges.c.run_id, isouter=True)
     with ledger.engine.connect() as connection:
-        return [Spend(*tuple(row)) for row in connection.execute(query)]
+        return [
+            Total(words.format(*key), units, cost_usd, count)
+            for units, cost_usd, count, *key in connection.execute(query)
+        ]
 
 
-def sums(rows: Sequence[Spend], by: By) -> list[Total]:
-    """Sums of equal keys; an attempt with corrections counts once."""
-    return [
-        Total(key, *total(group), len({row.attempt_id for row in group}))
-        for key, group in grouped(rows, by).items()
-    ]
+def anything_live(ledger: Ledger) -> bool:
+    with ledger.engine.connect() as connection:
+        return (
+            connection.execute(select(charges.c.id).where(is_live(True)).limit(1)).first()
+            is not None
+        )
+
+
+def is_live(live: bool) -> ColumnElement[bool]:
+    sandboxed = charges.c.service.like("sandbox/%")
+    return ~sandboxed if live else sandboxed

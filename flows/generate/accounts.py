@@ -15,10 +15,12 @@ from blocks import settings
 from blocks.clip_store import ClipStore
 from blocks.comfyui.account import ComfyUIAccount
 from blocks.errors import InputError
-from blocks.fal.account import FalAccount
+from blocks.fal.account import Fal, FalAccount
 from blocks.http import is_sendable, open_client, origin
 from blocks.ledger import Ledger
+from blocks.ledger.history import price_rules
 from blocks.places import clips_place, ledger_place, saved_block
+from blocks.prices import shipped
 from blocks.provider import Provider
 from blocks.sandbox import Sandbox
 from blocks.sandbox.server import environment_of
@@ -82,6 +84,9 @@ async def open_workshop(
                 provider = block.provider(client, service, DEFAULT_ACCOUNT)
                 if service.startswith(SANDBOX):
                     provider.poll_s = SANDBOX_POLL_S
+                if isinstance(provider, Fal):
+                    known = price_rules(ledger, service, DEFAULT_ACCOUNT)
+                    provider.price_book = shipped().with_rules(known)
                 opened[service] = provider
             shop = Workshop(run_id, ledger, store, client, opened, watcher)
             stack.callback(shop.close)

@@ -37,6 +37,8 @@ class Watcher(Protocol):
 
     def state(self, fingerprint: str, state: str, note: str = "") -> None: ...
 
+    def say(self, message: str) -> None: ...
+
 
 @dataclass(frozen=True)
 class Clip:

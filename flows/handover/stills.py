@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from contextlib import suppress
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -50,7 +51,7 @@ def still(clip: Path, sha256: str, cache: Path, width_px: int) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        picture = middle_picture(clip, width_px)
+        picture = picture_of(clip, width_px)
         picture.save(partial, format="JPEG", quality=85, optimize=True)
         partial.replace(path)
     finally:
@@ -66,13 +67,16 @@ def still_path(sha256: str, cache: Path, width_px: int) -> Path:
     return cache / f"{sha256}-{width_px}.v{VERSION}.jpg"
 
 
-def middle_picture(clip: Path, width_px: int) -> Image:
-    """The frame in the middle of a clip, or the nearest that takes little decoding."""
+def picture_of(clip: Path, width_px: int, at_s: Fraction | None = None) -> Image:
+    """The frame in the middle of a clip, or at a time, or the nearest that takes little decoding.
+
+    Raises ClipError.
+    """
     from PIL import Image
 
     try:
         with open_media(clip) as container:
-            frame = _middle_frame(container, clip.name)
+            frame = _frame(container, clip.name, at_s)
             return Image.fromarray(_rgb(container, frame, width_px)).rotate(
                 frame.rotation, expand=True
             )
@@ -80,23 +84,26 @@ def middle_picture(clip: Path, width_px: int) -> Image:
         raise ClipError(f"{clip.name} cannot be decoded: {error.strerror or error}.") from error
 
 
-def _middle_frame(container: InputContainer, name: str) -> VideoFrame:
+def _frame(container: InputContainer, name: str, at_s: Fraction | None) -> VideoFrame:
     if not container.streams.video:
         raise ClipError(f"{name} has no picture.")
     stream = container.streams.video[0]
-    base = stream.time_base or 1
-    length = stream.duration or int((container.duration or 0) / (av.time_base * base))
-    middle = (stream.start_time or 0) + length // 2
-    if middle:
+    base = Fraction(stream.time_base or 1)
+    if at_s is None:
+        length = stream.duration or int((container.duration or 0) / (av.time_base * base))
+        wanted = (stream.start_time or 0) + length // 2
+    else:
+        wanted = (stream.start_time or 0) + round(at_s / base)
+    if wanted:
         with suppress(av.FFmpegError):  # a file without an index is read from its start
-            container.seek(middle, stream=stream)
+            container.seek(wanted, stream=stream)
     stream.thread_type = "AUTO"
     stream.codec_context.skip_frame = "NONREF"  # half the work, and at most a few frames off
     found: VideoFrame | None = None
     try:
         for count, frame in enumerate(container.decode(stream), 1):
             found = frame
-            if (frame.pts or 0) >= middle or count >= _MOST_DECODED:
+            if (frame.pts or 0) >= wanted or count >= _MOST_DECODED:
                 break
     except av.FFmpegError:
         if found is None:

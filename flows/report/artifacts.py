@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from base64 import b64encode
 from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
@@ -10,6 +11,7 @@ from uuid import UUID
 
 import httpx
 from prefect.artifacts import (
+    acreate_image_artifact,
     acreate_markdown_artifact,
     acreate_progress_artifact,
     acreate_table_artifact,
@@ -20,6 +22,7 @@ from prefect.context import FlowRunContext
 from flows.costs.bill import Item, total, totals_by
 from flows.costs.estimate import Plan
 from flows.costs.money import plain, usd
+from flows.costs.statement import Statement
 from flows.report.board import FINISHED, Board
 
 MAX_ROWS = 2_000
@@ -124,6 +127,34 @@ async def show_bill(items: Sequence[Item]) -> None:
     await shown(acreate_table_artifact(rows, "bill", title))
 
 
+async def show_accounts(accounts: Statement) -> None:
+    """Where the bill differs from the estimate, and what was paid in vain; if there is any."""
+    if FlowRunContext.get() is None:
+        return
+    rows: list[dict[str, Any]] = [
+        {
+            "shot": each.name,
+            "estimate": plain(each.estimate_usd),
+            "USD": plain(each.cost_usd),
+            "why": each.why,
+            "request": each.request_id,
+        }
+        for each in accounts.differences
+    ]
+    rows += [
+        {
+            "shot": each.name,
+            "USD": plain(each.cost_usd),
+            "why": each.why,
+            "request": each.request_id,
+        }
+        for each in accounts.in_vain
+    ]
+    if rows:
+        title = _cut("Estimate against actual, and what was paid in vain", len(rows))
+        await shown(acreate_table_artifact(rows[:MAX_ROWS], "differences", title))
+
+
 async def show_summary(summary: str, items: Sequence[Item]) -> None:
     if FlowRunContext.get() is None:
         return
@@ -133,6 +164,13 @@ async def show_summary(summary: str, items: Sequence[Item]) -> None:
         for t in totals_by(items, "sequence")
     ]
     await shown(acreate_markdown_artifact("\n".join(lines), "film", "The film and what it cost"))
+
+
+async def show_sheet(jpeg: bytes) -> None:
+    if FlowRunContext.get() is None:
+        return
+    url = f"data:image/jpeg;base64,{b64encode(jpeg).decode()}"
+    await shown(acreate_image_artifact(url, "contact-sheet", "A frame of every shot"))
 
 
 def _cut(title: str, count: int) -> str:

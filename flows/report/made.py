@@ -14,11 +14,13 @@ from uuid import UUID
 from prefect.context import FlowRunContext
 
 from blocks.errors import LostError, RefusedError, ShotreelError
-from flows.costs.bill import Item, total
+from flows.costs.bill import total
 from flows.costs.estimate import Plan
 from flows.costs.money import usd
+from flows.costs.statement import Statement
 from flows.generate.all_clips import Outcome
 from flows.generate.workshop import Clip, current
+from flows.handover.tasks import hand_over
 from flows.report import artifacts
 from flows.report.manifest import manifest_of, write_manifest
 from flows.report.place import Place
@@ -36,6 +38,9 @@ class Made:
     spent_usd: Decimal
     task_runs: int
     flow_run_id: UUID | None
+    accounts: Statement
+    notes: Sequence[str] = ()
+    """What about the films is not as the list asks for it."""
 
     @property
     def exit_code(self) -> int:
@@ -49,14 +54,18 @@ last_made: ContextVar[list[Made] | None] = ContextVar("last_made", default=None)
 
 
 async def report(
+    title: str,
     plan: Plan,
     outcomes: Mapping[str, Outcome],
     films: Mapping[str, Stitched | ShotreelError | None],
-    items: Sequence[Item],
+    accounts: Statement,
     place: Place,
 ) -> Made:
-    """Write the manifest, lay the clips out, and sum the run up."""
-    shop = current.get()
+    """Write the manifest, lay the clips out, hand the film over, and sum the run up.
+
+    `title` is the list's name.
+    """
+    shop, items = current.get(), accounts.items
     keys = list(outcomes)
     attempts = await shop.book(shop.ledger.holders, keys)
     clips: dict[str, Clip] = {k: o for k, o in outcomes.items() if isinstance(o, Clip)}
@@ -81,6 +90,7 @@ async def report(
         manifest_of, film, plan.lines, items, attempts, clips, states, place
     )
     await asyncio.to_thread(write_manifest, place.manifest, manifest)
+    errors |= await hand_over(title, manifest, film, attempts, clips.values(), place)
     _, cost_usd = total(items)
     summary = f"{len(clips)} of {len(outcomes)} clips are here; they cost {usd(cost_usd)}."
     await artifacts.show_summary(summary, items)
@@ -93,6 +103,12 @@ async def report(
         spent_usd=await shop.book(shop.ledger.run_spent_usd, shop.run_id),
         task_runs=shop.task_runs,
         flow_run_id=context.flow_run.id if context and context.flow_run else None,
+        accounts=accounts,
+        notes=list(
+            dict.fromkeys(
+                note for made in films.values() if isinstance(made, Stitched) for note in made.notes
+            )
+        ),
     )
 
 

@@ -37,6 +37,22 @@ class Place:
     def manifest(self) -> Path:
         return self.out / "manifest.json"
 
+    @property
+    def poster(self) -> Path:
+        return self.out / "poster.jpg"
+
+    def contact_sheet(self, page: int = 1) -> Path:
+        """Pages count from 1; a film of few shots has one."""
+        return self.out / (f"contact-sheet-{page}.jpg" if page > 1 else "contact-sheet.jpg")
+
+    @property
+    def otio(self) -> Path:
+        return self.out / "film.otio"
+
+    @property
+    def provenance(self) -> Path:
+        return self.out / "provenance.json"
+
     def check_writable(self) -> None:
         """Raises SetupError, before anything is bought."""
         try:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Self
 
@@ -42,6 +44,7 @@ class LiveView:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._board: Board | None = None
+        self._said = 0
         self._live = Live(
             console=console, refresh_per_second=6, get_renderable=self._render, transient=True
         )
@@ -60,6 +63,16 @@ class LiveView:
 
     def changed(self, board: Board, fingerprint: str | None) -> None:
         self._board = board  # drawn by the refresh thread, a few times a second
+        self._said = say_new(self._console, board, self._said)
+
+    @contextmanager
+    def still(self) -> Iterator[None]:
+        """The terminal belongs to somebody else for as long as the block lasts."""
+        self._live.stop()
+        try:
+            yield
+        finally:
+            self._live.start()
 
     def _render(self) -> RenderableType:
         if self._board is None:
@@ -109,6 +122,12 @@ def left_words(board: Board) -> str:
     return f"about {left_s:.0f} s left" if left_s < 90 else f"about {left_s / 60:.0f} min left"
 
 
+def say_new(console: Console, board: Board, said: int) -> int:
+    for message in board.messages[said:]:
+        console.print(message, markup=False, highlight=False, soft_wrap=True)
+    return len(board.messages)
+
+
 class PlainView:
     """A line when a clip is ordered, is here, or has failed."""
 
@@ -118,8 +137,10 @@ class PlainView:
         self._console = console
         self._said: dict[str, str] = {}
         self._phase = ""
+        self._messages = 0
 
     def changed(self, board: Board, fingerprint: str | None) -> None:
+        self._messages = say_new(self._console, board, self._messages)
         if board.phase != self._phase:
             self._phase = board.phase
             self._console.print(PHASES[board.phase], markup=False, highlight=False)

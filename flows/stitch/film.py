@@ -12,14 +12,16 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
+from typing import Protocol
 
 from pydantic import TypeAdapter
 
-from blocks.errors import ClipError, StitchError
+from blocks.errors import ClipError, ShotreelError, StitchError
 from blocks.media import probe, sha256_file
 from flows.stitch.edit import EditList, Segment, edit_list, info_of
 from flows.stitch.finish import AS_IT_IS, Finish
 from flows.stitch.item import Card, Clip, Item
+from flows.stitch.mark import mark
 from flows.stitch.render import VERSION as RENDER_VERSION
 from flows.stitch.render import Drawing, draw, drawing_of, is_drawn, place_of
 from flows.stitch.sound import Mix
@@ -27,7 +29,7 @@ from flows.stitch.splice import Piece, splice
 from flows.stitch.timeline import Span, Timeline
 
 # Raise it when the same clips would make another film: films that are there are made again.
-VERSION = 3
+VERSION = 4
 
 # What of `Finish` is in the items already.
 _IN_ITEMS = {"on_missing", "title", "end_title"}
@@ -36,8 +38,8 @@ _IN_ITEMS = {"on_missing", "title", "end_title"}
 @dataclass(frozen=True)
 class Stitched:
     """A sequence or a film: `copied` counts the clips of which there are untouched frames,
-    `rendered` the others. `made` is False where the file was there already. `notes` say what is
-    not as the list asks for it.
+    `rendered` the others. `made` is False where the file was there already. `unsealed` says why it
+    could not be sealed, though it should be; `notes` what else is not as it was asked for.
     """
 
     path: Path
@@ -48,6 +50,7 @@ class Stitched:
     rendered: int
     timeline: Timeline
     made: bool = True
+    unsealed: str = ""
     notes: tuple[str, ...] = ()
 
 
@@ -68,6 +71,19 @@ class Cutting:
         return drawing_of(segment, self.edit, self.items, self.finish.fit)
 
 
+class Seal(Protocol):
+    """The last step on a film, before it takes its place: a signature, say."""
+
+    @property
+    def identity(self) -> str:
+        """A film that another seal closed is made again."""
+        ...
+
+    def close(self, film: Path, clips: Sequence[Clip]) -> None:
+        """Change the file, or leave it and raise ShotreelError."""
+        ...
+
+
 _NOTE: TypeAdapter[Stitched] = TypeAdapter(Stitched)
 
 
@@ -77,22 +93,24 @@ def stitch(
     *,
     cache: Path,
     finish: Finish = AS_IT_IS,
+    seal: Seal | None = None,
     pool: Executor | None = None,
 ) -> Stitched:
     """Put the items one after another into the MP4 `out`; nothing is done where it is so already.
 
     `out` is whole at every moment: the old film or the new one. `cache` keeps drawn segments and
-    what was made of what. Segments are drawn in the processes of `pool`, beside each other.
-    Raises ClipError that names the clip, StitchError otherwise.
+    what was made of what. Segments are drawn in the processes of `pool`, beside each other. A film
+    that could not be sealed is there without, and is made again the next time. Raises ClipError
+    that names the clip, StitchError otherwise.
     """
-    if there := is_current(items, out, cache=cache, finish=finish):
+    if there := is_current(items, out, cache=cache, finish=finish, seal=seal):
         return there
     cutting = cut(items, finish, name=out.name)
     drawings = {drawing.key: drawing for drawing in cutting.drawings}
     missing = [drawing for drawing in drawings.values() if not is_drawn(drawing, cache)]
     for _ in (pool.map if pool else map)(partial(draw, cache=cache), missing):
         pass
-    return assemble(cutting, out, cache=cache)
+    return assemble(cutting, out, cache=cache, seal=seal)
 
 
 def cut(items: Sequence[Item], finish: Finish, *, name: str) -> Cutting:
@@ -104,7 +122,7 @@ def cut(items: Sequence[Item], finish: Finish, *, name: str) -> Cutting:
     return Cutting(probed, edit_list(probed), finish)
 
 
-def assemble(cutting: Cutting, out: Path, *, cache: Path) -> Stitched:
+def assemble(cutting: Cutting, out: Path, *, cache: Path, seal: Seal | None = None) -> Stitched:
     """Splice copies and drawn segments, and put the film in place. All of them are drawn."""
     edit = cutting.edit
     pieces = [_piece(segment, cutting, cache) for segment in edit.segments]
@@ -114,6 +132,8 @@ def assemble(cutting: Cutting, out: Path, *, cache: Path) -> Stitched:
         out.parent.mkdir(parents=True, exist_ok=True)
         with closing(Mix(timeline)) as mix:
             splice(pieces, edit.format, partial_film, mix)
+        mark(partial_film)
+        unsealed = _close(seal, partial_film, cutting.items)
         with ThreadPoolExecutor(1) as beside:
             written = beside.submit(_fsync, partial_film)
             sha256 = sha256_file(partial_film)
@@ -130,9 +150,10 @@ def assemble(cutting: Cutting, out: Path, *, cache: Path) -> Stitched:
             len(copied),
             len(of_clips - copied),
             timeline,
+            unsealed=unsealed,
             notes=tuple(_notes(cutting)),
         )
-        _remember(stitched, cutting, cache)
+        _remember(stitched, cutting, cache, None if unsealed else seal)
     except OSError as error:
         raise StitchError(
             f"{out} cannot be written: {error.strerror or error}.",
@@ -145,12 +166,17 @@ def assemble(cutting: Cutting, out: Path, *, cache: Path) -> Stitched:
 
 
 def is_current(
-    items: Sequence[Item], out: Path, *, cache: Path, finish: Finish = AS_IT_IS
+    items: Sequence[Item],
+    out: Path,
+    *,
+    cache: Path,
+    finish: Finish = AS_IT_IS,
+    seal: Seal | None = None,
 ) -> Stitched | None:
     """What is known about `out`, if it is the untouched file that was made of these items."""
     try:
         known = json.loads(_note(out, cache).read_bytes())
-        if known["made_of"] != _made_of(items, finish) or known["file"] != _looks(out):
+        if known["made_of"] != _made_of(items, finish, seal) or known["file"] != _looks(out):
             return None
         return replace(_NOTE.validate_python(known["film"]), path=out, made=False)
     except (OSError, ValueError, KeyError, TypeError):
@@ -179,6 +205,16 @@ def timeline_of(cutting: Cutting) -> Timeline:
             for item, place in zip(cutting.items, cutting.edit.places, strict=True)
         ),
     )
+
+
+def _close(seal: Seal | None, film: Path, items: Sequence[Item]) -> str:
+    """Why the film is not sealed; empty where it is, or need not be."""
+    try:
+        if seal:
+            seal.close(film, [item for item in items if isinstance(item, Clip)])
+    except ShotreelError as error:
+        return str(error)
+    return ""
 
 
 def _probed(item: Item) -> Item:
@@ -215,9 +251,9 @@ def _notes(cutting: Cutting) -> Iterator[str]:
             )
 
 
-def _remember(film: Stitched, cutting: Cutting, cache: Path) -> None:
+def _remember(film: Stitched, cutting: Cutting, cache: Path, seal: Seal | None) -> None:
     facts = {
-        "made_of": _made_of(cutting.items, cutting.finish),
+        "made_of": _made_of(cutting.items, cutting.finish, seal),
         "file": _looks(film.path),
         "film": _NOTE.dump_python(film, mode="json"),
     }
@@ -232,9 +268,10 @@ def _note(out: Path, cache: Path) -> Path:
     return cache / "films" / f"{hashlib.sha256(os.fsencode(out.absolute())).hexdigest()}.json"
 
 
-def _made_of(items: Sequence[Item], finish: Finish) -> list[object]:
+def _made_of(items: Sequence[Item], finish: Finish, seal: Seal | None) -> list[object]:
     chosen = finish.model_dump(mode="json", exclude=_IN_ITEMS)
-    return [VERSION, RENDER_VERSION, chosen, *map(_identity, items)]
+    sealed = seal.identity if seal else ""
+    return [VERSION, RENDER_VERSION, sealed, chosen, *map(_identity, items)]
 
 
 def _identity(item: Item) -> list[object]:

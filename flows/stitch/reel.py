@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
+from typing import cast
 
 from blocks.errors import ShotreelError
 from flows.costs.estimate import Line, Plan
@@ -13,6 +14,7 @@ from flows.generate.workshop import Clip as Stored
 from flows.shots import Shot
 from flows.stitch.finish import Finish
 from flows.stitch.item import Begin, Card, Clip, Item
+from flows.stitch.timeline import TransitionKind
 
 _TITLE_S = (Fraction(3), Fraction(10))
 
@@ -29,9 +31,7 @@ def film_order(plan: Plan) -> dict[str, list[Line]]:
     return order
 
 
-def sequence_items(
-    lines: Sequence[Line], outcomes: Outcomes, finish: Finish
-) -> list[Item] | None:
+def sequence_items(lines: Sequence[Line], outcomes: Outcomes, finish: Finish) -> list[Item] | None:
     """The items of a sequence; None where a shot is missing and nothing is to be made then."""
     items: list[Item] = []
     for line in lines:
@@ -65,11 +65,9 @@ def _item(shot: Shot, outcome: Outcome | None, *, opens: bool) -> Item:
     name = f"{shot.sequence}/{shot.shot}"
     begins = None
     if shot.transition != "cut":
-        begins = Begin(shot.transition, Fraction(shot.transition_s))
+        begins = Begin(cast(TransitionKind, shot.transition), Fraction(shot.transition_s))
     if isinstance(outcome, Stored):
-        return Clip(
-            outcome.path, outcome.sha256, name, outcome.info, begins, opens, shot.caption
-        )
+        return Clip(outcome.path, outcome.sha256, name, outcome.info, begins, opens, shot.caption)
     card = Card("pending", name, shot.duration_s, begins=begins, opens=opens)
     if outcome is None:
         return card

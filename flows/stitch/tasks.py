@@ -25,8 +25,10 @@ from flows.generate.all_clips import Clips, Outcome
 from flows.generate.workshop import current
 from flows.report.place import Place
 from flows.stitch import Finish, Item, Stitched, assemble, cut, is_current
+from flows.stitch.film import Seal
 from flows.stitch.reel import Outcomes, film_items, film_order, has_clip, sequence_items
 from flows.stitch.render import Drawing, draw, is_drawn, place_of
+from flows.unvisited import unvisited
 
 T = TypeVar("T")
 
@@ -35,15 +37,18 @@ _REST = 10
 
 
 @task(name="stitch", task_run_name="stitch-{what}", cache_policy=NO_CACHE)
-async def stitch_items(what: str, items: Sequence[Item], out: Path, finish: Finish) -> Stitched:
+async def stitch_items(
+    what: str, items: Sequence[Item], out: Path, finish: Finish, seal: Seal | None = None
+) -> Stitched:
     """Clips and cards to one file, in this order."""
     cache = _cache()
-    made = await asyncio.to_thread(is_current, items, out, cache=cache, finish=finish)
+    known = partial(is_current, items, out, cache=cache, finish=finish, seal=seal)
+    made = await asyncio.to_thread(known)
     if made is not None:
         return made
     cutting = await asyncio.to_thread(cut, items, finish, name=out.name)
-    await asyncio.gather(*await _begin(cutting.drawings))
-    return await _in_process(partial(assemble, cutting, out, cache=cache))
+    await asyncio.gather(*_begin(cutting.drawings))
+    return await _in_process(partial(assemble, cutting, out, cache=cache, seal=seal))
 
 
 async def stitch_sequences(
@@ -69,14 +74,23 @@ async def stitch_sequences(
 
 
 async def stitch_film(
-    plan: Plan, outcomes: Mapping[str, Outcome], place: Place, finish: Finish
+    plan: Plan,
+    outcomes: Mapping[str, Outcome],
+    place: Place,
+    finish: Finish,
+    seal: Seal | None = None,
 ) -> Stitched | ShotreelError | None:
     """All sequences, in list order; None where there is nothing to make it of."""
-    return await _stitched("film", film_items(plan, outcomes, finish), place.film, finish)
+    items = film_items(plan, outcomes, finish)
+    return await _stitched("film", items, place.film, finish, seal)
 
 
 async def _stitched(
-    what: str, items: Sequence[Item] | None, out: Path, finish: Finish
+    what: str,
+    items: Sequence[Item] | None,
+    out: Path,
+    finish: Finish,
+    seal: Seal | None = None,
 ) -> Stitched | ShotreelError | None:
     if items is None:
         return None  # a shot is missing, and then the old one is to stay
@@ -86,7 +100,7 @@ async def _stitched(
         return None
     current.get().task_runs += 1
     try:
-        return await stitch_items(what, items, out, finish)
+        return await stitch_items(what, unvisited(items), out, finish, seal)
     except ShotreelError as error:
         return error
 
@@ -100,16 +114,20 @@ async def _draw_early(plan: Plan, clips: Clips, finish: Finish) -> None:
     outcomes: dict[str, Outcome | None] = {
         line.job.fingerprint: None for line in plan.lines if line.job.take == 1
     }
-    coming = {asyncio.ensure_future(clips.of(key)): key for key in outcomes}
     if all(line.need == "stored" for line in plan.lines):
         return  # nothing to wait for: the film is stitched at once
-    while coming:
-        done, _ = await asyncio.wait(coming, return_when=asyncio.FIRST_COMPLETED)
-        outcomes |= {coming.pop(each): each.result() for each in done}
-        begun = monotonic()
-        with suppress(ShotreelError):  # said when the film is stitched
-            await _begin(await asyncio.to_thread(_ready, plan, dict(outcomes), finish))
-        await asyncio.sleep((monotonic() - begun) * _REST)
+    coming = {asyncio.create_task(clips.of(key)): key for key in outcomes}
+    try:
+        while coming:
+            done, _ = await asyncio.wait(coming, return_when=asyncio.FIRST_COMPLETED)
+            outcomes |= {coming.pop(each): each.result() for each in done}
+            begun = monotonic()
+            with suppress(ShotreelError):  # said when the film is stitched
+                _begin(await asyncio.to_thread(_ready, plan, dict(outcomes), finish))
+            await asyncio.sleep((monotonic() - begun) * _REST)
+    finally:
+        for each in coming:
+            each.cancel()
 
 
 def _ready(plan: Plan, outcomes: Outcomes, finish: Finish) -> list[Drawing]:
@@ -124,7 +142,7 @@ def _ready(plan: Plan, outcomes: Outcomes, finish: Finish) -> list[Drawing]:
     ]
 
 
-async def _begin(drawings: Iterable[Drawing]) -> list[asyncio.Future[Path]]:
+def _begin(drawings: Iterable[Drawing]) -> list[asyncio.Future[Path]]:
     """Have segments drawn, each once in a run."""
     known, cache = current.get().drawings, _cache()
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from blocks.errors import UnreachableError
+from blocks.errors import PriceError
 from blocks.models import MODELS
 from blocks.provider import Accepted, Again, Ready
 from tests.providers.desk import CASES, Desk, elsewhere, picture
@@ -49,12 +49,10 @@ async def test_price_that_no_page_names_is_the_accounts_or_nothing(
     quote = await desk.provider.price(model, {"prompt": "x", **model.defaults})
     assert quote.source == "account"
     assert quote.units == 4
-    await desk.misbehave(at="pricing", do="status", status=404, times=0)
-    with pytest.raises(UnreachableError, match="does not say what"):
-        await desk.provider.price(model, {"prompt": "x", **model.defaults})
-    nobody = elsewhere(desk, monkeypatch, "http://127.0.0.1:9")
-    with pytest.raises(UnreachableError):
-        await nobody.price(model, {"prompt": "x", **model.defaults})
+    for url in ("http://127.0.0.1:9", desk.sandbox.url + "/nothing/here"):
+        nobody = elsewhere(desk, monkeypatch, url)
+        with pytest.raises(PriceError, match="does not say what"):
+            await nobody.price(model, {"prompt": "x", **model.defaults})
 
 
 @queue

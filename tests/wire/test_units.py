@@ -8,10 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from blocks.fal.models import MAGI_DEFAULTS, MODELS, UNIT_PRICES_USD, magi_units
+from blocks.fal.models import MAGI_DEFAULTS, MODELS, magi_units
 from blocks.model import Inputs, Value
+from blocks.prices import shipped
 from blocks.wavespeed.models import v2_units
 
+UNIT_PRICES_USD = {rule.model: rule.unit_price_usd for rule in shipped().rules}
 PRICE_USD = UNIT_PRICES_USD["fal-ai/magi-distilled"]
 
 
@@ -34,6 +36,18 @@ def inputs(**values: Value) -> Inputs:
         pytest.param(inputs(num_inference_steps=8), "4", "0.32", id="8 steps save nothing"),
         pytest.param(inputs(resolution="480p"), "2", "0.16", id="'480p is 0.5 billing units'"),
         pytest.param(inputs(resolution="480p", num_frames=120), "2.5", "0.20", id="half of 5"),
+        pytest.param(
+            inputs(
+                num_frames=96,
+                resolution="720p",
+                num_inference_steps=16,
+                enable_safety_checker=True,
+                aspect_ratio="auto",
+            ),
+            "4",
+            "0.32",
+            id="the page's full example",
+        ),
         pytest.param(inputs(num_frames=97), "5", "0.40", id="a started second counts whole"),
         pytest.param(inputs(num_frames=119), "5", "0.40", id="one frame short of a second"),
         pytest.param(inputs(num_frames=121), "6", "0.48", id="one frame into the next second"),
@@ -99,6 +113,9 @@ def test_magi_costs_what_its_page_says(steps: int, cost_usd: str) -> None:
         pytest.param("480p", 81, "0.5", id="'480p is 0.5'"),
         pytest.param("720p", 82, "1.25", id="'1.25x' above 81 frames"),
         pytest.param("480p", 192, "0.625", id="both"),
+        pytest.param("720p", 96, "1.25", id="the page's own example: 96 frames at 720p"),
+        pytest.param("720p", 64, "1", id="'up to 64 frames (~4 seconds)'"),
+        pytest.param("720p", 100, "1.25", id="'between 81 to 100 (inclusive)': the longest"),
     ],
 )
 def test_wavespeed_v2_counts_units_as_its_page_says(

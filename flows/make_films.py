@@ -1,0 +1,111 @@
+"""The flow for a folder of shot lists: a film of each, one after the other."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import fsspec
+from prefect import flow
+from prefect.artifacts import acreate_table_artifact
+from prefect.client.schemas.objects import State
+from prefect.states import Completed, Failed
+
+from blocks.errors import InputError, ShotreelError
+from blocks.ledger import Ledger
+from blocks.places import ledger_place
+from flows import form
+from flows.costs.money import plain, usd
+from flows.make_film import make_film
+from flows.report.artifacts import shown
+from flows.report.notice import notified
+from flows.shots import list_name
+from flows.shots.source import local_path
+
+WILD = "*?["
+
+
+@flow(name="make-films", persist_result=False)
+async def make_films(
+    shots: form.ShotLists,
+    out: form.OutputFolder = None,
+    live: form.Live = False,
+    budget_usd: form.Budget = None,
+    approve_above_usd: form.ApproveAbove = None,
+    notify: form.Notify = None,
+) -> State[None]:
+    """Make the film of every list. Only shots that are new or changed cost anything.
+
+    A list that is wrong, or fails, does not keep the others from their films.
+
+    Args:
+        shots: A folder, a pattern such as lists/*.csv, or a URL of either (s3://bucket/lists/).
+        out: The folder of the films' folders. Default: out.
+        live: Spend money: buy from the real accounts. Off: from the sandbox, for free.
+        budget_usd: Nothing is bought above it, for all lists together. A live run needs one.
+        approve_above_usd: A list whose plan costs more waits until a person has approved it.
+        notify: The Prefect notification block to tell, such as slack-webhook/team.
+    """
+    async with notified("films", notify) as notice:
+        lists = lists_in(shots)
+        rows: list[dict[str, Any]] = []
+        left_usd, ok = budget_usd, True
+        for name in lists:
+            place = Path(out or "out") / list_name(name)
+            state: Any = await make_film(
+                name, str(place), live, left_usd, approve_above_usd, return_state=True
+            )
+            spent_usd = await spent(str(state.state_details.flow_run_id))
+            if left_usd is not None:
+                left_usd = max(Decimal(0), left_usd - spent_usd)
+            ok &= state.is_completed()
+            told = {"list": list_name(name), "state": state.name, "USD": plain(spent_usd)}
+            rows.append(told | {"what": state.message or ""})
+        await shown(acreate_table_artifact(rows, "films", "What has come of each list"))
+        total_usd = sum((Decimal(row["USD"]) for row in rows), Decimal(0))
+        made = sum(row["state"] == "Completed" for row in rows)
+        notice.subject = "are ready" if ok else "need a look"
+        notice.body = f"{made} of {len(rows)} films are whole; {usd(total_usd)} was spent."
+    return (Completed if ok else Failed)(message=notice.body)
+
+
+def lists_in(source: str) -> list[str]:
+    """Paths or URLs of the shot lists, by name. Raises InputError where there are none."""
+    try:
+        found = _local(path, source) if (path := local_path(source)) else _remote(source)
+    except ShotreelError:
+        raise
+    except Exception as error:  # every file system has its own exceptions
+        raise InputError(f"The shot lists cannot be listed: {type(error).__name__}.") from error
+    if not found:
+        raise InputError(
+            "There is no shot list (*.csv) there.",
+            remedy="Name a folder, or a pattern: lists/*.csv",
+        )
+    return found
+
+
+def _local(path: Path, source: str) -> list[str]:
+    if path.is_dir():
+        return sorted(str(found) for found in path.glob("*.csv"))
+    if not any(sign in path.name for sign in WILD):
+        return [source]
+    return sorted(str(found) for found in path.parent.glob(path.name) if found.is_file())
+
+
+def _remote(source: str) -> list[str]:
+    wild = any(sign in source for sign in WILD)
+    if not wild and not source.endswith("/"):
+        return [source]
+    system, path = fsspec.core.url_to_fs(source)
+    found = system.glob(path if wild else f"{path.rstrip('/')}/*.csv")
+    return sorted(str(system.unstrip_protocol(name)) for name in found)
+
+
+async def spent(run_id: str) -> Decimal:
+    ledger = Ledger(await ledger_place())
+    try:
+        return ledger.run_spent_usd(run_id)
+    finally:
+        ledger.close()

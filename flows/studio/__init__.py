@@ -1,0 +1,1 @@
+"""The studio of a home: Prefect's server, its worker and the sandbox, kept up on this machine."""

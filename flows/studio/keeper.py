@@ -1,0 +1,215 @@
+"""Keeps the studio up: starts Prefect's server, the sandbox and a worker, and heals what dies."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from blocks.errors import SetupError
+from flows import prefect_env
+from flows.studio.part import Part, marked, stop, take, write_pid
+from flows.studio.place import State, StudioPlace, answers
+
+POOL = "shotreel"
+START_S = 180.0
+LOOK_EVERY_S = 1.0
+BACKOFF_S = (1.0, 5.0, 15.0, 60.0)
+PREFECT = str(Path(sys.executable).with_name("prefect"))
+PREFECT_YAML = Path(__file__).parents[2] / "deployments" / "prefect.yaml"
+QUIET = "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL"
+
+Say = Callable[[str], None]
+
+
+def environment(place: StudioPlace, state: State, base: Mapping[str, str]) -> dict[str, str]:
+    """What every part runs with; keys and other variables of the caller go along."""
+    env = {**prefect_env.DEFAULTS, **base}
+    if env[QUIET] == prefect_env.DEFAULTS[QUIET]:
+        del env[QUIET]  # here the console is a log file
+    for name in ("PREFECT_API_KEY", "PREFECT_API_AUTH_STRING", "PREFECT_PROFILE"):
+        env.pop(name, None)
+    origins = f"{state.ui_url},http://localhost:{state.port}"
+    return env | {
+        "PREFECT_HOME": str(place.prefect_home),
+        "PREFECT_API_URL": state.api_url,
+        "PREFECT_SERVER_UI_API_URL": state.api_url,
+        "PREFECT_UI_URL": state.ui_url,
+        # Any page in the browser could otherwise start a run.
+        "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": origins,
+        "PREFECT_WORKER_QUERY_SECONDS": env.get("PREFECT_WORKER_QUERY_SECONDS", "2"),
+        "SHOTREEL_HOME": str(place.home),
+        "SHOTREEL_PROJECT": state.folder,
+        "SHOTREEL_SANDBOX_URL": base.get("SHOTREEL_SANDBOX_URL") or state.sandbox_url,
+        "SHOTREEL_STUDIO": state.mark,
+        "PYTHONUNBUFFERED": "1",
+    }
+
+
+def parts_of(place: StudioPlace, state: State, env: Mapping[str, str]) -> dict[str, Part]:
+    latency_s = env.get("SHOTREEL_SANDBOX_LATENCY_S") or "1.5"
+    commands: dict[str, Sequence[str]] = {
+        "server": [PREFECT, "server", "start", "--host", "127.0.0.1", "--port", str(state.port)],
+        "sandbox": [
+            *(sys.executable, "-m", "flows.cli", "sandbox"),
+            *("--port", str(state.sandbox_port), "--latency", latency_s),
+        ],
+        "worker": [PREFECT, "worker", "start", "--pool", POOL, "--type", "process"],
+    }
+    folder = Path(state.folder)
+    return {
+        name: Part(name, command, folder, env, place.lock(name), place.log(name))
+        for name, command in commands.items()
+    }
+
+
+PREPARE: dict[str, Sequence[str]] = {
+    "work pool": ["work-pool", "create", POOL, "--type", "process"],
+    "blocks": ["block", "register", "-m", "flows.studio.blocks"],
+    "deployments": ["deploy", "--all", "--prefect-file", str(PREFECT_YAML)],
+}
+"""What a new server has to be told, by Prefect's own commands."""
+
+
+@dataclass
+class Keeper:
+    """`keep` returns when it is told to end, by SIGTERM, SIGINT or `ending`."""
+
+    place: StudioPlace
+    state: State
+    say: Say
+
+    def __post_init__(self) -> None:
+        self.env = environment(self.place, self.state, os.environ)
+        self.parts = parts_of(self.place, self.state, self.env)
+        self.ending = threading.Event()
+
+    def keep(self) -> None:
+        """Raises SetupError where it does not come up, or is kept by another process."""
+        lock = take(self.place.keeper_lock)
+        if lock is None:
+            raise SetupError("The studio of this home is kept up by another process.")
+        with lock:
+            write_pid(lock, os.getpid())
+            for sign in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(sign, lambda *_: self.ending.set())
+            self.place.write(self.state)
+            try:
+                self._begin()
+                self._heal()
+            except SetupError as error:
+                self.place.write(replace(self.state, phase="failed", message=str(error)))
+                raise
+            finally:
+                self._end()
+
+    def _begin(self) -> None:
+        begun = time.monotonic()
+        self._start("server")
+        self._start("sandbox")
+        self._until(f"{self.state.api_url}/health", "server")
+        self._prepare()
+        self._start("worker")
+        self._until(f"{self.state.sandbox_url}/sandbox/faults", "sandbox")
+        if not self.ending.is_set():
+            self.place.write(replace(self.state, phase="up"))
+            self.say(f"up after {time.monotonic() - begun:.0f} s")
+
+    def _start(self, name: str) -> None:
+        if not self.ending.is_set():
+            begun = self.parts[name].start()
+            self.say(f"{name}: {'started' if begun else 'runs already'}")
+
+    def _until(self, url: str, name: str) -> None:
+        limit = time.monotonic() + START_S
+        while not self.ending.is_set() and not answers(url):
+            if not self.parts[name].alive() or time.monotonic() > limit:
+                raise SetupError(
+                    f"The {name} does not start: {self.parts[name].last_words()}",
+                    remedy=f"All it said is in {self.parts[name].log}.",
+                )
+            self.ending.wait(0.2)
+
+    def _prepare(self) -> None:
+        """The work pool, the blocks' types and the deployments; what is there already stays."""
+        from flows.studio.schedules import kept
+
+        if not PREFECT_YAML.exists():
+            raise SetupError(
+                f"{PREFECT_YAML} is not there.",
+                remedy="Install shotreel from its folder: pip install -e .",
+            )
+        with kept(self.state.api_url):
+            for what, arguments in PREPARE.items():
+                if self.ending.is_set():
+                    return
+                done = subprocess.run(  # noqa: S603 - commands of our own
+                    [PREFECT, "--no-prompt", *arguments],
+                    check=False,
+                    cwd=self.state.folder,
+                    env=self.env,
+                    stdin=subprocess.DEVNULL,
+                    capture_output=True,
+                    text=True,
+                )
+                told = done.stdout + done.stderr
+                if done.returncode and "already exists" not in told:
+                    raise SetupError(f"Prefect did not take the {what}: {told.strip()[-2000:]}")
+                self.say(f"{what}: in place")
+
+    def _heal(self) -> None:
+        """Start again what has died, sooner at first than when it dies again and again."""
+        due: dict[str, float] = {}
+        while not self.ending.wait(LOOK_EVERY_S):
+            for name, part in self.parts.items():
+                if part.alive():
+                    continue
+                if name not in due:
+                    wait_s = BACKOFF_S[min(part.starts, len(BACKOFF_S)) - 1]
+                    due[name] = time.monotonic() + wait_s
+                    self.say(f"{name}: died; again in {wait_s:g} s. {part.last_words(3)}")
+                if time.monotonic() >= due[name]:
+                    del due[name]
+                    self._start(name)
+
+    def _end(self) -> None:
+        """The worker first, while its runs can still say what has become of them."""
+        for name in ("worker", "server", "sandbox"):
+            self.parts[name].stop()
+            self.say(f"{name}: stopped")
+
+
+def stop_all(place: StudioPlace) -> bool:
+    """Stop the keeper, what it kept, and what was left of it; False where nothing ran."""
+    state = place.read()
+    found = False
+    for lock in sorted(place.locks(), key=lambda lock: lock.stem != "keeper"):
+        before = lock.exists() and not _is_free(lock)
+        found |= before
+        stop(lock, 120.0 if lock.stem == "keeper" else 45.0)
+    for sign in (signal.SIGTERM, signal.SIGKILL):
+        strays = marked(f"SHOTREEL_STUDIO={state.mark}") if state else []
+        found |= bool(strays)
+        for pid in strays:
+            with suppress(ProcessLookupError):
+                os.kill(pid, sign)
+        limit = time.monotonic() + 20
+        while strays and state and time.monotonic() < limit:
+            strays = marked(f"SHOTREEL_STUDIO={state.mark}")
+            time.sleep(0.2)
+    return found
+
+
+def _is_free(lock: Path) -> bool:
+    file = take(lock)
+    if file is None:
+        return False
+    file.close()
+    return True
