@@ -45,7 +45,7 @@ class Footage:
         self._info = info_of(clip)
         self._size = picture_size(self._info, film, fit)
         self._frames = _at_rate(clip, film.rate, first)
-        self._at = first - 1
+        self._first, self._at = first, first - 1
         self._frame: VideoFrame | None = None
         self._drawn: Picture | None = None
 
@@ -62,7 +62,8 @@ class Footage:
 
     def picture(self, index: int) -> Picture:
         """Upright and in the size that the film has for it, in RGB."""
-        frame = self.frame(index)
+        # moviepy asks each new clip for its frame 0, to see its size.
+        frame = self.frame(max(index, self._first))
         if self._drawn is None:
             self._drawn = _drawn(frame, self._info, *self._size)
         return self._drawn
