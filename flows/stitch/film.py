@@ -23,7 +23,7 @@ from flows.stitch.finish import AS_IT_IS, Finish
 from flows.stitch.item import Card, Clip, Item
 from flows.stitch.mark import mark
 from flows.stitch.render import VERSION as RENDER_VERSION
-from flows.stitch.render import Drawing, draw, drawing_of, is_drawn, place_of
+from flows.stitch.render import Drawing, draw, drawing_of, headers_of, is_drawn, place_of
 from flows.stitch.sound import Mix
 from flows.stitch.splice import Piece, splice
 from flows.stitch.timeline import Span, Timeline
@@ -233,11 +233,12 @@ def _piece(segment: Segment, cutting: Cutting, cache: Path) -> Piece:
     run = segment.runs[0]
     item = cutting.items[run.shown.item]
     if segment.kind == "copy" and isinstance(item, Clip):
-        first, num_frames = run.shown.first, run.num_frames
-        return Piece(item.path, info_of(item), item.title, first, num_frames)
+        info, first = info_of(item), run.shown.first
+        headers = info.extradata, info.reorder_frames
+        return Piece(item.path, *headers, info.num_frames, item.title, first, run.num_frames)
     drawing = cutting.drawing(segment)
-    path = place_of(drawing, cache)
-    return Piece(path, probe(path), drawing.name, 0, drawing.num_frames)
+    path, num_frames = place_of(drawing, cache), drawing.num_frames
+    return Piece(path, *headers_of(path), num_frames, drawing.name, 0, num_frames)
 
 
 def _notes(cutting: Cutting) -> Iterator[str]:

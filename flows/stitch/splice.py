@@ -15,7 +15,7 @@ from av.packet import Packet
 from av.video.stream import VideoStream
 
 from blocks.errors import ClipError, StitchError
-from blocks.media import MediaInfo, Packets, open_media, presentation_order
+from blocks.media import Packets, open_media, presentation_order
 from flows.stitch.edit import Format
 from flows.stitch.parameters import ParameterSets, Renaming
 from flows.stitch.sound import SAMPLE_RATE, Mix, SoundTrack, packets_in, sample_at
@@ -30,11 +30,13 @@ _INDEX_ROOM = (40, 28, 16_384)
 class Piece:
     """A file of which `num_frames` packets from `first` on make as many frames of the film.
 
-    Both are at closed places of `info`; `name` is for messages.
+    Both are closed places of its `of_frames`; `name` is for messages.
     """
 
     path: Path
-    info: MediaInfo
+    extradata: bytes
+    reorder_frames: int
+    of_frames: int
     name: str
     first: int
     num_frames: int
@@ -49,7 +51,7 @@ def splice(pieces: Sequence[Piece], film: Format, out: Path, mix: Mix | None = N
     written.
     """
     headers = ParameterSets()
-    renamings = [_join(headers, piece) for piece in pieces]
+    renamings = [_join(headers, piece, film) for piece in pieces]
     num_frames = sum(piece.num_frames for piece in pieces)
     sounding = mix if mix and not mix.is_silent else None
     sound_packets = packets_in(sounding.num_samples) if sounding else 0
@@ -63,7 +65,7 @@ def splice(pieces: Sequence[Piece], film: Format, out: Path, mix: Mix | None = N
                 video.codec_context.extradata = headers.record()
             sound = SoundTrack(container, sounding.samples) if sounding else None
             # A frame is decoded up to this many frames before it is shown.
-            ahead = max(piece.info.reorder_frames for piece in pieces)
+            ahead = max(piece.reorder_frames for piece in pieces)
             frame = 0
             for piece, renaming in zip(pieces, renamings, strict=True):
                 packets = _packets_of(piece)
@@ -92,11 +94,11 @@ def _clock(film: Format) -> int:
     return clock if clock < 2**24 else SAMPLE_RATE
 
 
-def _join(headers: ParameterSets, piece: Piece) -> Renaming | None:
+def _join(headers: ParameterSets, piece: Piece, film: Format) -> Renaming | None:
     """None where the packets can stay as they are."""
-    if piece.info.codec != "h264":
+    if film.codec != "h264":
         return None
-    renaming = headers.add(piece.info.extradata)
+    renaming = headers.add(piece.extradata)
     if renaming is None:
         raise StitchError(
             f"{piece.name} was encoded in a way that cannot stand beside the other clips.",
@@ -129,9 +131,9 @@ def _packets_of(piece: Piece) -> Packets:
             packets: Packets = [packet for packet in source.demux(video=0) if packet.size]
     except (av.FFmpegError, OSError) as error:
         raise ClipError(f"{piece.name} cannot be read: {error.strerror or error}.") from error
-    if len(packets) != piece.info.num_frames:
+    if len(packets) != piece.of_frames:
         raise ClipError(
-            f"{piece.name} has {len(packets)} frames now; it had {piece.info.num_frames}.",
+            f"{piece.name} has {len(packets)} frames now; it had {piece.of_frames}.",
             remedy="The file was changed or damaged: fetch the clip again.",
         )
     return packets[piece.first : piece.first + piece.num_frames]
