@@ -176,6 +176,50 @@ class Bill:
     cost_usd: Decimal
 
 
+@dataclass(frozen=True)
+class BillingRow:
+    """One movement of money in an account's billing feed; a refund is negative.
+
+    `cost_usd` is None where the row cannot be read; `units` where it speaks of money alone.
+    `row_id` tells rows apart that say the same.
+    """
+
+    request_id: str
+    endpoint: str
+    at: str
+    units: Decimal | None
+    cost_usd: Decimal | None
+    row_id: str = ""
+
+
+def sum_of(rows: Sequence[BillingRow]) -> Bill | None:
+    """What rows of one request come to; None where there are none, or one cannot be read."""
+    units: Decimal | None = Decimal(0)
+    cost_usd = Decimal(0)
+    for row in rows:
+        if row.cost_usd is None:
+            return None
+        cost_usd += row.cost_usd
+        units = None if units is None or row.units is None else units + row.units
+    return Bill(units, max(cost_usd, Decimal(0))) if rows else None
+
+
+@dataclass(frozen=True)
+class BillingPage:
+    """Some rows of the feed; `cursor` asks for the next page, None: there is none."""
+
+    rows: tuple[BillingRow, ...]
+    cursor: str | None
+
+
+@dataclass(frozen=True)
+class NoFeed:
+    """The account's billing cannot be read."""
+
+    reason: str
+    remedy: str = ""
+
+
 class Provider(Protocol):
     """One configured account. Every method is safe to call any number of times but `submit`.
 
@@ -221,5 +265,11 @@ class Provider(Protocol):
         ...
 
     async def billed(self, ticket: Ticket) -> Bill | None: ...
+
+    async def billing(
+        self, since: datetime, until: datetime, cursor: str | None
+    ) -> BillingPage | NoFeed | Again:
+        """A page of what the account was charged and given back in [since, until)."""
+        ...
 
     async def upload(self, path: Path, content_type: str) -> str | Again: ...

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from decimal import Decimal
+from html import escape
 from typing import Annotated, Literal
 from uuid import uuid4
 
@@ -28,7 +29,7 @@ from flows.report.notice import current as current_notice
 
 PATIENCE_S = 24 * 3600.0
 LOOK_EVERY_S = 2
-MAX_LINES = 60
+MAX_LINES = 20
 
 
 class Approval(RunInput):
@@ -41,7 +42,12 @@ class Approval(RunInput):
     budget_usd: Annotated[
         Annotated[Decimal, Field(ge=0)] | None,
         WithJsonSchema({"type": "number", "minimum": 0}),
-        Field(title="Lower the budget to (USD)", description="Empty: it stays as it is."),
+        Field(
+            title="Lower the budget to (USD)",
+            description="Empty: it stays as it is.",
+            # The UI sends null for an empty field, which the server takes where no default is said.
+            json_schema_extra=lambda schema: schema.pop("default", None),
+        ),
     ] = None
     drop: Annotated[
         str,
@@ -136,7 +142,7 @@ async def ask(shop: Workshop, question: Question) -> Approval:
         )
     patience_s = settings.seconds("SHOTREEL_APPROVAL_S", PATIENCE_S) or PATIENCE_S
     await artifacts.show_plan(question.plan)
-    told = f"{question.headline} It waits for approval in the Prefect UI."
+    told = f"{question.headline} It waits for approval: Resume, in the menu of this page."
     shop.watcher.say(told)
     await current_notice.get().send("needs your approval", told)
     form = Approval.with_initial_data(description=described(question, patience_s))
@@ -165,16 +171,24 @@ def described(question: Question, patience_s: float) -> str:
         lines[-1] += f" The budget is {usd(question.budget_usd)}."
     lines[-1] += f" Without an answer it is rejected after {words_of(patience_s)}."
     buys = [line for line in plan.lines if line.need == "buy"]
-    lines += ["", "| shot | model | units | USD |", "|---|---|--:|--:|"]
-    lines += [row(line) for line in buys[:MAX_LINES]]
-    if len(buys) > MAX_LINES:
-        lines += ["", f"… and {len(buys) - MAX_LINES} more: see the artifact `plan`."]
+    by_sequence = len(buys) > MAX_LINES
+    sums: dict[tuple[str, str], list[Line]] = {}
+    for line in buys:
+        name = line.job.shot.sequence if by_sequence else line.job.name
+        sums.setdefault((name, line.job.shot.model), []).append(line)
+    lines += ["", f"| {'sequence' if by_sequence else 'shot'} | model | clips | units | USD |"]
+    lines += ["|---|---|--:|--:|--:|"]
+    lines += [row(*key, same) for key, same in list(sums.items())[:MAX_LINES]]
+    if len(sums) > MAX_LINES or by_sequence:
+        lines += ["", "Every shot is in the artifact `plan`."]
     return "\n".join(lines)
 
 
-def row(line: Line) -> str:
-    cells = (line.job.name, line.job.shot.model, plain(line.units), plain(line.most_usd))
-    return "| " + " | ".join(cell.replace("|", "\\|").replace("<", "&lt;") for cell in cells) + " |"
+def row(name: str, model: str, lines: Sequence[Line]) -> str:
+    units = sum((line.units for line in lines), Decimal(0))
+    cost_usd = sum((line.most_usd for line in lines), Decimal(0))
+    cells = (name, model, str(len(lines)), plain(units), plain(cost_usd))
+    return "| " + " | ".join(escape(cell).replace("|", "&#124;") for cell in cells) + " |"
 
 
 def words_of(seconds: float) -> str:

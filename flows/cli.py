@@ -222,6 +222,26 @@ def costs(
 
 @main.command()
 @live_option
+@click.option(
+    "--since",
+    "since_days",
+    metavar="DAYS",
+    type=click.IntRange(1, 89),
+    default=30,
+    show_default=True,
+    help="How many days back.",
+)
+@json_option
+@told
+def reconcile(live: bool, since_days: int, as_json: bool) -> int:
+    """Hold the ledger against the providers' billing; write corrections, tell what is odd."""
+    from flows.commands.reconcile import reconcile as run
+
+    return run(live=live, since_days=since_days, as_json=as_json)
+
+
+@main.command()
+@live_option
 @json_option
 @told
 def prices(live: bool, as_json: bool) -> int:

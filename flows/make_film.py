@@ -38,6 +38,7 @@ from flows.report.notice import notified
 from flows.report.place import Place
 from flows.shots import Shot, list_name, read_shots
 from flows.stitch.finish import AS_IT_IS
+from flows.stitch.sound import check_music
 from flows.stitch.tasks import stitch_film, stitch_sequences
 from flows.unvisited import unvisited
 
@@ -76,6 +77,8 @@ async def make_film(
             "A live run needs a budget.",
             remedy="Add --budget USD, or set SHOTREEL_BUDGET_USD. Nothing was bought.",
         )
+    if finish.music:
+        await asyncio.to_thread(check_music, Path(finish.music))
     listener = last_made.get()
     async with AsyncExitStack() as stack:
         if listener is not None:  # a command waits for it; on a worker Prefect stops it

@@ -24,6 +24,7 @@ from blocks.model import Inputs, Model
 from blocks.provider import (
     Again,
     Bill,
+    BillingPage,
     Failed,
     Findings,
     Found,
@@ -156,6 +157,9 @@ class ComfyUI:
 
     async def billed(self, ticket: Ticket) -> Bill | None:
         return None
+
+    async def billing(self, since: datetime, until: datetime, cursor: str | None) -> BillingPage:
+        return BillingPage((), None)
 
     async def upload(self, path: Path, content_type: str) -> str:
         """Put a picture into the server's input folder; gives its name there. Raises InputError.

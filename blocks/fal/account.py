@@ -25,9 +25,11 @@ from blocks.prices import quote_of, shipped
 from blocks.provider import (
     Again,
     Bill,
+    BillingPage,
     Findings,
     Gone,
     ListPrice,
+    NoFeed,
     Order,
     Polled,
     Quote,
@@ -38,6 +40,7 @@ from blocks.provider import (
 QUIET_GRACE_S = 60.0
 CLOCK_SKEW = timedelta(minutes=2)
 MAX_LISTING_PAGES = 50
+BILLING_PAGE_SIZE = 5_000  # fal takes 10,000; a reply has to stay below MAX_REPLY_BYTES
 
 Transport = Literal["queue", "direct"]
 IN_FLIGHT = {"queue": 10, "direct": 2}
@@ -274,6 +277,18 @@ class Fal:
         params = (("request_id", ticket.request_id), ("start", since))
         answer = await self._get(f"{self.block.platform_url}/models/billing-events", params)
         return wire.read_bill(answer, ticket.request_id)
+
+    async def billing(
+        self, since: datetime, until: datetime, cursor: str | None
+    ) -> BillingPage | NoFeed | Again:
+        params = (
+            ("start", since.astimezone(UTC).isoformat()),
+            ("end", until.astimezone(UTC).isoformat()),
+            ("limit", str(BILLING_PAGE_SIZE)),
+            *((("cursor", cursor),) if cursor else ()),
+        )
+        url = f"{self.block.platform_url}/models/billing-events"
+        return wire.read_billing(await self._get(url, params))
 
     async def upload(self, path: Path, content_type: str) -> str | Again:
         block = self.block

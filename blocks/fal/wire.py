@@ -30,10 +30,13 @@ from blocks.provider import (
     Accepted,
     Again,
     Bill,
+    BillingPage,
+    BillingRow,
     Failed,
     Found,
     Gone,
     ListPrice,
+    NoFeed,
     Order,
     Paused,
     Polled,
@@ -43,10 +46,13 @@ from blocks.provider import (
     Ticket,
     Unknown,
     Waiting,
+    sum_of,
 )
 
 TOP_UP = "Top up at fal.ai/dashboard/billing, then run the same command again."
 CHECK_KEY = "Set FAL_KEY to a key from fal.ai/dashboard/keys, then run the same command again."
+
+ADMIN_KEY = "fal shows its billing to an admin key: make one at fal.ai/dashboard/keys."
 
 WORK_TIMEOUT_S = 1800.0
 """How long a direct call may work once it has started."""
@@ -340,15 +346,41 @@ def read_bill(answer: Answer, request_id: str) -> Bill | None:
     ]
     if not rows:
         return None
-    units = nano = Decimal(0)
-    for row in rows:
-        # nano USD are whole numbers; cost_total is the same amount as a binary fraction.
-        counted = read_amount(row.get("output_units") or 0)
-        cost = read_amount(row.get("cost_estimate_nano_usd"), 10**9 * MAX_AMOUNT)
-        if counted is None or cost is None:
-            return None
-        units, nano = units + counted, nano + cost
-    return Bill(units, nano / 10**9)
+    read = [read_event(row) for row in rows]
+    return sum_of(read)
+
+
+def read_event(row: Mapping[str, Any]) -> BillingRow:
+    """A billing event. Its units may be null: it then speaks of money alone."""
+    # nano USD are whole numbers; cost_total is the same amount as a binary fraction.
+    nano = read_amount(row.get("cost_estimate_nano_usd"), 10**9 * MAX_AMOUNT)
+    counted = row.get("output_units")
+    units = None if counted is None else read_amount(counted)
+    readable = nano is not None and (counted is None or units is not None)
+    return BillingRow(
+        text(row.get("request_id")),
+        plain(row.get("endpoint_id")),
+        plain(row.get("timestamp")),
+        units,
+        nano / 10**9 if nano is not None and readable else None,
+    )
+
+
+def read_billing(answer: Answer) -> BillingPage | NoFeed | Again:
+    """A page of the billing events (platform API, "Billing events")."""
+    if not isinstance(answer, Reply):
+        return Again(answer.reason)
+    if answer.status in (401, 403):
+        return NoFeed(f"HTTP {answer.status}: {detail_of(answer)}", ADMIN_KEY)
+    if not answer.ok:
+        if answer.status in (408, 429) or answer.status >= 500:
+            return Again(f"HTTP {answer.status} from the billing", answer.retry_after_s)
+        return NoFeed(f"HTTP {answer.status}: {detail_of(answer)}")
+    body = answer.object()
+    events, cursor = body.get("billing_events"), body.get("next_cursor")
+    if not isinstance(events, list) or not all(isinstance(event, dict) for event in events):
+        return NoFeed(f"HTTP {answer.status} with an unreadable billing")
+    return BillingPage(tuple(map(read_event, events)), text(cursor) or None)
 
 
 def detail_of(reply: Reply) -> str:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -119,9 +120,45 @@ def _sqlite_begin(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
 
 
+class _Joint(threading.local):
+    """The transaction that this thread's writes join, opened by the first of them."""
+
+    stack: ExitStack | None = None
+    connection: Connection | None = None
+
+
+_joint = _Joint()
+
+
+@contextmanager
+def together(engine: Engine) -> Iterator[None]:
+    """One commit for all that this thread writes in the block, which holds until its end.
+
+    Each `writing` in it is a savepoint: one that raises takes back its own writes alone.
+    """
+    with ExitStack() as stack:
+        _joint.stack, _joint.connection = stack, None
+        try:
+            yield
+        finally:
+            _joint.stack = _joint.connection = None
+
+
 @contextmanager
 def writing(engine: Engine) -> Iterator[Connection]:
-    """One transaction that is alone with the ledger."""
+    """One transaction that is alone with the ledger, or a part of the thread's `together`."""
+    if _joint.stack is None:
+        with _transaction(engine) as connection:
+            yield connection
+        return
+    if _joint.connection is None:
+        _joint.connection = _joint.stack.enter_context(_transaction(engine))
+    with _joint.connection.begin_nested():
+        yield _joint.connection
+
+
+@contextmanager
+def _transaction(engine: Engine) -> Iterator[Connection]:
     with (
         engine.connect().execution_options(shotreel_write=True) as connection,
         connection.begin(),

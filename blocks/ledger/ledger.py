@@ -269,18 +269,31 @@ class Ledger(Questions):
 
     def apply_bill(self, attempt: Attempt, bill: Bill) -> None:
         """Hold the charges against the billing feed; a difference becomes a correction row."""
-        with writing(self.engine) as connection:
-            current = self._get(connection, attempt.id)
-            # A feed of money alone: what was quoted was delivered, or nothing was.
-            quoted = current.units_quoted if bill.cost_usd else Decimal(0)
-            charge_up_to(
-                connection,
-                current,
-                units=quoted if bill.units is None else bill.units,
-                cost_usd=bill.cost_usd,
-                source="billing_feed",
-                cause="billing feed",
-                now=_now(),
+        self.apply_bills([(attempt, bill)])
+
+    def apply_bills(self, bills: Sequence[tuple[Attempt, Bill]]) -> None:
+        for start in range(0, len(bills), CHUNK):
+            with writing(self.engine) as connection:
+                for attempt, bill in bills[start : start + CHUNK]:
+                    self._apply_bill(connection, self._get(connection, attempt.id), bill)
+
+    def _apply_bill(self, connection: Connection, current: Attempt, bill: Bill) -> None:
+        # A feed of money alone: what was quoted was delivered, or nothing was.
+        quoted = current.units_quoted if bill.cost_usd else Decimal(0)
+        charge_up_to(
+            connection,
+            current,
+            units=quoted if bill.units is None else bill.units,
+            cost_usd=bill.cost_usd,
+            source="billing_feed",
+            cause="billing feed",
+            now=_now(),
+        )
+        if current.state == "lost" and current.charged is None:
+            # What was set aside for it is given back: now it is known.
+            charged = "yes" if bill.cost_usd else "no"
+            connection.execute(
+                update(attempts).where(attempts.c.id == current.id).values(charged=charged)
             )
 
     # --- uploads ------------------------------------------------------------------------------
@@ -326,10 +339,12 @@ class Ledger(Questions):
             update(attempts)
             .where(attempts.c.id == attempt.id, attempts.c.state.in_(allowed))
             .values(state=state, cause=cause, holds=int(holds(state, charged)), **values)
-        )
-        if moved.rowcount:
-            connection.execute(insert(events).values(self._event(attempt.id, state, cause, now)))
-        return self._get(connection, attempt.id)
+            .returning(*COLUMNS)
+        ).first()
+        if moved is None:
+            return self._get(connection, attempt.id)
+        connection.execute(insert(events).values(self._event(attempt.id, state, cause, now)))
+        return Attempt(*moved)
 
     def _release_dead_reservations(self, connection: Connection) -> None:
         """What a dead process had set aside and not sent holds up neither budget nor shot."""

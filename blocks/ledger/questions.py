@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import fields
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -10,7 +11,7 @@ from sqlalchemy import Connection, Engine, select
 
 from blocks.ledger.money import run_spent
 from blocks.ledger.owner import Owner, is_alive
-from blocks.ledger.rows import COLUMNS, Attempt, Change, Cost
+from blocks.ledger.rows import COLUMNS, Attempt, Change, Charge, Cost
 from blocks.ledger.states import State
 from blocks.ledger.tables import attempts, charges, events, owners, uploads
 
@@ -36,6 +37,17 @@ class Questions:
         with self.engine.connect() as connection:
             return self._holders(connection, fingerprints)
 
+    def attempts_for(self, fingerprints: Sequence[str]) -> list[Attempt]:
+        """Every attempt at these clips, also those that were given up; oldest first."""
+        found: list[Attempt] = []
+        with self.engine.connect() as connection:
+            for start in range(0, len(fingerprints), CHUNK):
+                query = select(*COLUMNS).where(
+                    attempts.c.fingerprint.in_(fingerprints[start : start + CHUNK])
+                )
+                found += [Attempt(*row) for row in connection.execute(query)]
+        return sorted(found, key=lambda attempt: (attempt.created_at, attempt.id))
+
     def in_states(self, states: Iterable[State], services: Sequence[str] = ()) -> list[Attempt]:
         query = select(*COLUMNS).where(attempts.c.state.in_(tuple(states)))
         if services:
@@ -55,6 +67,25 @@ class Questions:
                 )
                 known.update(connection.execute(query).scalars())
         return known
+
+    def requests(
+        self, service: str, account: str, since: datetime, among: Sequence[str]
+    ) -> list[Attempt]:
+        """Attempts with a request id: those sent since then, and those of these ids."""
+        mine = (attempts.c.service == service, attempts.c.account == account)
+        lately = select(*COLUMNS).where(
+            *mine, attempts.c.request_id.is_not(None), attempts.c.posted_at >= since
+        )
+        with self.engine.connect() as connection:
+            found = [Attempt(*row) for row in connection.execute(lately)]
+            known = {attempt.request_id for attempt in found}
+            older = [request_id for request_id in among if request_id not in known]
+            for start in range(0, len(older), CHUNK):
+                query = select(*COLUMNS).where(
+                    *mine, attempts.c.request_id.in_(older[start : start + CHUNK])
+                )
+                found += [Attempt(*row) for row in connection.execute(query)]
+        return found
 
     def costs(self, attempt_ids: Sequence[str]) -> dict[str, Cost]:
         """What each attempt has cost so far; attempts without a charge are left out."""
@@ -88,6 +119,35 @@ class Questions:
         )
         with self.engine.connect() as connection:
             return [Change(*row) for row in connection.execute(query)]
+
+    def histories(self, attempt_ids: Sequence[str]) -> dict[str, list[Change]]:
+        """The history of each attempt, oldest change first."""
+        found: dict[str, list[Change]] = {}
+        with self.engine.connect() as connection:
+            for start in range(0, len(attempt_ids), CHUNK):
+                query = (
+                    select(events.c.attempt_id, events.c.at, events.c.state, events.c.cause)
+                    .where(events.c.attempt_id.in_(attempt_ids[start : start + CHUNK]))
+                    .order_by(events.c.id)
+                )
+                for attempt_id, *change in connection.execute(query):
+                    found.setdefault(attempt_id, []).append(Change(*change))
+        return found
+
+    def charges(self, attempt_ids: Sequence[str]) -> dict[str, list[Charge]]:
+        """The facts about the money of each attempt, oldest first."""
+        found: dict[str, list[Charge]] = {}
+        columns = [charges.c[field.name] for field in fields(Charge)]
+        with self.engine.connect() as connection:
+            for start in range(0, len(attempt_ids), CHUNK):
+                query = (
+                    select(charges.c.attempt_id, *columns)
+                    .where(charges.c.attempt_id.in_(attempt_ids[start : start + CHUNK]))
+                    .order_by(charges.c.id)
+                )
+                for attempt_id, *charge in connection.execute(query):
+                    found.setdefault(attempt_id, []).append(Charge(*charge))
+        return found
 
     def uploaded_url(self, service: str, account: str, sha256: str, since: datetime) -> str | None:
         with self.engine.connect() as connection:

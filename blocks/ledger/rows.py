@@ -95,5 +95,17 @@ class Change:
     cause: str
 
 
+@dataclass(frozen=True)
+class Charge:
+    """A row of `charges`: one fact about money."""
+
+    at: datetime
+    run_id: str
+    units: Decimal
+    cost_usd: Decimal
+    source: CostSource
+    cause: str
+
+
 COLUMNS = [attempts.c[field.name] for field in fields(Attempt)]
 """The columns of `attempts` in the order of `Attempt`'s fields."""

@@ -64,18 +64,20 @@ def status_text(job: Job, now: float) -> str | None:
     return "error" if job.status_code >= 500 else "user_error"
 
 
-def billing_event(charge: Charge) -> dict[str, Any]:
+def billing_event(charge: Charge, *, refunded: bool) -> dict[str, Any]:
+    """fal's schema knows no negative amounts: money that was given back is a discount."""
+    discount = charge.cost_usd if refunded else Decimal(0)
     return {
         "request_id": charge.job.request_id,
         "endpoint_id": charge.job.endpoint,
         "timestamp": iso(charge.at),
         "output_units": float(charge.units),
         "unit_price": float(charge.job.unit_price_usd),
-        "percent_discount": None,
+        "percent_discount": 100 if refunded else None,
         "cost_subtotal": float(charge.cost_usd),
-        "cost_discount": 0,
-        "cost_total": float(charge.cost_usd),
-        "cost_estimate_nano_usd": int(charge.cost_usd * 10**9),
+        "cost_discount": float(discount),
+        "cost_total": float(charge.cost_usd - discount),
+        "cost_estimate_nano_usd": int((charge.cost_usd - discount) * 10**9),
     }
 
 
@@ -235,15 +237,19 @@ class FalPlatform:
         start, end = _window(request, _DAY_S)
         end = min(end, self._studio.now() - lag_s)
         endpoints, requests = _many(request, "endpoint_id"), _many(request, "request_id")
+        charges = self._studio.charges("fal")
+        refunded = {c.job.request_id for c in charges if c.kind == "refund"}
         rows = [
             charge
-            for charge in reversed(self._studio.charges("fal"))
+            for charge in reversed(charges)
             if start <= charge.at <= end
+            and charge.kind == "charge"
             and (not endpoints or charge.job.endpoint in endpoints)
             and (not requests or charge.job.request_id in requests)
         ]
         page, paging = _page(request, rows, _limit(request, 50, 10000))
-        return answer({"billing_events": [billing_event(charge) for charge in page], **paging})
+        events = [billing_event(c, refunded=c.job.request_id in refunded) for c in page]
+        return answer({"billing_events": events, **paging})
 
     async def account(self, request: Request) -> Response:
         _require_admin(request)

@@ -68,7 +68,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Charge:
-    """One movement of money; a refund has negative units and a negative cost."""
+    """One movement of money. A refund has a negative cost; WaveSpeed's also negative units."""
 
     job: Job
     kind: Literal["charge", "deduct", "refund"]
@@ -108,7 +108,7 @@ def charges(job: Job, now: float) -> Iterator[Charge]:
         if job.charged and job.ends_at <= now:
             yield Charge(job, "charge", job.units, cost, job.ends_at)
             if given_back:
-                yield Charge(job, "refund", -job.units, -cost, job.refund_at)
+                yield Charge(job, "refund", Decimal(0), -cost, job.refund_at)
         return
     yield Charge(job, "deduct", job.units, cost, job.accepted_at)
     if given_back and (job.succeeds or not job.charged):

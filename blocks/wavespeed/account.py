@@ -24,10 +24,12 @@ from blocks.prices import require_usd
 from blocks.provider import (
     Again,
     Bill,
+    BillingPage,
     Findings,
     Found,
     Gone,
     ListPrice,
+    NoFeed,
     Order,
     Polled,
     Quote,
@@ -200,6 +202,21 @@ class WaveSpeed:
         body = {"page": 1, "page_size": PAGE_SIZE, "prediction_uuids": [ticket.request_id]}
         answer = await self._send("POST", "billings/search", body)
         return wire.read_bill(answer, ticket.request_id)
+
+    async def billing(
+        self, since: datetime, until: datetime, cursor: str | None
+    ) -> BillingPage | NoFeed | Again:
+        """Oldest first, so that rows that come in meanwhile move no other onto another page."""
+        page = int(cursor or 1)
+        body = {
+            "page": page,
+            "page_size": PAGE_SIZE,
+            "sort": "created_at ASC",
+            "start_time": str(int(since.timestamp() * 1000)),
+            "end_time": str(int(until.timestamp() * 1000)),
+        }
+        answer = await self._send("POST", "billings/search", body)
+        return wire.read_billing(answer, page, PAGE_SIZE)
 
     async def upload(self, path: Path, content_type: str) -> str | Again:
         """Upload by a ticket and a PUT, as the official client does."""

@@ -25,10 +25,13 @@ from blocks.provider import (
     Accepted,
     Again,
     Bill,
+    BillingPage,
+    BillingRow,
     Failed,
     Found,
     Gone,
     ListPrice,
+    NoFeed,
     Order,
     Paused,
     Polled,
@@ -38,6 +41,7 @@ from blocks.provider import (
     Ticket,
     Unknown,
     Waiting,
+    sum_of,
 )
 
 TOP_UP = "Top up at wavespeed.ai, then run the same command again."
@@ -175,14 +179,40 @@ def read_bill(answer: Answer, request_id: str) -> Bill | None:
     ]
     if not rows:
         return None
-    cost = Decimal(0)
-    for row in rows:
-        price = read_amount(row.get("price"))
-        if price is None:
-            return None
-        refund = any(word in plain(row.get("billing_type")).lower() for word in REFUNDS)
-        cost += -abs(price) if refund else price
-    return Bill(None, max(cost, Decimal(0)))
+    return sum_of([read_billing_row(row) for row in rows])
+
+
+def read_billing_row(row: Mapping[str, Any]) -> BillingRow:
+    """A row of the billings: money alone. What gives it back is known by its type's name."""
+    prediction = row.get("prediction")
+    about: Mapping[str, Any] = prediction if isinstance(prediction, dict) else {}
+    price = read_amount(row.get("price"))
+    if price is not None and any(w in plain(row.get("billing_type")).lower() for w in REFUNDS):
+        price = -abs(price)
+    request_id = about.get("uuid")
+    return BillingRow(
+        request_id if isinstance(request_id, str) and request_id.isprintable() else "",
+        plain(about.get("model_uuid")),
+        plain(row.get("created_at")),
+        None,
+        price,
+        plain(row.get("uuid") or ""),
+    )
+
+
+def read_billing(answer: Answer, page: int, page_size: int) -> BillingPage | NoFeed | Again:
+    """A page of the billings (WaveSpeed docs, Check billings). A page that is full has a next."""
+    if not isinstance(answer, Reply):
+        return Again(answer.reason)
+    if not answer.ok:
+        if answer.status in (408, 429) or answer.status >= 500:
+            return Again(f"HTTP {answer.status} from the billings", answer.retry_after_s)
+        return NoFeed(f"HTTP {answer.status}: {message_of(answer)}", CHECK_KEY)
+    items = items_of(answer)
+    if items is None:
+        return NoFeed(f"HTTP {answer.status} with unreadable billings")
+    more = len(items) >= page_size
+    return BillingPage(tuple(map(read_billing_row, items)), str(page + 1) if more else None)
 
 
 def read_balance(answer: Answer) -> Decimal | None:

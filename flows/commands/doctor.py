@@ -33,7 +33,7 @@ class Check:
 
 def doctor(*, live: bool, as_json: bool) -> int:
     """0 where everything that is needed works, else 1. Spends nothing."""
-    checks = [ledger(), store(), ffmpeg(), asyncio.run(prefect_api())]
+    checks = [ledger(), store(), ffmpeg(), signing(), asyncio.run(prefect_api())]
     checks += asyncio.run(accounts(live=live))
     broken = any(check.verdict == "broken" for check in checks)
     if as_json:
@@ -77,6 +77,17 @@ def ffmpeg() -> Check:
     except Exception as error:  # noqa: BLE001 - whatever is wrong with it is what is told
         return Check("ffmpeg", "broken", str(error), "Reinstall: pip install --force-reinstall av")
     return Check("ffmpeg", "ok", f"PyAV {av.__version__}, {encoder}")
+
+
+def signing() -> Check:
+    """Unsigned films are nothing wrong."""
+    from flows.handover.credentials import credentials
+
+    def look() -> str:
+        seal = credentials()
+        return f"Content Credentials by {seal.cert.name}" if seal else "films are not signed"
+
+    return guarded("signing", look)
 
 
 async def prefect_api() -> Check:

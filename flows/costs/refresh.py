@@ -8,7 +8,6 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Literal
 
-from blocks.errors import InputError
 from blocks.ledger import Ledger
 from blocks.ledger.history import note_price, price_rules
 from blocks.ledger.tables import in_nano
@@ -16,7 +15,7 @@ from blocks.model import Model
 from blocks.models import MODELS
 from blocks.prices import COUNTED_UNITS, CURRENCY, PriceRule, shipped
 from blocks.provider import ListPrice
-from flows.generate.accounts import SANDBOX, live_account, open_workshop
+from flows.generate.accounts import SANDBOX, has_account, open_workshop
 from flows.report.board import Board
 
 SOLD_BY = ("fal", "wavespeed")
@@ -98,11 +97,3 @@ def history_of(rules: Iterable[PriceRule], model: Model) -> list[PriceRule]:
 
 def expired(rule: PriceRule | None, today: date) -> str:
     return rule.expired(today) if rule else ""
-
-
-async def has_account(name: str) -> bool:
-    try:
-        await live_account(name, spends=True)
-    except InputError:
-        return False
-    return True

@@ -52,7 +52,7 @@ def reason(
         return ""
     as_priced = in_nano(cost.units * unit_price_usd)
     other_units, other_price = cost.units != units_quoted, cost.cost_usd != as_priced
-    if other_units and cost.cost_usd == 0:
+    if cost.cost_usd == 0 and unit_price_usd:
         return "not charged" if state in ("failed", "released") else "refund"
     if other_units:
         return "other units, price changed" if other_price else "other units"

@@ -112,6 +112,15 @@ async def live_account(name: str, *, spends: bool) -> Account:
     return account
 
 
+async def has_account(name: str) -> bool:
+    """Whether there is a key to ask the real account with."""
+    try:
+        await live_account(name, spends=True)
+    except InputError:
+        return False
+    return True
+
+
 async def sandbox_account(name: str, urls: dict[str, str]) -> Account:
     """An account of the sandbox, with the limits of the real one where that is saved."""
     kind = ACCOUNTS[name]

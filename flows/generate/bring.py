@@ -14,7 +14,7 @@ from time import monotonic
 from blocks.errors import FailedError, LostError, UnreachableError
 from blocks.ledger import Attempt, Intent
 from blocks.models import sent_model
-from blocks.provider import Failed, Gone, Ready, Waiting
+from blocks.provider import Failed, Gone, Polled, Ready, Waiting
 from blocks.retry import again_until
 from flows.generate.buy import buy
 from flows.generate.fetch import fetch
@@ -107,34 +107,40 @@ async def follow(shop: Workshop, attempt: Attempt) -> None:
     assert ticket is not None
     model = sent_model(attempt.model)
     name = attempt.asked_of
-    shortest, longest = provider.poll_s
+    pace = shop.paces[attempt.service]
+
+    async def look() -> Polled:
+        async with pace.room:
+            return await provider.poll(model, ticket)
+
     begun = monotonic()
-    while True:
-        outcome: Waiting | Ready | Failed | Gone = await again_until(
-            POLL_PATIENCE_S,
-            lambda: provider.poll(model, ticket),
-            name,
-            paid="unknown",
-            request_id=ticket.request_id,
-        )
-        if not isinstance(outcome, Waiting):
-            break
-        waited = monotonic() - begun
-        if waited > WORK_PATIENCE_S:
-            raise UnreachableError(
-                f"{name} is still not ready after {waited / 60:.0f} minutes.",
-                paid="unknown",
-                request_id=ticket.request_id,
-                remedy="It is not lost: run `shotreel recover`, or the same command again.",
+    pace.following += 1
+    try:
+        while True:
+            outcome: Waiting | Ready | Failed | Gone = await again_until(
+                POLL_PATIENCE_S, look, name, paid="unknown", request_id=ticket.request_id
             )
-        place = outcome.queue_position
-        shop.watcher.state(
-            attempt.fingerprint,
-            "submitted",
-            "at work" if place is None else f"queued, {place} ahead",
-        )
-        # A look costs little beside the wait: it may be late by a tenth of what it took.
-        await asyncio.sleep(min(longest, max(shortest, waited / 10)))
+            waited = monotonic() - begun
+            if not isinstance(outcome, Waiting):
+                break
+            if waited > WORK_PATIENCE_S:
+                raise UnreachableError(
+                    f"{name} is still not ready after {waited / 60:.0f} minutes.",
+                    paid="unknown",
+                    request_id=ticket.request_id,
+                    remedy="It is not lost: run `shotreel recover`, or the same command again.",
+                )
+            place = outcome.queue_position
+            shop.watcher.state(
+                attempt.fingerprint,
+                "submitted",
+                "at work" if place is None else f"queued, {place} ahead",
+            )
+            await asyncio.sleep(pace.next_s(attempt.model, waited, provider.poll_s))
+    finally:
+        pace.following -= 1
+    if isinstance(outcome, Ready) and attempt.id in shop.sent:
+        pace.ended(attempt.model, waited)
     ended = await record(shop, attempt, outcome)
     shop.gates[attempt.service].freed.set()
     if isinstance(outcome, Failed) and ended.charged == "no" and not outcome.transient:

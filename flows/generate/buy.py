@@ -112,6 +112,7 @@ async def note_ticket(shop: Workshop, attempt: Attempt, ticket: Ticket) -> Attem
         noted_as = await shop.book(shop.ledger.mark_submitted, attempt, ticket)
         if noted_as.request_id != ticket.request_id:
             raise late(attempt, ticket, f"the attempt was {noted_as.state} by then")
+        shop.sent.add(attempt.id)
         return noted_as
     except ValueError as error:
         raise late(attempt, ticket, str(error)) from None

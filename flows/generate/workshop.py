@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import partial
@@ -18,9 +18,11 @@ from sqlalchemy.exc import DBAPIError
 from blocks.clip_store import ClipStore
 from blocks.errors import AccountPausedError, SetupError
 from blocks.ledger import Attempt, Intent, Ledger
+from blocks.ledger.clerk import Clerk
 from blocks.media import MediaInfo
 from blocks.provider import Provider
 from flows.generate.job import Job
+from flows.generate.pace import Pace
 
 DOWNLOADS = 8
 """Clips brought home at one time: bounds memory and open files, not the provider."""
@@ -70,6 +72,8 @@ class Workshop:
     """By the service's name in the ledger, such as `fal` or `sandbox/fal`."""
     watcher: Watcher
     paused: dict[str, AccountPausedError] = field(default_factory=dict)
+    sent: set[str] = field(default_factory=set)
+    """Attempts that this run has sent: how long they take is known."""
     fresh: set[str] = field(default_factory=set)
     """Attempts that this run has seen become ready: their media URLs are of today."""
     task_runs: int = 0
@@ -83,20 +87,20 @@ class Workshop:
 
     def __post_init__(self) -> None:
         self.gates = {service: Gate() for service in self.providers}
+        self.paces = {service: Pace() for service in self.providers}
         self.downloads = asyncio.Semaphore(DOWNLOADS)
         self.uploads: dict[tuple[str, str], asyncio.Lock] = {}
         # Spawned, not forked: a fork would copy the loop's threads and their locks.
         self.processes = ProcessPoolExecutor(WORKERS, mp_context=get_context("spawn"))
-        self._ledger_thread = ThreadPoolExecutor(1, thread_name_prefix="ledger")
+        self._clerk = Clerk(self.ledger.engine)
 
     async def book(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Call the ledger in its own thread: the loop goes on, and commits do not compete.
+        """Call the ledger in its own thread: the loop goes on, and shots share commits.
 
         Raises SetupError where the database cannot do it (disk full, locked, gone).
         """
-        loop = asyncio.get_running_loop()
         try:
-            return await loop.run_in_executor(self._ledger_thread, partial(call, *args, **kwargs))
+            return await self._clerk.do(partial(call, *args, **kwargs))
         except DBAPIError as error:
             raise SetupError(
                 f"The ledger cannot be written: {str(error.orig).splitlines()[0]}.",
@@ -107,7 +111,7 @@ class Workshop:
         return self.providers[attempt.service]
 
     def close(self) -> None:
-        self._ledger_thread.shutdown()
+        self._clerk.close()
         self.processes.shutdown(cancel_futures=True)
 
 

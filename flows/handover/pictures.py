@@ -73,29 +73,32 @@ def pictures_of(
     place: Place,
     title: str,
     manifest: Mapping[str, Any],
+    provenance: Mapping[str, Any],
     timeline: Timeline | None,
     cache: Path,
 ) -> Pictures:
     """What there is to draw; `cache` holds the stills, and a shot without one has an empty tile."""
     shots = in_film_order(manifest["shots"])
     film = manifest["film"]
-    facts = [f"{len(shots)} shots"]
+    facts = [f"{len(shots)} shot{'s' if len(shots) > 1 else ''}"]
     if film:
         facts.append(f"{film['duration_s']:.1f} s")
     if timeline:
         facts.append(f"{timeline.width}×{timeline.height}, {float(timeline.rate):.5g} fps")
     facts.append(usd(Decimal(manifest["totals"]["cost_usd"])))
+    if any(str(shot["provider"]).startswith("sandbox/") for shot in provenance["shots"]):
+        facts.append("sandbox, no money was spent")
     return Pictures(
         place,
         title,
         " · ".join(facts),
-        tuple(_tile(takes, cache) for takes in shots),
+        tuple(_tile(number, takes, cache) for number, takes in enumerate(shots, 1)),
         timeline.width / timeline.height if timeline else 16 / 9,
         _scenes(timeline, cache) if timeline else (),
     )
 
 
-def _tile(takes: Sequence[Mapping[str, Any]], cache: Path) -> Tile:
+def _tile(number: int, takes: Sequence[Mapping[str, Any]], cache: Path) -> Tile:
     row = takes[0]
     shared = row["cost_source"] == "shared" and len(takes) == 1
     cost_usd = sum((Decimal(take["cost_usd"]) for take in takes), Decimal(0))
@@ -103,6 +106,7 @@ def _tile(takes: Sequence[Mapping[str, Any]], cache: Path) -> Tile:
     if len(takes) > 1:
         length = f"{len(takes)} takes · {length}".rstrip(" ·")
     return Tile(
+        number,
         row["sequence"],
         row["shot"],
         row["model"],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from PIL import Image, ImageDraw
@@ -16,16 +17,20 @@ VERSION = 1
 SHOTS_A_PAGE = 160
 _PAGE_PX = 1920
 _TILE_PX = 480  # a still is not enlarged
-_COLUMNS = ((1, 1), (2, 2), (6, 3), (16, 4), (40, 5), (84, 6))
-_MOST_COLUMNS = 8
+# Up to so many shots stand in so many columns, or in one more or less if that leaves no hole.
+_COLUMNS = ((1, 1), (2, 2), (6, 3), (16, 4), (40, 5), (84, 6), (SHOTS_A_PAGE, 7))
 _GROUND, _TILE, _EMPTY = (16, 18, 22), (0, 0, 0), (28, 31, 38)
 _BRIGHT, _DIM, _WARN = (238, 240, 244), (136, 144, 158), (232, 150, 92)
 
 
 @dataclass(frozen=True)
 class Tile:
-    """A shot: `still` is None where it has no clip, `state` then says why."""
+    """A shot: `still` is None where it has no clip, `state` then says why.
 
+    `number` counts from 1 over all pages: the name of a shot that no font here can write.
+    """
+
+    number: int
     sequence: str
     shot: str
     model: str
@@ -44,7 +49,7 @@ def pages(tiles: Sequence[Tile]) -> list[Sequence[Tile]]:
 
 def sheet(title: str, facts: str, tiles: Sequence[Tile], aspect: float) -> Image.Image:
     """One page, at most 1920 pixels wide. `aspect` is the film's width by its height."""
-    columns = next((c for most, c in _COLUMNS if len(tiles) <= most), _MOST_COLUMNS)
+    columns = columns_for(len(tiles))
     gap = 28 if columns <= 5 else 20
     margin = 56
     width = min(_TILE_PX, (_PAGE_PX - 2 * margin - (columns - 1) * gap) // columns)
@@ -73,6 +78,12 @@ def sheet(title: str, facts: str, tiles: Sequence[Tile], aspect: float) -> Image
     return page
 
 
+def columns_for(count: int) -> int:
+    usual = next(columns for most, columns in _COLUMNS if count <= most)
+    near = [usual] if count <= 3 else [usual, usual - 1, usual + 1]
+    return min(near, key=lambda columns: -count % columns / columns)
+
+
 def _picture(page: Image.Image, at: tuple[int, int], box: tuple[int, int], tile: Tile) -> None:
     """The still within the box, or an empty box that says why."""
     ground = Image.new("RGB", box, _TILE if tile.still else _EMPTY)
@@ -88,6 +99,7 @@ def _picture(page: Image.Image, at: tuple[int, int], box: tuple[int, int], tile:
     page.paste(ground, at, _rounded(box))
 
 
+@cache
 def _rounded(box: tuple[int, int]) -> Image.Image:
     """A mask with round corners, smooth because it is drawn larger."""
     mask = Image.new("L", (box[0] * 2, box[1] * 2), 0)
@@ -110,8 +122,15 @@ def _caption(page: Image.Image, at: tuple[int, int], width: int, size: float, ti
 
 
 def _lines(tile: Tile) -> Iterator[tuple[str, str, float, tuple[int, int, int], Weight]]:
-    yield tile.shot, tile.cost, 1.0, _BRIGHT, "SemiBold"
-    yield f"{tile.sequence} · {tile.model}", tile.length, 0.86, _DIM, "Regular"
+    name = _written(tile.shot) or f"shot {tile.number}"
+    made = " · ".join(filter(None, (_written(tile.sequence), tile.model)))
+    yield name, tile.cost, 1.0, _BRIGHT, "SemiBold"
+    yield made, tile.length, 0.86, _DIM, "Regular"
+
+
+def _written(text: str) -> str:
+    """What the fonts here have of it."""
+    return " ".join(fitted(text, 10_000, 100, (10,)).lines).strip()
 
 
 def _write(
@@ -123,5 +142,4 @@ def _write(
     width: float,
     weight: Weight = "Regular",
 ) -> None:
-    if text:
-        fitted(text, width, size * 1.4, (size,), weight).draw(page, at, colour)
+    fitted(text, width, size * 1.4, (size,), weight).draw(page, at, colour)

@@ -107,7 +107,7 @@ async def write_files(
     """The files that were written."""
     await asyncio.gather(*map(_still, clips))
     timeline = film.timeline if film else None
-    pictures = pictures_of(place, title, manifest, timeline, stills.stills_folder())
+    pictures = pictures_of(place, title, manifest, provenance, timeline, stills.stills_folder())
     loop = asyncio.get_running_loop()
     drawing = loop.run_in_executor(current.get().processes, Pictures.draw, pictures)
     try:

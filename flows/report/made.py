@@ -13,7 +13,7 @@ from uuid import UUID
 
 from prefect.context import FlowRunContext
 
-from blocks.errors import LostError, RefusedError, ShotreelError
+from blocks.errors import LostError, RefusedError, SetupError, ShotreelError
 from flows.costs.bill import total
 from flows.costs.estimate import Plan
 from flows.costs.money import usd
@@ -23,6 +23,7 @@ from flows.generate.workshop import Clip, current
 from flows.handover.tasks import hand_over
 from flows.report import artifacts
 from flows.report.manifest import manifest_of, write_manifest
+from flows.report.page import write_report
 from flows.report.place import Place
 from flows.stitch import Stitched
 
@@ -61,7 +62,7 @@ async def report(
     accounts: Statement,
     place: Place,
 ) -> Made:
-    """Write the manifest, lay the clips out, hand the film over, and sum the run up.
+    """Write the manifest and the page, lay the clips out, hand the film over, and sum it up.
 
     `title` is the list's name.
     """
@@ -91,6 +92,11 @@ async def report(
     )
     await asyncio.to_thread(write_manifest, place.manifest, manifest)
     errors |= await hand_over(title, manifest, film, attempts, clips.values(), place)
+    by_clip = {key: o for key, o in outcomes.items() if isinstance(o, ShotreelError)}
+    try:
+        await write_report(title, plan, manifest, clips, by_clip, films, accounts, place)
+    except (ShotreelError, OSError) as error:  # the film and the bill are there all the same
+        errors["the page"] = without_page(error)
     _, cost_usd = total(items)
     summary = f"{len(clips)} of {len(outcomes)} clips are here; they cost {usd(cost_usd)}."
     await artifacts.show_summary(summary, items)
@@ -109,6 +115,15 @@ async def report(
                 note for made in films.values() if isinstance(made, Stitched) for note in made.notes
             )
         ),
+    )
+
+
+def without_page(error: ShotreelError | OSError) -> ShotreelError:
+    if isinstance(error, ShotreelError):
+        return error
+    return SetupError(
+        f"report.html cannot be written: {error.strerror or error}.",
+        remedy="The film, the clips and the bill are there. Run the same command again.",
     )
 
 

@@ -38,6 +38,10 @@ class Place:
         return self.out / "manifest.json"
 
     @property
+    def report(self) -> Path:
+        return self.out / "report.html"
+
+    @property
     def poster(self) -> Path:
         return self.out / "poster.jpg"
 

@@ -7,8 +7,9 @@ import json
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import closing, suppress
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
@@ -24,22 +25,24 @@ from flows.stitch.item import Card, Clip, Item
 from flows.stitch.mark import mark
 from flows.stitch.render import VERSION as RENDER_VERSION
 from flows.stitch.render import Drawing, draw, drawing_of, headers_of, is_drawn, place_of
-from flows.stitch.sound import Mix
+from flows.stitch.sound import FinishedSound, finished_sound
+from flows.stitch.sound import made_of as sound_made_of
 from flows.stitch.splice import Piece, splice
 from flows.stitch.timeline import Span, Timeline
 
 # Raise it when the same clips would make another film: films that are there are made again.
 VERSION = 4
 
-# What of `Finish` is in the items already.
-_IN_ITEMS = {"on_missing", "title", "end_title"}
+# What of `Finish` changes pictures and is not in the items already.
+_PICTURED = {"fit", "match_seams"}
 
 
 @dataclass(frozen=True)
 class Stitched:
     """A sequence or a film: `copied` counts the clips of which there are untouched frames,
-    `rendered` the others. `made` is False where the file was there already. `unsealed` says why it
-    could not be sealed, though it should be; `notes` what else is not as it was asked for.
+    `rendered` the others. `made` is False where the file was there already; `begun_at` and
+    `ended_at` are when it was made. `unsealed` says why it could not be sealed, though it should
+    be; `notes` what else is not as it was asked for.
     """
 
     path: Path
@@ -50,6 +53,8 @@ class Stitched:
     rendered: int
     timeline: Timeline
     made: bool = True
+    begun_at: datetime | None = None
+    ended_at: datetime | None = None
     unsealed: str = ""
     notes: tuple[str, ...] = ()
 
@@ -61,6 +66,7 @@ class Cutting:
     items: tuple[Item, ...]
     edit: EditList
     finish: Finish
+    begun_at: datetime
 
     @property
     def drawings(self) -> Iterator[Drawing]:
@@ -69,6 +75,14 @@ class Cutting:
 
     def drawing(self, segment: Segment) -> Drawing:
         return drawing_of(segment, self.edit, self.items, self.finish.fit)
+
+    @property
+    def timeline(self) -> Timeline:
+        return timeline_of(self.items, self.edit)
+
+    def heard(self, cache: Path) -> FinishedSound | None:
+        """Its sound, from the cache where it is there. None where nothing sounds."""
+        return finished_sound(self.timeline, self.finish, cache)
 
 
 class Seal(Protocol):
@@ -108,8 +122,11 @@ def stitch(
     cutting = cut(items, finish, name=out.name)
     drawings = {drawing.key: drawing for drawing in cutting.drawings}
     missing = [drawing for drawing in drawings.values() if not is_drawn(drawing, cache)]
-    for _ in (pool.map if pool else map)(partial(draw, cache=cache), missing):
-        pass
+    with ThreadPoolExecutor(1) as beside:
+        heard = beside.submit(cutting.heard, cache)
+        for _ in (pool.map if pool else map)(partial(draw, cache=cache), missing):
+            pass
+        heard.result()
     return assemble(cutting, out, cache=cache, seal=seal)
 
 
@@ -117,21 +134,21 @@ def cut(items: Sequence[Item], finish: Finish, *, name: str) -> Cutting:
     """Decide about the film. Raises ClipError, and StitchError where there is no clip."""
     if not any(isinstance(item, Clip) for item in items):
         raise StitchError(f"{name} has no clips.", remedy="List at least one shot.")
+    begun_at = datetime.now(UTC)
     with ThreadPoolExecutor(2) as threads:
         probed = tuple(threads.map(_probed, items))
-    return Cutting(probed, edit_list(probed), finish)
+    return Cutting(probed, edit_list(probed), finish, begun_at)
 
 
 def assemble(cutting: Cutting, out: Path, *, cache: Path, seal: Seal | None = None) -> Stitched:
     """Splice copies and drawn segments, and put the film in place. All of them are drawn."""
     edit = cutting.edit
     pieces = [_piece(segment, cutting, cache) for segment in edit.segments]
-    timeline = timeline_of(cutting)
+    sound = cutting.heard(cache)
     partial_film = out.with_name(f".{out.name}.{os.getpid()}.part")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        with closing(Mix(timeline)) as mix:
-            splice(pieces, edit.format, partial_film, mix)
+        splice(pieces, edit.format, partial_film, sound.path if sound else None)
         mark(partial_film)
         unsealed = _close(seal, partial_film, cutting.items)
         with ThreadPoolExecutor(1) as beside:
@@ -149,7 +166,9 @@ def assemble(cutting: Cutting, out: Path, *, cache: Path, seal: Seal | None = No
             sha256,
             len(copied),
             len(of_clips - copied),
-            timeline,
+            cutting.timeline,
+            begun_at=cutting.begun_at,
+            ended_at=datetime.now(UTC),
             unsealed=unsealed,
             notes=tuple(_notes(cutting)),
         )
@@ -183,8 +202,8 @@ def is_current(
         return None  # nothing is known: it is made again
 
 
-def timeline_of(cutting: Cutting) -> Timeline:
-    film = cutting.edit.format
+def timeline_of(items: Sequence[Item], edit: EditList) -> Timeline:
+    film = edit.format
     return Timeline(
         film.rate,
         film.width,
@@ -202,7 +221,7 @@ def timeline_of(cutting: Cutting) -> Timeline:
                 has_audio=info_of(item).has_audio,
                 begins=place.begins,
             )
-            for item, place in zip(cutting.items, cutting.edit.places, strict=True)
+            for item, place in zip(items, edit.places, strict=True)
         ),
     )
 
@@ -270,9 +289,9 @@ def _note(out: Path, cache: Path) -> Path:
 
 
 def _made_of(items: Sequence[Item], finish: Finish, seal: Seal | None) -> list[object]:
-    chosen = finish.model_dump(mode="json", exclude=_IN_ITEMS)
+    chosen = finish.model_dump(mode="json", include=_PICTURED)
     sealed = seal.identity if seal else ""
-    return [VERSION, RENDER_VERSION, sealed, chosen, *map(_identity, items)]
+    return [VERSION, RENDER_VERSION, sealed, chosen, sound_made_of(finish), *map(_identity, items)]
 
 
 def _identity(item: Item) -> list[object]:

@@ -32,5 +32,9 @@ class Finish(BaseModel):
     """None leaves the clips' levels alone."""
     match_seams: bool = False
 
+    def of_sequence(self) -> Finish:
+        """A sequence keeps its clips' levels: music and loudness are the whole film's."""
+        return self.model_copy(update={"music": None, "loudness_lufs": None})
+
 
 AS_IT_IS = Finish()

@@ -28,11 +28,11 @@ if TYPE_CHECKING:
     from moviepy import VideoClip
 
 # Raise it when the same would be drawn otherwise: what is cached is then drawn again.
-VERSION = 3
+VERSION = 4
 
 X264 = {
     "preset": "veryfast",
-    "crf": "17",
+    "crf": "16",
     "profile": "high",
     # Copied clips mostly number their parameter sets 0: with another number nothing is renamed.
     # Segments are drawn beside each other: one thread each, and few frames held to look ahead.

@@ -18,7 +18,7 @@ from blocks.errors import ClipError, StitchError
 from blocks.media import Packets, open_media, presentation_order
 from flows.stitch.edit import Format
 from flows.stitch.parameters import ParameterSets, Renaming
-from flows.stitch.sound import SAMPLE_RATE, Mix, SoundTrack, packets_in, sample_at
+from flows.stitch.sound import SAMPLE_RATE, SoundTrack, sample_at
 
 # The index stands before the pictures, in room that is kept for it, so that a film plays while it
 # is still arriving and is written only once: bytes for each video and each sound packet, and for
@@ -42,10 +42,10 @@ class Piece:
     num_frames: int
 
 
-def splice(pieces: Sequence[Piece], film: Format, out: Path, mix: Mix | None = None) -> None:
+def splice(pieces: Sequence[Piece], film: Format, out: Path, sound: Path | None = None) -> None:
     """Write the pieces one after another: from 0 on, at an even interval, the sound in sync.
 
-    None, and a mix in which nothing sounds, make a film without a sound track.
+    `sound` is an encoded sound as long as the film.
 
     Raises ClipError where a piece is not what its info says, StitchError where the film cannot be
     written.
@@ -53,8 +53,8 @@ def splice(pieces: Sequence[Piece], film: Format, out: Path, mix: Mix | None = N
     headers = ParameterSets()
     renamings = [_join(headers, piece, film) for piece in pieces]
     num_frames = sum(piece.num_frames for piece in pieces)
-    sounding = mix if mix and not mix.is_silent else None
-    sound_packets = packets_in(sounding.num_samples) if sounding else 0
+    track = SoundTrack(sound) if sound else None
+    sound_packets = track.num_packets if track else 0
     per_frame, per_sound, rest = _INDEX_ROOM
     room = num_frames * per_frame + sound_packets * per_sound + rest
     try:
@@ -63,7 +63,8 @@ def splice(pieces: Sequence[Piece], film: Format, out: Path, mix: Mix | None = N
             video = _video_track(container, pieces[0], film)
             if film.codec == "h264":
                 video.codec_context.extradata = headers.record()
-            sound = SoundTrack(container, sounding.samples) if sounding else None
+            if track:
+                track.join(container)
             # A frame is decoded up to this many frames before it is shown.
             ahead = max(piece.reorder_frames for piece in pieces)
             frame = 0
@@ -75,15 +76,18 @@ def splice(pieces: Sequence[Piece], film: Format, out: Path, mix: Mix | None = N
                 for packet in packets:
                     packet.stream = video
                     container.mux(packet if renaming is None else _renamed(packet, renaming, piece))
-                if sound:
-                    container.mux(sound.until(sample_at(frame, film.rate)))
-            if sound:
-                container.mux(sound.end())
+                if track:
+                    container.mux(track.until(sample_at(frame, film.rate)))
+            if track:
+                container.mux(track.until())
     except (av.FFmpegError, OSError) as error:
         raise StitchError(
             f"{out.name} cannot be written: {error.strerror or error}.",
             remedy="The clips are safe. Make room on the disk, then run again.",
         ) from error
+    finally:
+        if track:
+            track.close()
     _check(out, num_frames)
 
 

@@ -47,7 +47,8 @@ async def stitch_items(
     if made is not None:
         return made
     cutting = await asyncio.to_thread(cut, items, finish, name=out.name)
-    await asyncio.gather(*_begin(cutting.drawings))
+    sound = _in_process(partial(cutting.heard, cache))
+    await asyncio.gather(*_begin(cutting.drawings), sound)
     return await _in_process(partial(assemble, cutting, out, cache=cache, seal=seal))
 
 
@@ -59,7 +60,7 @@ async def stitch_sequences(
     async def one(name: str, keys: Sequence[str]) -> Stitched | ShotreelError | None:
         outcomes = {key: await clips.of(key) for key in keys}
         items = sequence_items(sequences[name], outcomes, finish)
-        return await _stitched(name, items, place.sequence(name), finish)
+        return await _stitched(name, items, place.sequence(name), finish.of_sequence())
 
     sequences = film_order(plan)
     early = asyncio.create_task(_draw_early(plan, clips, finish))

@@ -15,6 +15,8 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from blocks.ledger import clerk, engine
+
 When = Literal["before", "after", "during"]
 Test = Callable[[tuple[Any, ...], Any], bool]
 """Whether a call is the one that is meant: its arguments, and what it gave (None before)."""
@@ -371,10 +373,27 @@ def _wrapped(function: Any, when: When, fuse: _Fuse) -> Any:
             fuse.burn(_bound(args, kwargs))
         result = function(*args, **kwargs)
         if when == "after":
-            fuse.burn(args, result)
+            if function.__name__.startswith("_"):  # a step inside a transaction
+                fuse.burn(args, result)
+            else:
+                _once_committed(lambda: fuse.burn(args, result))
         return result
 
     return call
+
+
+def _once_committed(act: Callable[[], None]) -> None:
+    """Now, or when the commit that this thread's call shares with others is done."""
+    if engine._joint.stack is None:
+        act()
+        return
+    told = clerk.Clerk._tell
+
+    def acted(*args: Any) -> None:
+        act()
+        told(*args)
+
+    setattr(clerk.Clerk, "_tell", acted)  # noqa: B010
 
 
 def _bound(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from blocks.media import sha256_file
 from blocks.sandbox.edge_code import EdgeCode
 from flows.stitch import Clip, Stitched, stitch
+from flows.stitch.finish import Finish
 
 Cut = Callable[..., Stitched]
 Pictures = NDArray[np.uint8]
@@ -32,11 +33,16 @@ X264 = {"preset": "veryfast", "g": "1000", "bf": "3", "crf": "23"}
 
 @pytest.fixture
 def cut(tmp_path: Path) -> Cut:
-    """Stitches clips, given as paths, to `film.mp4` in the test's folder."""
+    """Stitches clips, given as paths, to `film.mp4` in the test's folder, at their own levels."""
 
     def run(*clips: Path, out: Path | None = None) -> Stitched:
         known = [Clip(clip, sha256_file(clip), clip.stem) for clip in clips]
-        return stitch(known, out or tmp_path / "film.mp4", cache=tmp_path / "cache")
+        return stitch(
+            known,
+            out or tmp_path / "film.mp4",
+            cache=tmp_path / "cache",
+            finish=Finish(loudness_lufs=None),
+        )
 
     return run
 

@@ -100,7 +100,7 @@ def test_a_turned_clip_is_upright(tmp_path: Path, cut: Cut) -> None:
     assert probe(turned).rotation == 90
     film = cut(shoot(tmp_path / "lead.mp4", size=(180, 320), num_frames=48), turned)
     difference = rendered(film, 48).astype(int) - pictures_of(upright)
-    assert np.abs(difference).mean() < 7
+    assert np.abs(difference).mean() < 8
 
 
 @pytest.mark.parametrize(

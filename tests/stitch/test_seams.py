@@ -172,10 +172,10 @@ def test_pictures_of_a_dissolve_are_mixed_of_the_right_frames(tmp_path: Path) ->
     for n in range(12):
         part = (n + 1) / 13
         expected = left[24 + n] * (1 - part) + right[n] * part
-        assert np.abs(shown[24 + n] - expected).mean() < 2
+        assert np.abs(shown[24 + n] - expected).mean() < 2.5
         # A frame off would be seen.
         other = left[23 + n] * (1 - part) + right[n + 1] * part
-        assert np.abs(shown[24 + n] - other).mean() > 3
+        assert np.abs(shown[24 + n] - other).mean() > 4
 
 
 def test_light_does_not_jump_where_drawn_frames_meet_copied_ones(tmp_path: Path) -> None:
@@ -299,7 +299,7 @@ def test_sources_that_differ_pass_into_each_other(tmp_path: Path) -> None:
 def test_odd_and_turned_clips_are_made_even_and_upright(tmp_path: Path) -> None:
     lead = shoot(tmp_path / "lead.mp4", num_frames=48)
     even = shoot(tmp_path / "even.mp4", num_frames=24, luma=lambda _: 180)
-    odd = remade(even, "odd.mp4", "-vf", "crop=95:57", "-pix_fmt", "yuv444p")
+    odd = remade(even, "odd.mp4", "-vf", "format=yuv444p,crop=95:57:exact=1")
     assert (probe(odd).width, probe(odd).height) == (95, 57)
     turned = tmp_path / "turned.mp4"
     from .conftest import ffmpeg

@@ -5,9 +5,11 @@ from __future__ import annotations
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
+from .clicks import CLICK_FRAMES, clicks, heard_clicks
 from .conftest import Cut, Sound, assert_clock_is_right, frames_of, remade, shoot, sound_of
 
 RATE = 48_000
@@ -106,3 +108,26 @@ def test_fitted_clips_keep_their_sound(tmp_path: Path, cut: Cut) -> None:
 def test_a_silent_film_has_no_sound_track(tmp_path: Path, cut: Cut) -> None:
     film = cut(shoot(tmp_path / "clip.mp4"))
     assert b"soun" not in film.path.read_bytes()
+
+
+@pytest.mark.parametrize("rate", [Fraction(24), Fraction(25), Fraction(30_000, 1001)], ids=str)
+def test_clicks_are_decoded_at_the_samples_of_their_frames(
+    tmp_path: Path, cut: Cut, rate: Fraction
+) -> None:
+    clip = shoot(tmp_path / "click.mp4", rate=rate, sound=clicks(rate))
+    film = cut(*[clip] * 20)
+    starts = [round(24 * n * RATE / rate) for n in range(20)]
+    expected = [start + round(frame * RATE / rate) for start in starts for frame in CLICK_FRAMES]
+    assert heard_clicks(sound_of(film.path)) == expected
+    assert_clock_is_right(film.path, rate)
+
+
+def test_the_encoders_priming_is_hidden(tmp_path: Path, cut: Cut) -> None:
+    clip = shoot(tmp_path / "click.mp4", sound=clicks(Fraction(24)))
+    film = cut(clip)
+    with av.open(str(film.path)) as container:
+        first = next(container.decode(audio=0))
+        assert first.pts == 0
+    heard = sound_of(film.path)
+    assert heard_clicks(heard)[0] == 0
+    assert RATE <= heard.shape[1] < RATE + 1024

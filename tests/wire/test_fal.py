@@ -560,7 +560,7 @@ def event(nano: Any, units: Any = 4, request_id: str = "r") -> dict[str, Any]:
             Bill(Decimal(4), Decimal("0.32")),
             id="another's event is not ours",
         ),
-        pytest.param(events(event(0, None)), Bill(Decimal(0), Decimal(0)), id="units null"),
+        pytest.param(events(event(0, None)), Bill(None, Decimal(0)), id="units null: money alone"),
         pytest.param(events(), None, id="no event yet: no bill, not a bill of 0"),
         pytest.param(events(event(1, 1, "another")), None, id="only another's"),
         pytest.param(events({"request_id": "r", "output_units": 4}), None, id="no amount"),

@@ -1,0 +1,210 @@
+"""The flow that holds the ledger against the providers' billing feeds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from contextvars import ContextVar
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Annotated
+from uuid import uuid4
+
+from prefect import flow
+from prefect.states import Completed, Failed
+from pydantic import Field
+
+from blocks import settings
+from blocks.ledger import Attempt
+from blocks.models import MODELS
+from blocks.provider import Bill, NoFeed, Provider, Ticket
+from blocks.provider import Failed as FailedJob
+from flows.costs.feed import read_feed
+from flows.costs.hold import Finding, Held, hold, unknown_charges
+from flows.costs.why import Why, why
+from flows.generate.accounts import SANDBOX, has_account, open_workshop
+from flows.generate.workshop import Workshop
+from flows.report.board import Board
+from flows.report.findings import announce, show_findings
+
+SOLD_BY = ("fal", "wavespeed")
+DEFAULT_SINCE_DAYS = 30
+MAX_SINCE_DAYS = 89
+"""fal's billing can be asked for 90 days."""
+
+FEED_LAG_S = 86_400.0
+"""How late a feed may be (SHOTREEL_FEED_LAG_S). fal calls its events eventually consistent and
+names no bound; a day is what its own listing shows by default."""
+
+CLOCK_SKEW = timedelta(minutes=2)
+
+
+@dataclass(frozen=True)
+class Correction:
+    """A difference that was written into the ledger as a row of its own."""
+
+    name: str
+    request_id: str
+    before_usd: Decimal
+    after_usd: Decimal
+    why: Why
+
+    @property
+    def difference_usd(self) -> Decimal:
+        return self.after_usd - self.before_usd
+
+
+@dataclass(frozen=True)
+class Reconciled:
+    """One account. `unread` says why its feed could not be read; nothing was changed then.
+
+    `billed_usd` is what the feed says of the ledger's requests; `confirmed` counts those of which
+    it says what the ledger had said.
+    """
+
+    service: str
+    account: str
+    unread: str = ""
+    remedy: str = ""
+    requests: int = 0
+    billed_usd: Decimal = Decimal(0)
+    confirmed: int = 0
+    waiting: int = 0
+    corrections: tuple[Correction, ...] = ()
+    findings: tuple[Finding, ...] = ()
+
+
+last_reconciled: ContextVar[list[Reconciled] | None] = ContextVar("last_reconciled", default=None)
+
+
+@flow(name="reconcile", persist_result=False)
+async def reconcile(
+    live: bool = False,
+    since_days: Annotated[int, Field(ge=1, le=MAX_SINCE_DAYS)] = DEFAULT_SINCE_DAYS,
+) -> object:
+    """Hold estimate, provider's count and billing feed against each other, request by request.
+
+    Args:
+        live: The real accounts. Off: the sandbox's.
+        since_days: How many days back.
+    """
+    accounts = await reconcile_all(live=live, since_days=since_days)
+    await show_findings(findings_of(accounts))
+    announce(findings_of(accounts))
+    unread = [account for account in accounts if account.unread]
+    findings = len(findings_of(accounts))
+    corrections = sum(len(account.corrections) for account in accounts)
+    words = f"{findings} findings, {corrections} corrections, {len(unread)} feeds not read."
+    return Failed(message=words) if findings or unread else Completed(message=words)
+
+
+async def reconcile_all(*, live: bool, since_days: int = DEFAULT_SINCE_DAYS) -> list[Reconciled]:
+    """Every account that sells clips. Run again, it writes nothing more."""
+    until = datetime.now(UTC)
+    since = until - timedelta(days=since_days)
+    names = [name for name in SOLD_BY if not live or await has_account(name)]
+    services = {name if live else SANDBOX + name for name in names}
+    found = []
+    async with open_workshop(services, Board(), run_id=uuid4().hex) as shop:
+        for provider in shop.providers.values():
+            found.append(await reconcile_account(shop, provider, since, until))
+    return found
+
+
+async def reconcile_account(
+    shop: Workshop, provider: Provider, since: datetime, until: datetime
+) -> Reconciled:
+    service, account = provider.service, provider.account
+    # A sandbox's clock is this machine's; a provider's may be ahead, and its rows count too.
+    feed = await read_feed(provider, since - CLOCK_SKEW, until + CLOCK_SKEW)
+    if isinstance(feed, NoFeed):
+        return Reconciled(service, account, feed.reason, feed.remedy)
+    # The ledger is read after the feed: what is written down meanwhile is known.
+    requests = await shop.book(shop.ledger.requests, service, account, since, list(feed.rows))
+    known = {attempt.request_id for attempt in requests if attempt.request_id}
+    bills = {request_id: feed.bill(request_id) for request_id in feed.rows if request_id in known}
+    for attempt in requests:
+        if attempt.request_id in bills and (attempt.posted_at or until) < since:
+            # Some of its rows may be from before the time that was asked for.
+            whole = await provider.billed(Ticket(attempt.request_id))
+            if whole is None:
+                del bills[attempt.request_id]
+            else:
+                bills[attempt.request_id] = whole
+    costs = await shop.book(shop.ledger.costs, [attempt.id for attempt in requests])
+    held = hold(
+        requests,
+        costs,
+        bills,
+        since=since,
+        until=until,
+        lag=timedelta(seconds=settings.seconds("SHOTREEL_FEED_LAG_S", FEED_LAG_S) or 0.0),
+        refund=timedelta(seconds=provider.refund_s),
+    )
+    await shop.book(write_down, shop, held)
+    after = await shop.book(shop.ledger.costs, [attempt.id for attempt, _ in held.bills])
+    corrections = [
+        Correction(
+            f"{attempt.sequence}/{attempt.shot}.t{attempt.take}",
+            attempt.request_id or "",
+            costs[attempt.id].cost_usd if attempt.id in costs else Decimal(0),
+            after[attempt.id].cost_usd if attempt.id in after else Decimal(0),
+            why(attempt, after.get(attempt.id)),
+        )
+        for attempt, _ in held.bills
+    ]
+    changed = tuple(c for c in corrections if c.difference_usd)
+    strangers = unknown_charges(
+        feed,
+        known,
+        {model.endpoint for model in MODELS.values()},
+        service,
+        account,
+        posting_since=await shop.book(posting_since, shop, service),
+    )
+    return Reconciled(
+        service,
+        account,
+        requests=len(bills),
+        billed_usd=sum((bill.cost_usd for bill in bills.values() if bill), Decimal(0)),
+        confirmed=len(held.bills) - len(changed),
+        waiting=held.waiting,
+        corrections=changed,
+        findings=(*held.findings, *strangers),
+    )
+
+
+def write_down(shop: Workshop, held: Held) -> None:
+    """Bills into the ledger; and what they, or their absence, say of failures."""
+    shop.ledger.apply_bills(held.bills)
+    for attempt, bill in held.bills:
+        if attempt.state == "failed" and attempt.charged == "unknown":
+            settle_failure(shop, attempt, bill)
+    for attempt in held.unpaid:
+        settle_failure(shop, attempt, None)
+
+
+def settle_failure(shop: Workshop, attempt: Attempt, bill: Bill | None) -> None:
+    """A failure whose charge was not known: charged, or free to be bought again."""
+    if bill is not None and bill.cost_usd:
+        shop.ledger.mark_failed(attempt, FailedJob(attempt.cause, "yes"))
+    else:
+        shop.ledger.release(attempt, "failed, and the bill says unpaid")
+
+
+def posting_since(shop: Workshop, service: str) -> datetime | None:
+    """When the oldest request was sent whose answer a living process waits for."""
+    posting = shop.ledger.in_states(("posting",), [service])
+    times = [a.posted_at for a in posting if a.posted_at and shop.ledger.owner_is_alive(a)]
+    return min(times, default=None)
+
+
+def findings_of(accounts: Iterable[Reconciled]) -> list[Finding]:
+    return [finding for account in accounts for finding in account.findings]
+
+
+def exit_code(accounts: Sequence[Reconciled]) -> int:
+    """5: an amount that nobody can explain stays unsettled; 1: a feed could not be read."""
+    if findings_of(accounts):
+        return 5
+    return 1 if any(account.unread for account in accounts) else 0
