@@ -14,6 +14,8 @@ from pydantic import Field, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
+from flows.stitch.finish import Finish
+
 MAX_USD = 10**9
 """The ledger counts billionths in 64 bits."""
 
@@ -56,4 +58,5 @@ Budget = Annotated[_Usd | None, EmptyField("number", MAX_USD), titled("Budget (U
 ApproveAbove = Annotated[
     _Usd | None, EmptyField("number", MAX_USD), titled("Ask before buying for more than (USD)")
 ]
+Finishing = Annotated[Finish, titled("Finish")]
 Notify = Annotated[str | None, EmptyField("string"), titled("Notify")]

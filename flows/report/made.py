@@ -42,6 +42,8 @@ class Made:
     task_runs: int
     flow_run_id: UUID | None
     accounts: Statement
+    notes: Sequence[str] = ()
+    """What about the films is not as the list asks for it."""
     seams: Sequence[Seam] = ()
 
     @property
@@ -112,6 +114,11 @@ async def report(
         task_runs=shop.task_runs,
         flow_run_id=context.flow_run.id if context and context.flow_run else None,
         accounts=accounts,
+        notes=list(
+            dict.fromkeys(
+                note for made in films.values() if isinstance(made, Stitched) for note in made.notes
+            )
+        ),
         seams=seams,
     )
 
