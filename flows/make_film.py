@@ -117,7 +117,7 @@ async def make_film(
         finally:
             await clips.stop()
         films = {**sequences, "the film": film}
-        made = await report(list_name(shots), plan, outcomes, films, accounts, place)
+        made = await report(list_name(shots), plan, outcomes, films, accounts, place, finish)
         notice.subject = "is not whole" if made.exit_code else "is ready"
         notice.body = f"{made.summary} {place.film}"
     board.enter("done")

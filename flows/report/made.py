@@ -26,6 +26,7 @@ from flows.report.manifest import manifest_of, write_manifest
 from flows.report.page import write_report
 from flows.report.place import Place
 from flows.stitch import Stitched
+from flows.stitch.finish import Finish
 from flows.stitch.seams.flow import report_seams
 from flows.stitch.seams.seam import Seam
 
@@ -64,6 +65,7 @@ async def report(
     films: Mapping[str, Stitched | ShotreelError | None],
     accounts: Statement,
     place: Place,
+    finish: Finish,
 ) -> Made:
     """Write the manifest and the page, lay the clips out, hand the film over, and sum it up.
 
@@ -100,7 +102,7 @@ async def report(
         await write_report(title, plan, manifest, clips, by_clip, films, accounts, place)
     except (ShotreelError, OSError) as error:  # the film and the bill are there all the same
         errors["the page"] = without_page(error)
-    seams = await report_seams(film, place, matched=False)
+    seams = await report_seams(film, place, matched=finish.match_seams)
     _, cost_usd = total(items)
     summary = f"{len(clips)} of {len(outcomes)} clips are here; they cost {usd(cost_usd)}."
     await artifacts.show_summary(summary, items)

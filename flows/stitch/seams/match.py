@@ -60,6 +60,11 @@ class Match:
         return np.asarray(levels, np.uint8)
 
 
+def may_match(begins: Transition | None, *, continues: bool) -> bool:
+    """Whether a shot that begins so belongs together with the one before it."""
+    return continues or (begins is not None and begins.kind == "dissolve")
+
+
 def match_of(
     before: Ends,
     after: Ends,
@@ -73,9 +78,9 @@ def match_of(
 
     `begins` and `continues` are of `after`, and so is `num_frames`, at the film's `rate`.
     """
-    shared = begins.num_frames if begins and begins.kind == "dissolve" else 0
-    if not continues and not shared:
+    if not may_match(begins, continues=continues):
         return None
+    shared = begins.num_frames if begins else 0
     here, there = before.last, after.first
     steps = [a - b for a, b in zip(here.mean, there.mean, strict=True)]
     luma, colour = abs(steps[0]), max(abs(steps[1]), abs(steps[2]))
