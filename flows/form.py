@@ -15,6 +15,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from flows.shots.table import MAX_ROWS
+from flows.stitch.finish import Finish
 
 MAX_USD = 10**9
 """The ledger counts billionths in 64 bits."""
@@ -63,4 +64,5 @@ Split = Annotated[
     EmptyField("integer", MAX_ROWS),
     titled("Clips in a sub-run"),
 ]
+Finishing = Annotated[Finish, titled("Finish")]
 Notify = Annotated[str | None, EmptyField("string"), titled("Notify")]
