@@ -142,7 +142,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
 
 
 @pytest.fixture
-def ui(page: Page, home: Home) -> Page:
+def ui(page: Page, home: Home) -> Iterator[Page]:
     """The UI, cut off from the outside: Prefect's V2 UI asks a host of Amplitude's."""
 
     def at_home(route: Route) -> None:
@@ -154,7 +154,8 @@ def ui(page: Page, home: Home) -> Page:
     page.route("**/*", at_home)
     page.set_default_timeout(60_000)
     page.set_viewport_size({"width": 1400, "height": 1100})
-    return page
+    yield page
+    picture(page, "last")
 
 
 def picture(page: Page, name: str) -> None:
