@@ -14,6 +14,7 @@ from pydantic import Field, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
+from flows.shots.table import MAX_ROWS
 from flows.stitch.finish import Finish
 
 MAX_USD = 10**9
@@ -59,4 +60,9 @@ ApproveAbove = Annotated[
     _Usd | None, EmptyField("number", MAX_USD), titled("Ask before buying for more than (USD)")
 ]
 Finishing = Annotated[Finish, titled("Finish")]
+Split = Annotated[
+    Annotated[int, Field(ge=0)] | None,
+    EmptyField("integer", MAX_ROWS),
+    titled("Clips in a sub-run"),
+]
 Notify = Annotated[str | None, EmptyField("string"), titled("Notify")]

@@ -22,6 +22,7 @@ from flows.costs.account import account_costs
 from flows.costs.estimate import Draw, Plan, check_budget, intents_of, make_plan
 from flows.generate.accounts import open_workshop
 from flows.generate.all_clips import Clips
+from flows.generate.elsewhere import Errand, elsewhere
 from flows.generate.files import gather_files
 from flows.generate.job import files_named, jobs_of, services_of
 from flows.generate.preflight import preflight
@@ -57,6 +58,7 @@ async def make_film(
     budget_usd: form.Budget = None,
     approve_above_usd: form.ApproveAbove = None,
     notify: form.Notify = None,
+    split: form.Split = None,
     finish: form.Finishing = AS_IT_IS,
 ) -> Any:
     """Read the list, plan, buy what is missing, stitch, account, report.
@@ -68,6 +70,7 @@ async def make_film(
         budget_usd: Nothing is bought above it. A live run needs one.
         approve_above_usd: A plan that costs more waits until a person has approved it.
         notify: The Prefect notification block to tell, such as slack-webhook/team.
+        split: Clips that a sub-run buys, on another worker; 0: none. Default: by the list's length.
         finish: What can be chosen about the film at any time, for nothing.
     """
     board = Board(logged(view.get()))
@@ -94,18 +97,19 @@ async def make_film(
         check_budget(plan, budget_usd)
         seal = credentials()
         place.check_writable()
-        plan, budget_usd = await approved(shop, plan, budget_usd, approve_above_usd)
         await preflight(shop, plan)
+        plan, budget_usd = await approved(shop, plan, budget_usd, approve_above_usd)
         await reserve(shop, plan, list_name(shots), budget_usd)
         board.plan(plan)
         clips = Clips(as_task())
         try:
             async with (
                 artifacts.progress_of(board, plan),
+                elsewhere(shop, plan, Errand(shots, live, budget_usd), split) as parts,
                 stills_beside(plan, clips),
                 ends_beside(plan, clips),
             ):
-                clips.start(shop, plan)
+                clips.start(shop, plan, parts.ended)
                 sequences = await stitch_sequences(plan, clips, place, finish)
                 outcomes = await clips.all()
                 plan = clips.as_made(plan)

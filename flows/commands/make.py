@@ -209,5 +209,6 @@ def closing(made: Made, took_s: float, *, live: bool) -> str:
         lines.append(f"        {usd(accounts.in_vain_usd)} paid in vain, see the run's artifacts")
     lines.append(f"Bill    {made.out / 'costs.csv'}")
     lines += (f"Note    {note}" for note in made.notes)
-    lines.append(f"Report  {made.out / 'report.html'}")
+    if "the page" not in made.errors:
+        lines.append(f"Page    {made.out / 'report.html'}")
     return "\n".join(lines)

@@ -49,7 +49,9 @@ class Spend:
     inputs: dict[str, object]
     submitted_at: datetime | None
     ended_at: datetime | None
+    num_frames: int | None
     unit_price_usd: Decimal
+    price_as_of: str
     at: datetime
     units: Decimal
     cost_usd: Decimal
@@ -75,7 +77,9 @@ def spending(ledger: Ledger, *, live: bool) -> Iterator[Spend]:
             attempts.c.inputs,
             attempts.c.submitted_at,
             attempts.c.ended_at,
+            attempts.c.num_frames,
             attempts.c.unit_price_usd,
+            attempts.c.price_as_of,
             charges.c.at,
             charges.c.units,
             charges.c.cost_usd,

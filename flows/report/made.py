@@ -100,12 +100,12 @@ async def report(
     by_clip = {key: o for key, o in outcomes.items() if isinstance(o, ShotreelError)}
     try:
         await write_report(title, plan, manifest, clips, by_clip, films, accounts, place)
-    except (ShotreelError, OSError) as error:  # the film and the bill are there all the same
+    except Exception as error:  # noqa: BLE001 - whatever it is, the film is made and paid for
         errors["the page"] = without_page(error)
     seams = await report_seams(film, place, matched=finish.match_seams)
     _, cost_usd = total(items)
     summary = f"{len(clips)} of {len(outcomes)} clips are here; they cost {usd(cost_usd)}."
-    await artifacts.show_summary(summary, items)
+    await artifacts.show_summary(summary, items, [place.film, place.report])
     context = FlowRunContext.get()
     return Made(
         place.out,
@@ -125,11 +125,11 @@ async def report(
     )
 
 
-def without_page(error: ShotreelError | OSError) -> ShotreelError:
+def without_page(error: Exception) -> ShotreelError:
     if isinstance(error, ShotreelError):
         return error
     return SetupError(
-        f"report.html cannot be written: {error.strerror or error}.",
+        f"report.html could not be made: {type(error).__name__}: {error}",
         remedy="The film, the clips and the bill are there. Run the same command again.",
     )
 

@@ -203,7 +203,7 @@ def is_current(
         known = json.loads(_note(out, cache).read_bytes())
         if known["made_of"] != _made_of(items, finish, seal) or known["file"] != _looks(out):
             return None
-        return replace(_NOTE.validate_python(known["film"]), path=out, made=False)
+        return replace(_NOTE.validate_python(known["film"]), path=out, made=False, unsealed="")
     except (OSError, ValueError, KeyError, TypeError):
         return None  # nothing is known: it is made again
 
