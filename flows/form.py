@@ -59,10 +59,10 @@ Budget = Annotated[_Usd | None, EmptyField("number", MAX_USD), titled("Budget (U
 ApproveAbove = Annotated[
     _Usd | None, EmptyField("number", MAX_USD), titled("Ask before buying for more than (USD)")
 ]
+Finishing = Annotated[Finish, titled("Finish")]
 Split = Annotated[
     Annotated[int, Field(ge=0)] | None,
     EmptyField("integer", MAX_ROWS),
     titled("Clips in a sub-run"),
 ]
-Finishing = Annotated[Finish, titled("Finish")]
 Notify = Annotated[str | None, EmptyField("string"), titled("Notify")]
