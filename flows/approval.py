@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from decimal import Decimal
+from html import escape
 from typing import Annotated, Literal
 from uuid import uuid4
 
@@ -15,12 +16,13 @@ from prefect.exceptions import FlowPauseTimeout
 from prefect.flow_runs import apause_flow_run
 from prefect.input import RunInput
 from prefect.settings import PREFECT_API_URL
-from pydantic import Field, ValidationError, WithJsonSchema
+from pydantic import Field, ValidationError
 
 from blocks import settings
 from blocks.errors import BudgetError
 from flows.costs.estimate import Line, Plan, check_budget, make_plan
 from flows.costs.money import plain, usd
+from flows.form import MAX_USD, EmptyField
 from flows.generate.job import Job
 from flows.generate.workshop import Workshop
 from flows.report import artifacts
@@ -28,7 +30,7 @@ from flows.report.notice import current as current_notice
 
 PATIENCE_S = 24 * 3600.0
 LOOK_EVERY_S = 2
-MAX_LINES = 60
+MAX_LINES = 20
 
 
 class Approval(RunInput):
@@ -40,7 +42,7 @@ class Approval(RunInput):
     ]
     budget_usd: Annotated[
         Annotated[Decimal, Field(ge=0)] | None,
-        WithJsonSchema({"type": "number", "minimum": 0}),
+        EmptyField("number", MAX_USD),
         Field(title="Lower the budget to (USD)", description="Empty: it stays as it is."),
     ] = None
     drop: Annotated[
@@ -136,7 +138,7 @@ async def ask(shop: Workshop, question: Question) -> Approval:
         )
     patience_s = settings.seconds("SHOTREEL_APPROVAL_S", PATIENCE_S) or PATIENCE_S
     await artifacts.show_plan(question.plan)
-    told = f"{question.headline} It waits for approval in the Prefect UI."
+    told = f"{question.headline} It waits for approval: Resume, in the menu of this page."
     shop.watcher.say(told)
     await current_notice.get().send("needs your approval", told)
     form = Approval.with_initial_data(description=described(question, patience_s))
@@ -165,16 +167,24 @@ def described(question: Question, patience_s: float) -> str:
         lines[-1] += f" The budget is {usd(question.budget_usd)}."
     lines[-1] += f" Without an answer it is rejected after {words_of(patience_s)}."
     buys = [line for line in plan.lines if line.need == "buy"]
-    lines += ["", "| shot | model | units | USD |", "|---|---|--:|--:|"]
-    lines += [row(line) for line in buys[:MAX_LINES]]
-    if len(buys) > MAX_LINES:
-        lines += ["", f"… and {len(buys) - MAX_LINES} more: see the artifact `plan`."]
+    by_sequence = len(buys) > MAX_LINES
+    sums: dict[tuple[str, str], list[Line]] = {}
+    for line in buys:
+        name = line.job.shot.sequence if by_sequence else line.job.name
+        sums.setdefault((name, line.job.shot.model), []).append(line)
+    lines += ["", f"| {'sequence' if by_sequence else 'shot'} | model | clips | units | USD |"]
+    lines += ["|---|---|--:|--:|--:|"]
+    lines += [row(*key, same) for key, same in list(sums.items())[:MAX_LINES]]
+    if len(sums) > MAX_LINES or by_sequence:
+        lines += ["", "Every shot is in the artifact `plan`."]
     return "\n".join(lines)
 
 
-def row(line: Line) -> str:
-    cells = (line.job.name, line.job.shot.model, plain(line.units), plain(line.most_usd))
-    return "| " + " | ".join(cell.replace("|", "\\|").replace("<", "&lt;") for cell in cells) + " |"
+def row(name: str, model: str, lines: Sequence[Line]) -> str:
+    units = sum((line.units for line in lines), Decimal(0))
+    cost_usd = sum((line.most_usd for line in lines), Decimal(0))
+    cells = (name, model, str(len(lines)), plain(units), plain(cost_usd))
+    return "| " + " | ".join(escape(cell).replace("|", "&#124;") for cell in cells) + " |"
 
 
 def words_of(seconds: float) -> str:

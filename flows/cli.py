@@ -18,6 +18,7 @@ from flows.studio.place import join
 P = ParamSpec("P")
 
 MAX_USD = 10**9  # the ledger counts billionths in 64 bits
+MIN_LUFS = -70  # where loudness meters begin to count (ITU-R BS.1770)
 
 
 class Usd(click.ParamType[Decimal]):
@@ -34,6 +35,21 @@ class Usd(click.ParamType[Decimal]):
         except InvalidOperation:
             self.fail(f"{value!r} is not an amount in USD, such as 12.50", param, ctx)
         return amount
+
+
+class Lufs(click.ParamType[Decimal | None]):
+    name = "LUFS|off"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Decimal | None:
+        if str(value).lower() == "off":
+            return None
+        try:
+            loudness = Decimal(str(value))
+            if not MIN_LUFS <= loudness <= 0:
+                raise InvalidOperation
+        except InvalidOperation:
+            self.fail(f"{value!r} is not off, nor a loudness from {MIN_LUFS} to 0", param, ctx)
+        return loudness
 
 
 def told(command: Callable[P, int]) -> Callable[P, None]:
@@ -56,6 +72,47 @@ def told(command: Callable[P, int]) -> Callable[P, None]:
 
 shots_argument = click.argument("shots")
 live_option = click.option("--live", is_flag=True, help="Use the real accounts. Costs money.")
+FINISH = (
+    click.option(
+        "--on-missing",
+        type=click.Choice(["slate", "skip", "fail"]),
+        default="slate",
+        show_default=True,
+        help="A shot without a clip: a card in its place, left out, or no new film.",
+    ),
+    click.option(
+        "--fit",
+        type=click.Choice(["pad", "crop", "blur"]),
+        default="pad",
+        show_default=True,
+        help="A clip of another shape: between bars, its edges cut, before its own blur.",
+    ),
+    click.option("--title", default="", help="A card before the film."),
+    click.option("--end-title", default="", help="A card after it."),
+    click.option(
+        "--music",
+        type=click.Path(exists=True, dir_okay=False, resolve_path=True),
+        help="A sound file under the whole film.",
+    ),
+    click.option(
+        "--loudness",
+        "loudness_lufs",
+        type=Lufs(),
+        default="-14",
+        show_default=True,
+        help="The film's loudness; off leaves the clips' levels alone.",
+    ),
+    click.option("--match-seams", is_flag=True, help="Even out light and colour across seams."),
+)
+
+
+def finish_options(command: Callable[P, None]) -> Callable[P, None]:
+    """The fields of `Finish`, each as an option."""
+    for option in reversed(FINISH):
+        command = option(command)
+    return command
+
+
 json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 
 
@@ -83,6 +140,7 @@ def main() -> None:
     type=Usd(),
     help="Ask before buying for more: here at a terminal, else in the Prefect UI.",
 )
+@finish_options
 @json_option
 @told
 def make(
@@ -92,6 +150,7 @@ def make(
     budget: Decimal | None,
     approve_above: Decimal | None,
     as_json: bool,
+    **finish: Any,
 ) -> int:
     """Buy the clips that are missing, stitch the film, account for it.
 
@@ -105,6 +164,7 @@ def make(
         live=live,
         budget_usd=budget,
         approve_above_usd=approve_above,
+        finish=finish,
         as_json=as_json,
     )
 

@@ -15,10 +15,10 @@ from av.packet import Packet
 from av.video.stream import VideoStream
 
 from blocks.errors import ClipError, StitchError
-from blocks.media import MediaInfo, Packets, open_media, presentation_order
+from blocks.media import Packets, open_media, presentation_order
 from flows.stitch.edit import Format
 from flows.stitch.parameters import ParameterSets, Renaming
-from flows.stitch.sound import SAMPLE_RATE, Mix, SoundTrack, packets_in, sample_at
+from flows.stitch.sound import SAMPLE_RATE, SoundTrack, sample_at
 
 # The index stands before the pictures, in room that is kept for it, so that a film plays while it
 # is still arriving and is written only once: bytes for each video and each sound packet, and for
@@ -28,26 +28,33 @@ _INDEX_ROOM = (40, 28, 16_384)
 
 @dataclass(frozen=True)
 class Piece:
-    """A file whose packets make `info.num_frames` frames of the film; `name` is for messages."""
+    """A file of which `num_frames` packets from `first` on make as many frames of the film.
+
+    Both are closed places of its `of_frames`; `name` is for messages.
+    """
 
     path: Path
-    info: MediaInfo
+    extradata: bytes
+    reorder_frames: int
+    of_frames: int
     name: str
+    first: int
+    num_frames: int
 
 
-def splice(pieces: Sequence[Piece], film: Format, out: Path, mix: Mix | None = None) -> None:
+def splice(pieces: Sequence[Piece], film: Format, out: Path, sound: Path | None = None) -> None:
     """Write the pieces one after another: from 0 on, at an even interval, the sound in sync.
 
-    None, and a mix in which nothing sounds, make a film without a sound track.
+    `sound` is an encoded sound as long as the film.
 
     Raises ClipError where a piece is not what its info says, StitchError where the film cannot be
     written.
     """
     headers = ParameterSets()
-    renamings = [_join(headers, piece) for piece in pieces]
-    num_frames = sum(piece.info.num_frames for piece in pieces)
-    sounding = mix if mix and not mix.is_silent else None
-    sound_packets = packets_in(sounding.num_samples) if sounding else 0
+    renamings = [_join(headers, piece, film) for piece in pieces]
+    num_frames = sum(piece.num_frames for piece in pieces)
+    track = SoundTrack(sound) if sound else None
+    sound_packets = track.num_packets if track else 0
     per_frame, per_sound, rest = _INDEX_ROOM
     room = num_frames * per_frame + sound_packets * per_sound + rest
     try:
@@ -56,9 +63,10 @@ def splice(pieces: Sequence[Piece], film: Format, out: Path, mix: Mix | None = N
             video = _video_track(container, pieces[0], film)
             if film.codec == "h264":
                 video.codec_context.extradata = headers.record()
-            sound = SoundTrack(container, sounding.samples) if sounding else None
+            if track:
+                track.join(container)
             # A frame is decoded up to this many frames before it is shown.
-            ahead = max(piece.info.reorder_frames for piece in pieces)
+            ahead = max(piece.reorder_frames for piece in pieces)
             frame = 0
             for piece, renaming in zip(pieces, renamings, strict=True):
                 packets = _packets_of(piece)
@@ -68,15 +76,18 @@ def splice(pieces: Sequence[Piece], film: Format, out: Path, mix: Mix | None = N
                 for packet in packets:
                     packet.stream = video
                     container.mux(packet if renaming is None else _renamed(packet, renaming, piece))
-                if sound:
-                    container.mux(sound.until(sample_at(frame, film.rate)))
-            if sound:
-                container.mux(sound.end())
+                if track:
+                    container.mux(track.until(sample_at(frame, film.rate)))
+            if track:
+                container.mux(track.until())
     except (av.FFmpegError, OSError) as error:
         raise StitchError(
             f"{out.name} cannot be written: {error.strerror or error}.",
             remedy="The clips are safe. Make room on the disk, then run again.",
         ) from error
+    finally:
+        if track:
+            track.close()
     _check(out, num_frames)
 
 
@@ -87,11 +98,11 @@ def _clock(film: Format) -> int:
     return clock if clock < 2**24 else SAMPLE_RATE
 
 
-def _join(headers: ParameterSets, piece: Piece) -> Renaming | None:
+def _join(headers: ParameterSets, piece: Piece, film: Format) -> Renaming | None:
     """None where the packets can stay as they are."""
-    if piece.info.codec != "h264":
+    if film.codec != "h264":
         return None
-    renaming = headers.add(piece.info.extradata)
+    renaming = headers.add(piece.extradata)
     if renaming is None:
         raise StitchError(
             f"{piece.name} was encoded in a way that cannot stand beside the other clips.",
@@ -124,12 +135,12 @@ def _packets_of(piece: Piece) -> Packets:
             packets: Packets = [packet for packet in source.demux(video=0) if packet.size]
     except (av.FFmpegError, OSError) as error:
         raise ClipError(f"{piece.name} cannot be read: {error.strerror or error}.") from error
-    if len(packets) != piece.info.num_frames:
+    if len(packets) != piece.of_frames:
         raise ClipError(
-            f"{piece.name} has {len(packets)} frames now; it had {piece.info.num_frames}.",
+            f"{piece.name} has {len(packets)} frames now; it had {piece.of_frames}.",
             remedy="The file was changed or damaged: fetch the clip again.",
         )
-    return packets
+    return packets[piece.first : piece.first + piece.num_frames]
 
 
 def _retime(packets: Packets, interval_s: Fraction, start: int, ahead: int) -> None:

@@ -15,7 +15,8 @@ from pathlib import Path
 
 from blocks.errors import SetupError
 from flows import prefect_env
-from flows.studio.part import Part, marked, stop, take, write_pid
+from flows.studio.api import end_runs, kept
+from flows.studio.part import Part, end_marked, is_locked, stop, take, write_pid
 from flows.studio.place import State, StudioPlace, answers
 
 POOL = "shotreel"
@@ -124,6 +125,8 @@ class Keeper:
 
     def _start(self, name: str) -> None:
         if not self.ending.is_set():
+            if name == "worker" and not self.parts[name].alive():
+                self._settle()
             begun = self.parts[name].start()
             self.say(f"{name}: {'started' if begun else 'runs already'}")
 
@@ -139,8 +142,6 @@ class Keeper:
 
     def _prepare(self) -> None:
         """The work pool, the blocks' types and the deployments; what is there already stays."""
-        from flows.studio.schedules import kept
-
         if not PREFECT_YAML.exists():
             raise SetupError(
                 f"{PREFECT_YAML} is not there.",
@@ -164,6 +165,13 @@ class Keeper:
                     raise SetupError(f"Prefect did not take the {what}: {told.strip()[-2000:]}")
                 self.say(f"{what}: in place")
 
+    def _settle(self) -> None:
+        """Runs without a worker have ended, and Prefect has to know: they would wait for ever."""
+        end_marked(f"SHOTREEL_STUDIO={self.state.mark}", "PREFECT__FLOW_RUN_ID=")
+        with suppress(SetupError):
+            for name in end_runs(self.state.api_url, POOL):
+                self.say(f"run {name}: ended with its worker")
+
     def _heal(self) -> None:
         """Start again what has died, sooner at first than when it dies again and again."""
         due: dict[str, float] = {}
@@ -184,6 +192,8 @@ class Keeper:
         for name in ("worker", "server", "sandbox"):
             self.parts[name].stop()
             self.say(f"{name}: stopped")
+            if name == "worker":
+                self._settle()
 
 
 def stop_all(place: StudioPlace) -> bool:
@@ -191,25 +201,8 @@ def stop_all(place: StudioPlace) -> bool:
     state = place.read()
     found = False
     for lock in sorted(place.locks(), key=lambda lock: lock.stem != "keeper"):
-        before = lock.exists() and not _is_free(lock)
-        found |= before
+        found |= is_locked(lock)
         stop(lock, 120.0 if lock.stem == "keeper" else 45.0)
-    for sign in (signal.SIGTERM, signal.SIGKILL):
-        strays = marked(f"SHOTREEL_STUDIO={state.mark}") if state else []
-        found |= bool(strays)
-        for pid in strays:
-            with suppress(ProcessLookupError):
-                os.kill(pid, sign)
-        limit = time.monotonic() + 20
-        while strays and state and time.monotonic() < limit:
-            strays = marked(f"SHOTREEL_STUDIO={state.mark}")
-            time.sleep(0.2)
+    if state:
+        found |= end_marked(f"SHOTREEL_STUDIO={state.mark}")
     return found
-
-
-def _is_free(lock: Path) -> bool:
-    file = take(lock)
-    if file is None:
-        return False
-    file.close()
-    return True

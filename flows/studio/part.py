@@ -135,11 +135,26 @@ def stop(lock: Path, within_s: float = STOP_S) -> None:
             time.sleep(0.1)
 
 
-def marked(mark: str) -> list[int]:
-    """Processes whose environment holds the mark, where the system tells (Linux)."""
+def marked(*marks: str) -> list[int]:
+    """Processes in whose environment each mark begins an entry, where the system tells (Linux)."""
     found = []
     for entry in Path("/proc").glob("[0-9]*"):
         with suppress(OSError, ValueError):
-            if mark.encode() in (entry / "environ").read_bytes().split(b"\0"):
+            variables = (entry / "environ").read_bytes().split(b"\0")
+            if all(any(v.startswith(m.encode()) for v in variables) for m in marks):
                 found.append(int(entry.name))
     return [pid for pid in found if pid != os.getpid()]
+
+
+def end_marked(*marks: str, within_s: float = 20.0) -> bool:
+    """Stop processes that nobody waits for any more; False where there were none."""
+    first = marked(*marks)
+    for sign in (signal.SIGTERM, signal.SIGKILL):
+        for pid in (left := marked(*marks)):
+            with suppress(ProcessLookupError):
+                os.kill(pid, sign)
+        limit = time.monotonic() + within_s
+        while left and time.monotonic() < limit:
+            time.sleep(0.2)
+            left = marked(*marks)
+    return bool(first)

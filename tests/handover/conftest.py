@@ -52,7 +52,7 @@ def boxes(path: Path) -> list[Box]:
 def clips(tmp_path_factory: pytest.TempPathFactory) -> list[Clip]:
     """Three clips of half a second, one with sound."""
     folder = tmp_path_factory.mktemp("clips")
-    noise = np.random.default_rng(1).standard_normal((1, 24_000)).astype(np.float32) / 10
+    noise = (np.random.default_rng(1).standard_normal((1, 24_000)) / 10).astype(np.float32)
     paths = [
         shoot(folder / "rock.mp4", num_frames=12, seed=1),
         shoot(folder / "wave.mp4", num_frames=12, seed=2, sound=noise),

