@@ -12,6 +12,9 @@ from pydantic import Field
 
 from blocks.fields import EmptyField
 
+from flows.shots.table import MAX_ROWS
+from flows.stitch.finish import Finish
+
 MAX_USD = 10**9
 """The ledger counts billionths in 64 bits."""
 
@@ -32,5 +35,11 @@ ApproveAbove = Annotated[
     _Usd | None,
     EmptyField("number", maximum=MAX_USD),
     titled("Ask before buying for more than (USD)"),
+]
+Finishing = Annotated[Finish, titled("Finish")]
+Split = Annotated[
+    Annotated[int, Field(ge=0)] | None,
+    EmptyField("integer", MAX_ROWS),
+    titled("Clips in a sub-run"),
 ]
 Notify = Annotated[str | None, EmptyField("string"), titled("Notify")]

@@ -156,7 +156,7 @@ async def show_accounts(accounts: Statement) -> None:
         await shown(acreate_table_artifact(rows[:MAX_ROWS], "differences", title))
 
 
-async def show_summary(summary: str, items: Sequence[Item], files: Sequence[Path] = ()) -> None:
+async def show_summary(summary: str, items: Sequence[Item], files: Sequence[Path]) -> None:
     """The files by their paths: a browser opens no file:// link of a page that a server served."""
     if FlowRunContext.get() is None:
         return
@@ -174,6 +174,13 @@ async def show_sheet(jpeg: bytes) -> None:
         return
     url = f"data:image/jpeg;base64,{b64encode(jpeg).decode()}"
     await shown(acreate_image_artifact(url, "contact-sheet", "A frame of every shot"))
+
+
+async def show_seams(rows: Sequence[dict[str, Any]]) -> None:
+    if FlowRunContext.get() is None:
+        return
+    title = _cut("What is seen where one shot follows another", len(rows))
+    await shown(acreate_table_artifact(list(rows[:MAX_ROWS]), "seams", title))
 
 
 def _cut(title: str, count: int) -> str:
