@@ -63,7 +63,7 @@ async def stitch_sequences(
         return await _stitched(name, items, place.sequence(name), finish.of_sequence())
 
     sequences = film_order(plan)
-    early = asyncio.create_task(_draw_early(plan, clips, finish))
+    early = asyncio.create_task(draw_early(plan, clips, finish))
     try:
         made = await asyncio.gather(
             *(one(name, [line.job.fingerprint for line in sequences[name]]) for name in sequences)
@@ -106,7 +106,7 @@ async def _stitched(
         return error
 
 
-async def _draw_early(plan: Plan, clips: Clips, finish: Finish) -> None:
+async def draw_early(plan: Plan, clips: Clips, finish: Finish) -> None:
     """Begin to draw each segment when all that it shows is there.
 
     Which format the film will have is a guess until its last clip is here; where it was wrong,
