@@ -287,7 +287,7 @@ async def arrive(shots: str, folder: Path) -> tuple[float, float]:
         generated = asyncio.Event()
         clips = Clips(bring)
         clips.start(shop, plan)
-        while len(list((folder / "home" / "clips").rglob("*.mp4"))) < ARRIVING:
+        while len(list((folder / "home" / "clips").rglob("*.mp4"))) < ARRIVING:  # noqa: ASYNC110
             await asyncio.sleep(0.2)
         begun = time.perf_counter()
         generated.set()

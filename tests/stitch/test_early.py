@@ -61,7 +61,8 @@ async def _hold_back_the_last(segments: Path) -> None:
             await early
         finally:
             await clips.stop()
-        drawn = set(await asyncio.gather(*shop.drawings.values()))
+        await asyncio.gather(*shop.drawings.values())
+        drawn = set(segments.glob("*.mp4"))
         items = film_items(plan, await clips.all(), AS_IT_IS)
         assert items
         wanted = {d.key for d in cut(items, AS_IT_IS, name="film.mp4").drawings}
