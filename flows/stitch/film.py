@@ -24,7 +24,15 @@ from flows.stitch.finish import AS_IT_IS, Finish
 from flows.stitch.item import Card, Clip, Item
 from flows.stitch.mark import mark
 from flows.stitch.render import VERSION as RENDER_VERSION
-from flows.stitch.render import Drawing, draw, drawing_of, headers_of, is_drawn, place_of
+from flows.stitch.render import (
+    Drawing,
+    draw_row,
+    drawing_of,
+    headers_of,
+    is_drawn,
+    place_of,
+    rows_of,
+)
 from flows.stitch.seams.match import VERSION as MATCH_VERSION
 from flows.stitch.seams.matched import matched
 from flows.stitch.sound import FinishedSound, finished_sound
@@ -126,7 +134,7 @@ def stitch(
     missing = [drawing for drawing in drawings.values() if not is_drawn(drawing, cache)]
     with ThreadPoolExecutor(1) as beside:
         heard = beside.submit(cutting.heard, cache)
-        for _ in (pool.map if pool else map)(partial(draw, cache=cache), missing):
+        for _ in (pool.map if pool else map)(partial(draw_row, cache=cache), rows_of(missing)):
             pass
         heard.result()
     return assemble(cutting, out, cache=cache, seal=seal)

@@ -74,7 +74,7 @@ films = st.lists(clips | clips | clips | cards, min_size=1, max_size=8).filter(
 
 def seen(edit: EditList) -> list[tuple[tuple[int, int], ...]]:
     """For each frame of the film what is seen in it: (item, its frame), one or two."""
-    frames = []
+    frames: list[tuple[tuple[int, int], ...]] = []
     for segment in edit.segments:
         assert segment.start == len(frames)
         assert segment.num_frames > 0
