@@ -6,6 +6,7 @@
 `runs`       one row a run: its budget
 `owners`     one row a process that has sent requests: whether it is still alive
 `uploads`    one row an input file that a provider holds
+`films`      one row an output folder: the clips that its manifest names
 `prices`     one row a price that an account has named; only ever added to
 `top_ups`    one row a payment into a prepaid account, as a person noted it; only ever added to
 
@@ -194,4 +195,15 @@ top_ups = Table(
     Column("account", Text),
     Column("amount_nano_usd", Nano, key="amount_usd"),
     Column("reason", Text),
+)
+
+films = Table(
+    "films",
+    metadata,
+    Column("host", Text, primary_key=True),
+    Column("out", Text, primary_key=True),
+    Column("name", Text),
+    Column("run_id", Text),
+    Column("at", Moment),
+    Column("clips", Json),
 )

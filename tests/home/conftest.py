@@ -1,4 +1,4 @@
-"""One studio for the module, as `shotreel up` brings it up, and a browser that looks at its UI."""
+"""One studio for all tests, as `shotreel up` brings it up, and a browser that looks at its UI."""
 
 from __future__ import annotations
 
@@ -125,9 +125,9 @@ class Home:
             return connection.execute(query).fetchall()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
-    """Up until the module's tests have ended."""
+    """Up as long as the tests last; what a test stops, it brings up again."""
     home = Home(
         tmp_path_factory.mktemp("films"),
         {"SHOTREEL_SANDBOX_LATENCY_S": "0.5", "SHOTREEL_QUIET_S": "1"},
