@@ -53,6 +53,10 @@ class MediaInfo:
     `spliceable` says that the packets can follow another clip's as they are: H.264 or H.265 that
     begins with a keyframe that needs nothing before it, at an even interval, no frame hidden.
     `reorder_frames` is how many frames decoding runs ahead of showing.
+
+    Both of `keyframes` and `closed` count packets, and frames alike: a copy may begin at a frame
+    of `keyframes` (nothing before it is needed), and end before a frame of `closed` (the packets
+    so far hold exactly the frames so far). They are empty where the clip is not spliceable.
     """
 
     codec: str
@@ -70,6 +74,8 @@ class MediaInfo:
     spliceable: bool
     reorder_frames: int
     audio: AudioInfo | None
+    keyframes: tuple[int, ...] = ()
+    closed: tuple[int, ...] = ()
 
     @property
     def duration_s(self) -> Fraction:
@@ -197,11 +203,18 @@ def _examine(container: InputContainer, name: str) -> MediaInfo:
     num_frames = sum(not packet.is_discard for packet in packets)
     if num_frames > rate * MAX_DURATION_S:
         raise ClipError(f"{name} is longer than {MAX_DURATION_S} s.")
-    ahead = max(i - place for i, place in enumerate(presentation_order(packets)))
+    order = presentation_order(packets)
+    ahead = max(i - place for i, place in enumerate(order))
 
     frame = _first_frame(stream, packets, name)
     _check_size(frame.width, frame.height, name)
     sound = container.streams.audio[0] if container.streams.audio else None
+    alone = _decoded_alone(packets, codec, extradata, name)
+    spliceable = (
+        alone[:1] == [0] and even and num_frames == len(packets) and not frame.interlaced_frame
+    )
+    closed = _closed(order) if spliceable else ()
+    begins = {0, *closed}
     return MediaInfo(
         codec=codec,
         profile=context.profile or "",
@@ -220,14 +233,14 @@ def _examine(container: InputContainer, name: str) -> MediaInfo:
         ),
         time_base=stream.time_base or Fraction(1),
         extradata=extradata,
-        spliceable=_is_clean(packets, codec, extradata, name)
-        and even
-        and num_frames == len(packets)
-        and not frame.interlaced_frame,
+        spliceable=spliceable,
         reorder_frames=ahead,
         audio=AudioInfo(sound.codec_context.name, sound.rate, sound.channels)
         if sound and sound.codec_context
         else None,
+        # Where pictures that follow the keyframe are shown before it, no copy can begin.
+        keyframes=tuple(i for i in alone if i in begins and order[i] == i) if spliceable else (),
+        closed=closed,
     )
 
 
@@ -317,19 +330,36 @@ def _first_frame(stream: VideoStream, packets: Packets, name: str) -> VideoFrame
     raise ClipError(f"{name} has no frame that can be decoded.")
 
 
-def _is_clean(packets: Packets, codec: str, extradata: bytes, name: str) -> bool:
-    """Whether the packets stand for themselves. Raises ClipError for bytes that cannot be."""
+def _decoded_alone(packets: Packets, codec: str, extradata: bytes, name: str) -> list[int]:
+    """The packets that empty the decoder, so that no older frame can leak in.
+
+    None of them where the packets hold headers of their own, or are no units at all. Raises
+    ClipError for bytes that cannot be.
+    """
     if not bitstream.is_framed(codec, extradata):
-        return False
+        return []
+    alone: list[int] = []
     try:
-        units = [
-            unit for packet in packets for unit in bitstream.units(bytes(packet), codec, extradata)
-        ]
+        for index, packet in enumerate(packets):
+            units = list(bitstream.units(bytes(packet), codec, extradata))
+            if not bitstream.only_known_headers(units, codec, extradata):
+                return []
+            if bitstream.begins_alone(units, codec):
+                alone.append(index)
     except ValueError:
         raise ClipError(f"{name} is damaged.") from None
-    return bitstream.begins_alone(units, codec) and bitstream.only_known_headers(
-        units, codec, extradata
-    )
+    return alone
+
+
+def _closed(order: list[int]) -> tuple[int, ...]:
+    """Counts of packets, in decoding order, that hold exactly as many first frames."""
+    closed: list[int] = []
+    last = -1
+    for count, place in enumerate(order, 1):
+        last = max(last, place)
+        if last == count - 1:
+            closed.append(count)
+    return tuple(closed)
 
 
 def _reason(error: Exception) -> str:

@@ -18,19 +18,38 @@ from flows.studio.place import join
 P = ParamSpec("P")
 
 MAX_USD = 10**9  # the ledger counts billionths in 64 bits
+MIN_LUFS = -70  # where loudness meters begin to count (ITU-R BS.1770)
 
 
 class Usd(click.ParamType[Decimal]):
     name = "USD"
 
+    def __init__(self, *, signed: bool = False) -> None:
+        self.lowest = -MAX_USD if signed else 0
+
     def convert(self, value: Any, param: Any, ctx: Any) -> Decimal:
         try:
             amount = Decimal(str(value).strip().removeprefix("$"))
-            if not 0 <= amount <= MAX_USD:  # comparing a NaN raises InvalidOperation too
+            if not self.lowest <= amount <= MAX_USD:  # comparing a NaN raises InvalidOperation too
                 raise InvalidOperation
         except InvalidOperation:
             self.fail(f"{value!r} is not an amount in USD, such as 12.50", param, ctx)
         return amount
+
+
+class Lufs(click.ParamType[Decimal | None]):
+    name = "LUFS|off"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Decimal | None:
+        if str(value).lower() == "off":
+            return None
+        try:
+            loudness = Decimal(str(value))
+            if not MIN_LUFS <= loudness <= 0:
+                raise InvalidOperation
+        except InvalidOperation:
+            self.fail(f"{value!r} is not off, nor a loudness from {MIN_LUFS} to 0", param, ctx)
+        return loudness
 
 
 def told(command: Callable[P, int]) -> Callable[P, None]:
@@ -53,6 +72,47 @@ def told(command: Callable[P, int]) -> Callable[P, None]:
 
 shots_argument = click.argument("shots")
 live_option = click.option("--live", is_flag=True, help="Use the real accounts. Costs money.")
+FINISH = (
+    click.option(
+        "--on-missing",
+        type=click.Choice(["slate", "skip", "fail"]),
+        default="slate",
+        show_default=True,
+        help="A shot without a clip: a card in its place, left out, or no new film.",
+    ),
+    click.option(
+        "--fit",
+        type=click.Choice(["pad", "crop", "blur"]),
+        default="pad",
+        show_default=True,
+        help="A clip of another shape: between bars, its edges cut, before its own blur.",
+    ),
+    click.option("--title", default="", help="A card before the film."),
+    click.option("--end-title", default="", help="A card after it."),
+    click.option(
+        "--music",
+        type=click.Path(exists=True, dir_okay=False, resolve_path=True),
+        help="A sound file under the whole film.",
+    ),
+    click.option(
+        "--loudness",
+        "loudness_lufs",
+        type=Lufs(),
+        default="-14",
+        show_default=True,
+        help="The film's loudness; off leaves the clips' levels alone.",
+    ),
+    click.option("--match-seams", is_flag=True, help="Even out light and colour across seams."),
+)
+
+
+def finish_options(command: Callable[P, None]) -> Callable[P, None]:
+    """The fields of `Finish`, each as an option."""
+    for option in reversed(FINISH):
+        command = option(command)
+    return command
+
+
 json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 
 
@@ -80,6 +140,7 @@ def main() -> None:
     type=Usd(),
     help="Ask before buying for more: here at a terminal, else in the Prefect UI.",
 )
+@finish_options
 @json_option
 @told
 def make(
@@ -89,6 +150,7 @@ def make(
     budget: Decimal | None,
     approve_above: Decimal | None,
     as_json: bool,
+    **finish: Any,
 ) -> int:
     """Buy the clips that are missing, stitch the film, account for it.
 
@@ -102,6 +164,7 @@ def make(
         live=live,
         budget_usd=budget,
         approve_above_usd=approve_above,
+        finish=finish,
         as_json=as_json,
     )
 
@@ -144,20 +207,49 @@ def recover(
     type=click.Choice(["shot", "sequence", "model", "run", "take", "film", "account", "month"]),
     default="shot",
 )
-@click.option("--focus", type=click.Path(path_type=Path), help="Write a FOCUS 1.2 cost file.")
+@click.option(
+    "--focus",
+    type=click.Path(path_type=Path),
+    help="Write a FOCUS cost file; Parquet where it ends in .parquet.",
+)
+@click.option(
+    "--focus-version",
+    type=click.Choice(["1.2", "1.4"]),
+    default="1.2",
+    show_default=True,
+    help="Whose column names it has.",
+)
+@click.option(
+    "--top-up",
+    type=(str, Usd(signed=True)),
+    metavar="ACCOUNT USD",
+    help="Note a payment into a prepaid account (fal, wavespeed); negative takes one back.",
+)
+@click.option("--reason", default="", help="Kept with the payment: an invoice number.")
 @click.option("--live/--sandbox", default=None, help="Default: live, where there is any.")
 @json_option
 @told
 def costs(
     by: Literal["shot", "sequence", "model", "run", "take", "film", "account", "month"],
     focus: Path | None,
+    focus_version: Literal["1.2", "1.4"],
+    top_up: tuple[str, Decimal] | None,
+    reason: str,
     live: bool | None,
     as_json: bool,
 ) -> int:
     """Show what was paid, from the ledger."""
     from flows.commands.costs import costs as run
 
-    return run(by, focus, live=live, as_json=as_json)
+    return run(
+        by,
+        focus,
+        version=focus_version,
+        top_up=top_up,
+        reason=reason,
+        live=live,
+        as_json=as_json,
+    )
 
 
 @main.command()
@@ -240,6 +332,45 @@ def doctor(live: bool, as_json: bool) -> int:
     from flows.commands.doctor import doctor as run
 
     return run(live=live, as_json=as_json)
+
+
+@main.command()
+@click.option(
+    "--older-than", "days", type=click.FloatRange(min=0), default=30, help="Days. Default: 30."
+)
+@click.option("--clips", is_flag=True, help="Also paid clips that no kept manifest names.")
+@click.option("--dry-run", is_flag=True, help="Only say what would be removed.")
+@click.option("--yes", is_flag=True, help="Remove the clips that are listed, without asking.")
+@json_option
+@told
+def gc(days: float, clips: bool, dry_run: bool, yes: bool, as_json: bool) -> int:
+    """Remove what can be made again for nothing: rendered pieces, stills, downloads that ended.
+
+    A paid clip is removed only with --clips, after a list of what it would cost again.
+    """
+    from flows.commands.gc import gc as run
+
+    return run(days, clips=clips, dry_run=dry_run, yes=yes, as_json=as_json)
+
+
+@main.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@json_option
+@told
+def backup(file: Path, as_json: bool) -> int:
+    """Copy the ledger to FILE, also while others write to it."""
+    from flows.commands.upkeep import backup as run
+
+    return run(file, as_json=as_json)
+
+
+@main.command()
+@told
+def metrics() -> int:
+    """Print the ledger's sums in Prometheus' text format."""
+    from flows.commands.upkeep import metrics as run
+
+    return run()
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from decimal import Decimal
 from functools import partial
@@ -16,6 +16,7 @@ from typing import Any
 
 import click
 from prefect.exceptions import TerminationSignal
+from pydantic import ValidationError
 from rich.console import Console
 
 from blocks.errors import InputError
@@ -28,6 +29,7 @@ from flows.report.board import View, view
 from flows.report.made import Made, last_made
 from flows.report.terminal import LiveView, PlainView
 from flows.shots import read_shots
+from flows.stitch.finish import AS_IT_IS, Finish
 from flows.stitch.seams.report import words_of
 
 
@@ -38,6 +40,7 @@ def make(
     live: bool,
     budget_usd: Decimal | None,
     approve_above_usd: Decimal | None = None,
+    finish: Mapping[str, Any] | None = None,
     as_json: bool,
 ) -> int:
     """Raises ShotreelError. What is wrong with the list is said before Prefect is started."""
@@ -47,11 +50,12 @@ def make(
             remedy="Add --budget USD, or set SHOTREEL_BUDGET_USD. Nothing was bought.",
         )
     read_shots(shots)
+    chosen = finish_of(finish or {})
     begun = monotonic()
     try:
         with shown(Console(stderr=True), quiet=as_json):
             limits = {"budget_usd": budget_usd, "approve_above_usd": approve_above_usd}
-            made = asyncio.run(run_flow(shots, out, live=live, **limits))
+            made = asyncio.run(run_flow(shots, out, live=live, finish=chosen, **limits))
     except (KeyboardInterrupt, TerminationSignal):
         click.echo(f"shotreel: stopped. {under_way()}", err=True)
         return 1
@@ -62,6 +66,15 @@ def make(
     for name, error in made.errors.items():
         click.echo(f"shotreel: {name}: {error}", err=True)
     return made.exit_code
+
+
+def finish_of(chosen: Mapping[str, Any]) -> Finish:
+    """Raises InputError."""
+    try:
+        return Finish(**chosen)
+    except ValidationError as error:
+        said = (f"--{e['loc'][0]}: {e['msg']}".replace("_", "-") for e in error.errors())
+        raise InputError("; ".join(said), remedy="Nothing was bought.") from None
 
 
 def under_way() -> str:
@@ -119,6 +132,7 @@ async def run_flow(
     live: bool,
     budget_usd: Decimal | None,
     approve_above_usd: Decimal | None = None,
+    finish: Finish = AS_IT_IS,
 ) -> Made:
     """Run the flow on the server that PREFECT_API_URL names, or on Prefect's embedded one."""
     from prefect.states import get_state_exception
@@ -134,6 +148,7 @@ async def run_flow(
             live,
             budget_usd,
             approve_above_usd,
+            finish=finish,
             return_state=True,
         )
     except Exception as error:  # the flow's own errors come as a state: this one is Prefect's
@@ -177,7 +192,10 @@ def closing(made: Made, took_s: float, *, live: bool) -> str:
             f"({film['num_frames']} frames, {film['duration_s']:.2f} s)"
         )
     else:
-        lines.append("Film    none: no clip is there")
+        missing = f"{len(shots) - stored} clips are missing" if stored else "no clip is there"
+        lines.append(f"Film    none: {missing}")
+        if (made.out / "film.mp4").exists():
+            lines.append(f"        {made.out / 'film.mp4'} is of an earlier run")
     if told := words_of(made.seams):
         lines.append(f"Seams   {told} ({made.out / 'seams.csv'})")
     lines.append(f"Clips   {stored} of {len(shots)} in {made.out / 'clips'}")
@@ -190,6 +208,7 @@ def closing(made: Made, took_s: float, *, live: bool) -> str:
     if accounts.in_vain_usd:
         lines.append(f"        {usd(accounts.in_vain_usd)} paid in vain, see the run's artifacts")
     lines.append(f"Bill    {made.out / 'costs.csv'}")
+    lines += (f"Note    {note}" for note in made.notes)
     if "the page" not in made.errors:
         lines.append(f"Page    {made.out / 'report.html'}")
     return "\n".join(lines)

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from blocks.errors import InputError, StitchError
-from flows.stitch.film import Clip
+from flows.stitch.item import Clip
 from flows.stitch.mark import SOURCE_TYPE
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from functools import cache, partial
 
 from blocks.model import FILE_COLUMNS
 from blocks.models import find_model
-from flows.shots.cell import CellReader, Fault, read_input
+from flows.shots.cell import CellReader, Fault, WrongCellError, read_input
 from flows.shots.input_file import InputFiles
 from flows.shots.names import Named, Names
 from flows.shots.problem import Problems
@@ -15,6 +15,9 @@ from flows.shots.shot import Shot
 from flows.shots.source import open_source
 from flows.shots.table import Cells, read_table
 from flows.shots.text import decode
+from flows.shots.transition import check_transitions
+
+MAX_CAPTION_CHARS = 200  # four lines: nobody reads more beside a picture
 
 
 def read_shots(source: str) -> list[Shot]:
@@ -29,6 +32,7 @@ def read_shots(source: str) -> list[Shot]:
     reader = _RowReader(problems, InputFiles(found.folder), find)
     shots = [reader.read(row, cells) for row, cells in rows]
     reader.names.check_takes()
+    check_transitions([shot for shot in shots if shot is not None], problems)
     problems.raise_any()
     return [shot for shot in shots if shot is not None]
 
@@ -75,6 +79,7 @@ class _RowReader:
         if model is None:
             return None
         prompt = cell.read("prompt", lambda raw: str(read_input(model, "prompt", raw)), "")
+        caption = cell.read("caption", read_caption, "")
         seed = cell.read("seed", lambda raw: read_seed(model, raw, settings.takes), None)
         place = partial(self._files.read, model, named.position)
         files = {
@@ -99,7 +104,14 @@ class _RowReader:
             notes=cells.notes,
             video=files.get("video"),
             or_else=or_else,
+            caption=caption,
         )
+
+
+def read_caption(raw: str) -> str:
+    if len(raw) > MAX_CAPTION_CHARS:
+        raise WrongCellError(f"has {len(raw):,} characters; a caption may have {MAX_CAPTION_CHARS}")
+    return raw
 
 
 def models_named(raw: str) -> list[str]:

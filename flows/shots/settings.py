@@ -21,7 +21,8 @@ from flows.shots.table import Cells, nearest
 
 TAKES = Whole(1, 20)
 CUT = "cut"
-NOT_YET = ("dissolve", "fade", "wipe", "slide")
+TRANSITIONS = (CUT, "dissolve", "fade", "wipe", "slide")
+TRANSITION_S = Decimal("0.5")
 INPUT_COLUMNS = (
     "num_frames",
     "frames_per_second",
@@ -65,7 +66,8 @@ def read_settings(cells: Cells, find: FindModel = find_model) -> Settings:
     )
     takes = cell.read("takes", lambda raw: int(read_as(TAKES, raw)), 1)
     transition = cell.read("transition", _transition, CUT)
-    transition_s = cell.read("transition_s", partial(_transition_s, cells.transition), Decimal(0))
+    default_s = Decimal(0) if transition == CUT else TRANSITION_S
+    transition_s = cell.read("transition_s", partial(_transition_s, cells.transition), default_s)
     inputs: dict[str, Value] = {}
     if model is not None:
         for column in INPUT_COLUMNS:
@@ -106,17 +108,19 @@ def _model(find: FindModel, raw: str) -> Model | None:
 
 
 def _transition(raw: str) -> str:
-    if raw.lower() == CUT:
-        return CUT
-    if raw.lower() in NOT_YET:
-        raise WrongCellError(f"cannot be made in this version; write {CUT} or leave it empty")
-    raise WrongCellError(f"is not one of {CUT}")
+    if raw.lower() not in TRANSITIONS:
+        known = f"is not one of {', '.join(TRANSITIONS)}"
+        raise WrongCellError(known + nearest(raw, TRANSITIONS))
+    return raw.lower()
 
 
 def _transition_s(transition: str, raw: str) -> Decimal:
     seconds = _decimal(raw)
-    if seconds and transition.lower() in ("", CUT):
-        raise WrongCellError(f"is not 0, and a {CUT} takes no time; leave it empty")
+    if transition.lower() in ("", CUT):
+        if seconds:
+            raise WrongCellError(f"is not 0, and a {CUT} takes no time; leave it empty")
+    elif not seconds:
+        raise WrongCellError(f"is not more than 0; write {CUT} for a transition that takes no time")
     return seconds
 
 

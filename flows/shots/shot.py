@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from fractions import Fraction
 
 from blocks.model import Model, Value
 
@@ -17,6 +18,9 @@ class Shot:
     files; it is not to be changed. `seed` is None where it is left open. `image` and `video` are
     `@previous`, an http(s) URL or an absolute path. `or_else` is the same shot of the next model,
     where the list names alternatives.
+
+    `transition` is how the shot begins, over `transition_s` shared with the shot before it in its
+    sequence; 0 for a cut.
     """
 
     row: int
@@ -32,6 +36,12 @@ class Shot:
     notes: str
     video: str | None = None
     or_else: Shot | None = None
+    caption: str = ""
+
+    @property
+    def duration_s(self) -> Fraction:
+        """How long its clip is expected to be."""
+        return self.made_by.clip_frames(self.inputs) / self.made_by.clip_rate(self.inputs)
 
     @property
     def model(self) -> str:

@@ -32,6 +32,7 @@ class Cells(NamedTuple):
     video: str
     seed: str
     notes: str
+    caption: str
     model: str
     num_frames: str
     duration_s: str
@@ -48,7 +49,7 @@ class Cells(NamedTuple):
     @property
     def settings(self) -> tuple[str, ...]:
         """The cells from `model` on, which many rows have in common."""
-        return self[7:]
+        return self[8:]
 
 
 COLUMNS = Cells._fields

@@ -1,57 +1,51 @@
-"""Clips in, one film out: decided, rendered where needed, spliced, put in place."""
+"""Clips in, one film out: decided, drawn where needed, spliced, put in place."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import os
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
 from pydantic import TypeAdapter
 
 from blocks.errors import ClipError, ShotreelError, StitchError
-from blocks.media import MediaInfo, probe, sha256_file
-from flows.stitch.edit import EditList, Segment, edit_list
+from blocks.media import probe, sha256_file
+from flows.stitch.edit import EditList, Segment, edit_list, info_of
 from flows.stitch.finish import AS_IT_IS, Finish
-from flows.stitch.fit import VERSION as FIT_VERSION
-from flows.stitch.fit import fit
+from flows.stitch.item import Card, Clip, Item
 from flows.stitch.mark import mark
-from flows.stitch.sound import finished_sound
+from flows.stitch.render import VERSION as RENDER_VERSION
+from flows.stitch.render import Drawing, draw, drawing_of, headers_of, is_drawn, place_of
+from flows.stitch.seams.match import VERSION as MATCH_VERSION
+from flows.stitch.seams.matched import matched
+from flows.stitch.sound import FinishedSound, finished_sound
 from flows.stitch.sound import made_of as sound_made_of
 from flows.stitch.splice import Piece, splice
 from flows.stitch.timeline import Span, Timeline
 
 # Raise it when the same clips would make another film: films that are there are made again.
-VERSION = 3
+VERSION = 4
 
-
-@dataclass(frozen=True)
-class Clip:
-    """A clip as the store has it. `name` is how messages call it, the shot's name say; `info` is
-    what `probe` found, where that is known already."""
-
-    path: Path
-    sha256: str
-    name: str = ""
-    info: MediaInfo | None = None
-
-    @property
-    def title(self) -> str:
-        return self.name or self.path.name
+# What of `Finish` changes pictures and is not in the items already.
+_PICTURED = {"fit", "match_seams"}
 
 
 @dataclass(frozen=True)
 class Stitched:
-    """A sequence or a film: `copied` and `rendered` count its clips. `made` is False where the
-    file was there already; `begun_at` and `ended_at` are when it was made. `unsealed` says why it
-    could not be sealed, though it should be."""
+    """A sequence or a film: `copied` counts the clips of which there are untouched frames,
+    `rendered` the others. `made` is False where the file was there already; `begun_at` and
+    `ended_at` are when it was made. `unsealed` says why it could not be sealed, though it should
+    be; `notes` what else is not as it was asked for.
+    """
 
     path: Path
     num_frames: int
@@ -64,6 +58,33 @@ class Stitched:
     begun_at: datetime | None = None
     ended_at: datetime | None = None
     unsealed: str = ""
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Cutting:
+    """A film as it is decided: its clips are probed, its segments are known."""
+
+    items: tuple[Item, ...]
+    edit: EditList
+    finish: Finish
+    begun_at: datetime
+
+    @property
+    def drawings(self) -> Iterator[Drawing]:
+        """What has to be drawn before it can be assembled."""
+        return (self.drawing(segment) for segment in self.edit.segments if segment.kind == "render")
+
+    def drawing(self, segment: Segment) -> Drawing:
+        return drawing_of(segment, self.edit, self.items, self.finish.fit)
+
+    @property
+    def timeline(self) -> Timeline:
+        return timeline_of(self.items, self.edit)
+
+    def heard(self, cache: Path) -> FinishedSound | None:
+        """Its sound, from the cache where it is there. None where nothing sounds."""
+        return finished_sound(self.timeline, self.finish, cache)
 
 
 class Seal(Protocol):
@@ -83,61 +104,81 @@ _NOTE: TypeAdapter[Stitched] = TypeAdapter(Stitched)
 
 
 def stitch(
-    clips: Sequence[Clip],
+    items: Sequence[Item],
     out: Path,
     *,
     cache: Path,
     finish: Finish = AS_IT_IS,
     seal: Seal | None = None,
+    pool: Executor | None = None,
 ) -> Stitched:
-    """Put the clips one after another into the MP4 `out`; nothing is done where it is so already.
+    """Put the items one after another into the MP4 `out`; nothing is done where it is so already.
 
-    `out` is whole at every moment: the old film or the new one. `cache` keeps rendered segments
-    and what was made of what. A film that could not be sealed is there without, and is made again
-    the next time. Raises ClipError that names the clip, StitchError otherwise.
+    `out` is whole at every moment: the old film or the new one. `cache` keeps drawn segments and
+    what was made of what. Segments are drawn in the processes of `pool`, beside each other. A film
+    that could not be sealed is there without, and is made again the next time. Raises ClipError
+    that names the clip, StitchError otherwise.
     """
-    if not clips:
-        raise StitchError(f"{out.name} has no clips.", remedy="List at least one shot.")
-    if there := is_current(clips, out, cache=cache, finish=finish, seal=seal):
+    if there := is_current(items, out, cache=cache, finish=finish, seal=seal):
         return there
+    cutting = cut(items, finish, cache=cache, name=out.name)
+    drawings = {drawing.key: drawing for drawing in cutting.drawings}
+    missing = [drawing for drawing in drawings.values() if not is_drawn(drawing, cache)]
+    with ThreadPoolExecutor(1) as beside:
+        heard = beside.submit(cutting.heard, cache)
+        for _ in (pool.map if pool else map)(partial(draw, cache=cache), missing):
+            pass
+        heard.result()
+    return assemble(cutting, out, cache=cache, seal=seal)
+
+
+def cut(items: Sequence[Item], finish: Finish, *, cache: Path, name: str) -> Cutting:
+    """Decide about the film. Raises ClipError, and StitchError where there is no clip."""
+    if not any(isinstance(item, Clip) for item in items):
+        raise StitchError(f"{name} has no clips.", remedy="List at least one shot.")
     begun_at = datetime.now(UTC)
     with ThreadPoolExecutor(2) as threads:
-        infos = list(threads.map(_info, clips))
-    plan = edit_list(infos)
-    timeline = _timeline(plan, clips, infos)
-    with ThreadPoolExecutor(1) as beside:
-        heard = beside.submit(finished_sound, timeline, finish, cache)
-        pieces = [
-            _piece(segment, clips[segment.clip], infos[segment.clip], plan, cache)
-            for segment in plan.segments
-        ]
-        sound = heard.result()
-    partial = out.with_name(f".{out.name}.{os.getpid()}.part")
+        probed = tuple(threads.map(_probed, items))
+    edit = edit_list(probed)
+    if finish.match_seams:
+        probed = matched(probed, edit, cache)
+        edit = edit_list(probed)
+    return Cutting(probed, edit, finish, begun_at)
+
+
+def assemble(cutting: Cutting, out: Path, *, cache: Path, seal: Seal | None = None) -> Stitched:
+    """Splice copies and drawn segments, and put the film in place. All of them are drawn."""
+    edit = cutting.edit
+    pieces = [_piece(segment, cutting, cache) for segment in edit.segments]
+    sound = cutting.heard(cache)
+    partial_film = out.with_name(f".{out.name}.{os.getpid()}.part")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        splice(pieces, plan.format, partial, sound.path if sound else None)
-        mark(partial)
-        unsealed = _close(seal, partial, clips)
+        splice(pieces, edit.format, partial_film, sound.path if sound else None)
+        mark(partial_film)
+        unsealed = _close(seal, partial_film, cutting.items)
         with ThreadPoolExecutor(1) as beside:
-            written = beside.submit(_fsync, partial)
-            sha256 = sha256_file(partial)
+            written = beside.submit(_fsync, partial_film)
+            sha256 = sha256_file(partial_film)
             written.result()
-        partial.replace(out)
+        partial_film.replace(out)
         _fsync(out.parent)
-        copied = sum(segment.kind == "copy" for segment in plan.segments)
+        of_clips = {i for i, item in enumerate(cutting.items) if isinstance(item, Clip)}
+        copied = {i for segment in edit.segments if segment.kind == "copy" for i in segment.items}
         stitched = Stitched(
             out,
-            plan.num_frames,
-            plan.num_frames / plan.format.rate,
+            edit.num_frames,
+            edit.num_frames / edit.format.rate,
             sha256,
-            copied,
-            len(clips) - copied,
-            timeline,
-            begun_at=begun_at,
+            len(copied),
+            len(of_clips - copied),
+            cutting.timeline,
+            begun_at=cutting.begun_at,
             ended_at=datetime.now(UTC),
             unsealed=unsealed,
+            notes=tuple(_notes(cutting)),
         )
-        _remember(stitched, clips, finish, cache, None if unsealed else seal)
+        _remember(stitched, cutting, cache, None if unsealed else seal)
     except OSError as error:
         raise StitchError(
             f"{out} cannot be written: {error.strerror or error}.",
@@ -145,99 +186,128 @@ def stitch(
         ) from error
     finally:
         with suppress(OSError):
-            partial.unlink()
+            partial_film.unlink()
     return stitched
 
 
 def is_current(
-    clips: Sequence[Clip],
+    items: Sequence[Item],
     out: Path,
     *,
     cache: Path,
     finish: Finish = AS_IT_IS,
     seal: Seal | None = None,
 ) -> Stitched | None:
-    """What is known about `out`, if it is the untouched file that was made of these clips."""
+    """What is known about `out`, if it is the untouched file that was made of these items."""
     try:
         known = json.loads(_note(out, cache).read_bytes())
-        if known["made_of"] != _made_of(clips, finish, seal) or known["file"] != _looks(out):
+        if known["made_of"] != _made_of(items, finish, seal) or known["file"] != _looks(out):
             return None
-        return replace(_NOTE.validate_python(known["film"]), path=out, made=False)
+        return replace(_NOTE.validate_python(known["film"]), path=out, made=False, unsealed="")
     except (OSError, ValueError, KeyError, TypeError):
         return None  # nothing is known: it is made again
 
 
-def _close(seal: Seal | None, film: Path, clips: Sequence[Clip]) -> str:
-    """Why the film is not sealed; empty where it is, or need not be."""
-    try:
-        if seal:
-            seal.close(film, clips)
-    except ShotreelError as error:
-        return str(error)
-    return ""
-
-
-def _info(clip: Clip) -> MediaInfo:
-    try:
-        return clip.info or probe(clip.path)
-    except ClipError as error:
-        raise ClipError(
-            f"{clip.title}: {error.message}",
-            remedy=error.remedy or "Fetch the clip again; it is not bought again.",
-        ) from error
-
-
-def _piece(segment: Segment, clip: Clip, info: MediaInfo, plan: EditList, cache: Path) -> Piece:
-    if segment.kind == "copy":
-        return Piece(clip.path, info, clip.title)
-    path = fit(clip.path, clip.sha256, info, plan.format, cache, clip.title)
-    return Piece(path, probe(path), clip.title)
-
-
-def _timeline(plan: EditList, clips: Sequence[Clip], infos: Sequence[MediaInfo]) -> Timeline:
-    film = plan.format
+def timeline_of(items: Sequence[Item], edit: EditList) -> Timeline:
+    film = edit.format
     return Timeline(
         film.rate,
         film.width,
         film.height,
         tuple(
-            Span(
-                clips[segment.clip].title,
-                segment.start,
-                segment.num_frames,
-                clips[segment.clip].path,
-                clips[segment.clip].sha256,
-                clip_frames=segment.num_frames,
-                has_audio=infos[segment.clip].has_audio,
+            Span(item.title, place.start, place.num_frames, begins=place.begins)
+            if isinstance(item, Card)
+            else Span(
+                item.title,
+                place.start,
+                place.num_frames,
+                item.path,
+                item.sha256,
+                clip_frames=place.num_frames,
+                has_audio=info_of(item).has_audio,
+                begins=place.begins,
+                continues=item.continues,
             )
-            for segment in plan.segments
+            for item, place in zip(items, edit.places, strict=True)
         ),
     )
 
 
-def _remember(
-    film: Stitched, clips: Sequence[Clip], finish: Finish, cache: Path, seal: Seal | None
-) -> None:
+def _close(seal: Seal | None, film: Path, items: Sequence[Item]) -> str:
+    """Why the film is not sealed; empty where it is, or need not be."""
+    try:
+        if seal:
+            seal.close(film, [item for item in items if isinstance(item, Clip)])
+    except ShotreelError as error:
+        return str(error)
+    return ""
+
+
+def _probed(item: Item) -> Item:
+    if isinstance(item, Card) or item.info:
+        return item
+    try:
+        return replace(item, info=probe(item.path))
+    except ClipError as error:
+        raise ClipError(
+            f"{item.title}: {error.message}",
+            remedy=error.remedy or "Fetch the clip again; it is not bought again.",
+        ) from error
+
+
+def _piece(segment: Segment, cutting: Cutting, cache: Path) -> Piece:
+    run = segment.runs[0]
+    item = cutting.items[run.shown.item]
+    if segment.kind == "copy" and isinstance(item, Clip):
+        info, first = info_of(item), run.shown.first
+        headers = info.extradata, info.reorder_frames
+        return Piece(item.path, *headers, info.num_frames, item.title, first, run.num_frames)
+    drawing = cutting.drawing(segment)
+    path, num_frames = place_of(drawing, cache), drawing.num_frames
+    return Piece(path, *headers_of(path), num_frames, drawing.name, 0, num_frames)
+
+
+def _notes(cutting: Cutting) -> Iterator[str]:
+    """Transitions that are not as long as the list asks for."""
+    for item, place in zip(cutting.items, cutting.edit.places, strict=True):
+        if item.begins and place.is_short:
+            got = place.shared + place.from_black
+            yield (
+                f"{item.title}: its {item.begins.kind} has {got} frames instead of "
+                f"{place.wanted}; the clips beside it are too short."
+            )
+
+
+def _remember(film: Stitched, cutting: Cutting, cache: Path, seal: Seal | None) -> None:
     facts = {
-        "made_of": _made_of(clips, finish, seal),
+        "made_of": _made_of(cutting.items, cutting.finish, seal),
         "file": _looks(film.path),
         "film": _NOTE.dump_python(film, mode="json"),
     }
     note = _note(film.path, cache)
     note.parent.mkdir(parents=True, exist_ok=True)
-    partial = note.with_name(f".{note.name}.{os.getpid()}.part")
-    partial.write_text(json.dumps(facts))
-    partial.replace(note)
+    partial_note = note.with_name(f".{note.name}.{os.getpid()}.part")
+    partial_note.write_text(json.dumps(facts))
+    partial_note.replace(note)
 
 
 def _note(out: Path, cache: Path) -> Path:
     return cache / "films" / f"{hashlib.sha256(os.fsencode(out.absolute())).hexdigest()}.json"
 
 
-def _made_of(clips: Sequence[Clip], finish: Finish, seal: Seal | None) -> list[object]:
+def _made_of(items: Sequence[Item], finish: Finish, seal: Seal | None) -> list[object]:
+    chosen = finish.model_dump(mode="json", include=_PICTURED)
     sealed = seal.identity if seal else ""
-    heard = sound_made_of(finish)
-    return [VERSION, FIT_VERSION, sealed, heard, *(clip.sha256 for clip in clips)]
+    made_by = [VERSION, RENDER_VERSION, MATCH_VERSION, sound_made_of(finish)]
+    return [*made_by, sealed, chosen, *map(_identity, items)]
+
+
+def _identity(item: Item) -> list[object]:
+    begins = [item.begins.kind, str(item.begins.duration_s)] if item.begins else None
+    if isinstance(item, Clip):
+        return [item.sha256, item.title, begins, item.opens, item.caption, item.continues]
+    words = [item.kind, item.name, item.heading, item.text, item.note]
+    return [*words, str(item.duration_s), begins, item.opens]
 
 
 def _looks(out: Path) -> list[int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
 OnMissing = Literal["slate", "skip", "fail"]
 Fit = Literal["pad", "crop", "blur"]
@@ -14,7 +14,7 @@ Fit = Literal["pad", "crop", "blur"]
 class Finish(BaseModel):
     """Everything about the film that costs nothing and can be changed at any time."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
     on_missing: Annotated[OnMissing, Field(title="A shot without a clip")] = "slate"
     """slate: a card with shot, prompt and reason; skip: it is left out; fail: no new film."""
@@ -22,8 +22,13 @@ class Finish(BaseModel):
     """pad: between bars; crop: filled, the edges cut; blur: before its own blurred picture."""
     title: Annotated[str, Field(max_length=500)] = ""
     end_title: Annotated[str, Field(max_length=500)] = ""
-    music: str | None = None
-    loudness_lufs: Annotated[Decimal, Field(ge=-70, le=0)] | None = Decimal(-14)
+    music: Annotated[str | None, WithJsonSchema({"type": "string"})] = None
+    """A sound file that goes under the whole film."""
+    loudness_lufs: Annotated[
+        Annotated[Decimal, Field(ge=-70, le=0)] | None,
+        Field(title="Loudness (LUFS)"),
+        WithJsonSchema({"type": "number", "minimum": -70, "maximum": 0}),
+    ] = Decimal(-14)
     """None leaves the clips' levels alone."""
     match_seams: bool = False
 

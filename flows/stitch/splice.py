@@ -14,8 +14,9 @@ from av.container import OutputContainer
 from av.packet import Packet
 from av.video.stream import VideoStream
 
+from blocks import bitstream
 from blocks.errors import ClipError, StitchError
-from blocks.media import MediaInfo, Packets, open_media, presentation_order
+from blocks.media import Packets, open_media, presentation_order
 from flows.stitch.edit import Format
 from flows.stitch.parameters import ParameterSets, Renaming
 from flows.stitch.sound import SAMPLE_RATE, SoundTrack, sample_at
@@ -28,11 +29,18 @@ _INDEX_ROOM = (40, 28, 16_384)
 
 @dataclass(frozen=True)
 class Piece:
-    """A file whose packets make `info.num_frames` frames of the film; `name` is for messages."""
+    """A file of which `num_frames` packets from `first` on make as many frames of the film.
+
+    Both are closed places of its `of_frames`; `name` is for messages.
+    """
 
     path: Path
-    info: MediaInfo
+    extradata: bytes
+    reorder_frames: int
+    of_frames: int
     name: str
+    first: int
+    num_frames: int
 
 
 def splice(pieces: Sequence[Piece], film: Format, out: Path, sound: Path | None = None) -> None:
@@ -44,8 +52,8 @@ def splice(pieces: Sequence[Piece], film: Format, out: Path, sound: Path | None 
     written.
     """
     headers = ParameterSets()
-    renamings = [_join(headers, piece) for piece in pieces]
-    num_frames = sum(piece.info.num_frames for piece in pieces)
+    renamings = [_join(headers, piece, film) for piece in pieces]
+    num_frames = sum(piece.num_frames for piece in pieces)
     track = SoundTrack(sound) if sound else None
     sound_packets = track.num_packets if track else 0
     per_frame, per_sound, rest = _INDEX_ROOM
@@ -59,10 +67,11 @@ def splice(pieces: Sequence[Piece], film: Format, out: Path, sound: Path | None 
             if track:
                 track.join(container)
             # A frame is decoded up to this many frames before it is shown.
-            ahead = max(piece.info.reorder_frames for piece in pieces)
+            ahead = max(piece.reorder_frames for piece in pieces)
             frame = 0
             for piece, renaming in zip(pieces, renamings, strict=True):
                 packets = _packets_of(piece)
+                _unmark(packets, piece, film)
                 _retime(packets, 1 / film.rate, frame, ahead)
                 frame += len(packets)
                 # libav interleaves what it is given by time, and holds one clip meanwhile.
@@ -91,11 +100,11 @@ def _clock(film: Format) -> int:
     return clock if clock < 2**24 else SAMPLE_RATE
 
 
-def _join(headers: ParameterSets, piece: Piece) -> Renaming | None:
+def _join(headers: ParameterSets, piece: Piece, film: Format) -> Renaming | None:
     """None where the packets can stay as they are."""
-    if piece.info.codec != "h264":
+    if film.codec != "h264":
         return None
-    renaming = headers.add(piece.info.extradata)
+    renaming = headers.add(piece.extradata)
     if renaming is None:
         raise StitchError(
             f"{piece.name} was encoded in a way that cannot stand beside the other clips.",
@@ -128,12 +137,26 @@ def _packets_of(piece: Piece) -> Packets:
             packets: Packets = [packet for packet in source.demux(video=0) if packet.size]
     except (av.FFmpegError, OSError) as error:
         raise ClipError(f"{piece.name} cannot be read: {error.strerror or error}.") from error
-    if len(packets) != piece.info.num_frames:
+    if len(packets) != piece.of_frames:
         raise ClipError(
-            f"{piece.name} has {len(packets)} frames now; it had {piece.info.num_frames}.",
+            f"{piece.name} has {len(packets)} frames now; it had {piece.of_frames}.",
             remedy="The file was changed or damaged: fetch the clip again.",
         )
-    return packets
+    return packets[piece.first : piece.first + piece.num_frames]
+
+
+def _unmark(packets: Packets, piece: Piece, film: Format) -> None:
+    """Leave only those keyframes marked from which any player can start: an MP4's index means
+    IDR frames. From the others, of an open group, Chromium shows nothing after a seek."""
+    try:
+        for packet in packets:
+            if packet.is_keyframe:
+                units = list(bitstream.units(bytes(packet), film.codec, piece.extradata))
+                packet.is_keyframe = bitstream.begins_alone(units, film.codec)
+    except ValueError as error:
+        raise ClipError(
+            f"{piece.name} is damaged.", remedy="Fetch the clip again; it is not bought again."
+        ) from error
 
 
 def _retime(packets: Packets, interval_s: Fraction, start: int, ahead: int) -> None:

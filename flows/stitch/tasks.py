@@ -1,91 +1,186 @@
-"""The Prefect tasks that stitch, each in a worker process, so that the flow goes on polling."""
+"""The Prefect tasks that stitch, and what they have drawn in worker processes meanwhile.
+
+The flow goes on polling; what can be drawn is drawn while other clips are still being made, so
+that the film is ready moments after its last clip.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
+from time import monotonic
+from typing import TypeVar
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from blocks import settings
-from blocks.errors import ShotreelError
+from blocks.errors import ShotreelError, StitchError
 from flows.costs.estimate import Plan
 from flows.generate.all_clips import Clips, Outcome
-from flows.generate.workshop import Clip, current
+from flows.generate.workshop import current
 from flows.report.place import Place
-from flows.stitch import Clip as Piece
-from flows.stitch import Stitched, is_current, stitch
+from flows.stitch import Finish, Item, Stitched, assemble, cut, is_current
 from flows.stitch.film import Seal
-from flows.stitch.finish import AS_IT_IS, Finish
+from flows.stitch.reel import Outcomes, film_items, film_order, has_clip, sequence_items
+from flows.stitch.render import Drawing, draw, is_drawn, place_of
+from flows.unvisited import unvisited
+
+T = TypeVar("T")
+
+# Deciding again at every clip would be a burden in lists of thousands: a tenth of the time at most.
+_REST = 10
 
 
 @task(name="stitch", task_run_name="stitch-{what}", cache_policy=NO_CACHE)
-async def stitch_clips(
-    what: str, pieces: Sequence[Piece], out: Path, finish: Finish, seal: Seal | None = None
+async def stitch_items(
+    what: str, items: Sequence[Item], out: Path, finish: Finish, seal: Seal | None = None
 ) -> Stitched:
-    """Clips to one file, in this order."""
-    cache = settings.home() / "stitch"
-    known = partial(is_current, pieces, out, cache=cache, finish=finish, seal=seal)
+    """Clips and cards to one file, in this order."""
+    cache = _cache()
+    known = partial(is_current, items, out, cache=cache, finish=finish, seal=seal)
     made = await asyncio.to_thread(known)
     if made is not None:
         return made
-    loop = asyncio.get_running_loop()
-    work = partial(stitch, pieces, out, cache=cache, finish=finish, seal=seal)
-    return await loop.run_in_executor(current.get().processes, work)
+    cutting = await asyncio.to_thread(cut, items, finish, cache=cache, name=out.name)
+    sound = _in_process(partial(cutting.heard, cache))
+    await asyncio.gather(*_begin(cutting.drawings), sound)
+    return await _in_process(partial(assemble, cutting, out, cache=cache, seal=seal))
 
 
 async def stitch_sequences(
-    plan: Plan, clips: Clips, place: Place
+    plan: Plan, clips: Clips, place: Place, finish: Finish
 ) -> dict[str, Stitched | ShotreelError | None]:
     """Each sequence as soon as its last clip is here, while others are still being made."""
 
     async def one(name: str, keys: Sequence[str]) -> Stitched | ShotreelError | None:
         outcomes = {key: await clips.of(key) for key in keys}
-        return await _stitched(
-            name, pieces_of(outcomes, keys), place.sequence(name), AS_IT_IS.of_sequence()
-        )
+        items = sequence_items(sequences[name], outcomes, finish)
+        return await _stitched(name, items, place.sequence(name), finish.of_sequence())
 
     sequences = film_order(plan)
-    made = await asyncio.gather(*(one(name, keys) for name, keys in sequences.items()))
+    early = asyncio.create_task(_draw_early(plan, clips, finish))
+    try:
+        made = await asyncio.gather(
+            *(one(name, [line.job.fingerprint for line in sequences[name]]) for name in sequences)
+        )
+    finally:
+        early.cancel()
+        await asyncio.gather(early, return_exceptions=True)
     return dict(zip(sequences, made, strict=True))
 
 
 async def stitch_film(
-    plan: Plan, outcomes: Mapping[str, Outcome], place: Place, seal: Seal | None = None
+    plan: Plan,
+    outcomes: Mapping[str, Outcome],
+    place: Place,
+    finish: Finish,
+    seal: Seal | None = None,
 ) -> Stitched | ShotreelError | None:
-    """All sequences, in list order; None where no clip is there."""
-    keys = [key for sequence in film_order(plan).values() for key in sequence]
-    return await _stitched("film", pieces_of(outcomes, keys), place.film, AS_IT_IS, seal)
-
-
-def film_order(plan: Plan) -> dict[str, list[str]]:
-    """Fingerprints by sequence, in list order; the first take of a shot is the one in the film."""
-    order: dict[str, list[str]] = {}
-    for line in plan.lines:
-        if line.job.take == 1:
-            order.setdefault(line.job.shot.sequence, []).append(line.job.fingerprint)
-    return order
-
-
-def pieces_of(outcomes: Mapping[str, Outcome], keys: Sequence[str]) -> list[Piece]:
-    jobs = current.get().jobs
-    return [
-        Piece(clip.path, clip.sha256, jobs[key].name, clip.info)
-        for key in keys
-        if isinstance(clip := outcomes[key], Clip)
-    ]
+    """All sequences, in list order; None where there is nothing to make it of."""
+    items = film_items(plan, outcomes, finish)
+    return await _stitched("film", items, place.film, finish, seal)
 
 
 async def _stitched(
-    what: str, pieces: Sequence[Piece], out: Path, finish: Finish, seal: Seal | None = None
+    what: str,
+    items: Sequence[Item] | None,
+    out: Path,
+    finish: Finish,
+    seal: Seal | None = None,
 ) -> Stitched | ShotreelError | None:
-    if not pieces:
+    if items is None:
+        return None  # a shot is missing, and then the old one is to stay
+    if not has_clip(items):
+        # Nothing of the list is in it: under its name it would pass for what was asked for.
+        await asyncio.to_thread(_set_aside, out)
         return None
     current.get().task_runs += 1
     try:
-        return await stitch_clips(what, pieces, out, finish, seal)
+        return await stitch_items(what, unvisited(items), out, finish, seal)
     except ShotreelError as error:
         return error
+
+
+async def _draw_early(plan: Plan, clips: Clips, finish: Finish) -> None:
+    """Begin to draw each segment when all that it shows is there.
+
+    Which format the film will have is a guess until its last clip is here; where it was wrong,
+    the segment is drawn again.
+    """
+    outcomes: dict[str, Outcome | None] = {
+        line.job.fingerprint: None for line in plan.lines if line.job.take == 1
+    }
+    if all(line.need == "stored" for line in plan.lines):
+        return  # nothing to wait for: the film is stitched at once
+    coming = {asyncio.create_task(clips.of(key)): key for key in outcomes}
+    try:
+        while coming:
+            done, _ = await asyncio.wait(coming, return_when=asyncio.FIRST_COMPLETED)
+            outcomes |= {coming.pop(each): each.result() for each in done}
+            begun = monotonic()
+            with suppress(ShotreelError):  # said when the film is stitched
+                _begin(await asyncio.to_thread(_ready, plan, dict(outcomes), finish))
+            await asyncio.sleep((monotonic() - begun) * _REST)
+    finally:
+        for each in coming:
+            each.cancel()
+
+
+def _ready(plan: Plan, outcomes: Outcomes, finish: Finish) -> list[Drawing]:
+    """What can be drawn of the film as far as its clips are there."""
+    items = film_items(plan, outcomes, finish)
+    if items is None or not has_clip(items):
+        return []
+    return [
+        drawing
+        for drawing in cut(items, finish, cache=_cache(), name="film.mp4").drawings
+        if not drawing.is_pending
+    ]
+
+
+def _begin(drawings: Iterable[Drawing]) -> list[asyncio.Future[Path]]:
+    """Have segments drawn, each once in a run."""
+    known, cache = current.get().drawings, _cache()
+
+    async def one(drawing: Drawing) -> Path:
+        if await asyncio.to_thread(is_drawn, drawing, cache):
+            return place_of(drawing, cache)
+        return await _in_process(partial(draw, drawing, cache))
+
+    wanted = {drawing.key: drawing for drawing in drawings}
+    for key, drawing in wanted.items():
+        if key not in known:
+            known[key] = asyncio.create_task(one(drawing))
+            known[key].add_done_callback(_retrieve)
+    return [known[key] for key in wanted]
+
+
+async def _in_process(work: Callable[[], T]) -> T:
+    loop = asyncio.get_running_loop()
+    try:
+        return await loop.run_in_executor(current.get().processes, work)
+    except BrokenProcessPool:
+        raise StitchError(
+            "A process that stitches was ended from outside, for want of memory perhaps.",
+            remedy="The clips are safe. Run the same command again.",
+        ) from None
+
+
+def _retrieve(drawn: asyncio.Future[Path]) -> None:
+    """Whoever needs the segment hears of its error; a guess that nobody needs is no news."""
+    if not drawn.cancelled():
+        drawn.exception()
+
+
+def _set_aside(out: Path) -> None:
+    with suppress(OSError):
+        out.replace(out.with_name(f"{out.stem}.old{out.suffix}"))
+
+
+def _cache() -> Path:
+    return settings.home() / "stitch"

@@ -185,19 +185,35 @@ def test_a_seed_is_left_open(model: str, seed: str) -> None:
         ),
         pytest.param(
             "transition",
-            "dissolve",
-            'row 2, transition: "dissolve" cannot be made in this version; '
-            "write cut or leave it empty",
-            id="later-transition",
-        ),
-        pytest.param(
-            "transition", "zoom", 'row 2, transition: "zoom" is not one of cut', id="no-transition"
+            "disolve",
+            'row 2, transition: "disolve" is not one of cut, dissolve, fade, wipe, slide; '
+            "did you mean dissolve?",
+            id="no-transition",
         ),
         pytest.param(
             "transition_s",
             "0.5",
             'row 2, transition_s: "0.5" is not 0, and a cut takes no time; leave it empty',
             id="a-cut-takes-no-time",
+        ),
+        pytest.param(
+            "transition;transition_s",
+            "wipe;0",
+            'row 2, transition_s: "0" is not more than 0; '
+            "write cut for a transition that takes no time",
+            id="a-transition-takes-time",
+        ),
+        pytest.param(
+            "transition;transition_s",
+            "fade;4,5",
+            'row 2, transition_s: "4.5" is longer than the shot, which has 4 s',
+            id="longer-than-its-shot",
+        ),
+        pytest.param(
+            "caption",
+            201 * "a",
+            f'row 2, caption: "{59 * "a"}…" has 201 characters; a caption may have 200',
+            id="long-caption",
         ),
         pytest.param(
             "transition_s",
@@ -252,3 +268,33 @@ def test_a_hundred_thousand_rows_are_read_in_seconds() -> None:
     # 1.2 s were measured on two cores; the bound leaves room for a busy machine.
     assert perf_counter() - start < 8
     assert [shot.seed for shot in shots] == list(range(100_000))
+
+
+def test_a_transition_takes_half_a_second_unless_the_list_says_otherwise() -> None:
+    shots = read_shots(
+        "prompt,transition,transition_s,caption\n"
+        'a,dissolve,,Far out\nb,Wipe,,\nc,slide,"1,25",\nd,,,\ne,fade,0.04,\n'
+    )
+    assert [(shot.transition, shot.transition_s) for shot in shots] == [
+        ("dissolve", Decimal("0.5")),
+        ("wipe", Decimal("0.5")),
+        ("slide", Decimal("1.25")),
+        ("cut", 0),
+        ("fade", Decimal("0.04")),
+    ]
+    assert [shot.caption for shot in shots] == ["Far out", "", "", "", ""]
+    assert all("caption" not in shot.inputs for shot in shots)
+
+
+def test_transitions_that_do_not_fit_their_shots_are_wrong(problems_of: Problems) -> None:
+    """Each shot has four seconds for both of its ends; only shots of one sequence share any."""
+    assert problems_of(
+        "sequence,shot,prompt,transition,transition_s\n"
+        "s,a,x,dissolve,4\ns,b,x,wipe,3\ns,c,x,dissolve,1.5\ns,d,x,slide,2.5\n"
+        "t,a,x,fade,2\nt,b,x,dissolve,2\nt,c,x,fade,2.01\nt,d,x,,\n"
+    ) == [
+        'row 4, transition_s: "1.5" does not fit into "b" before it, which has 1 s beside its own '
+        "wipe",
+        'row 8, transition_s: "2.01" does not fit into "b" before it, which has 2 s beside its own '
+        "dissolve",
+    ]

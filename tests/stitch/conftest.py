@@ -19,6 +19,7 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from blocks.media import sha256_file
+from blocks.sandbox.edge_code import EdgeCode
 from flows.stitch import Clip, Stitched, stitch
 from flows.stitch.finish import Finish
 
@@ -58,12 +59,13 @@ def shoot(
     pix_fmt: str = "yuv420p",
     colour: tuple[int, int, int, int] | None = None,
     luma: Callable[[int], int] | None = None,
+    code: int | None = None,
     sound: Sound | None = None,
     sound_rate: int = 48_000,
 ) -> Path:
     """A clip of moving shapes, or of one grey per frame: `luma` of the frame's index.
 
-    `sound` is channels x samples.
+    `sound` is channels x samples. With `code` each frame tells the clip and itself by squares.
     """
     width, height = size
     noise = np.random.default_rng(seed)
@@ -90,7 +92,10 @@ def shoot(
             else:
                 picture = np.full_like(shapes, 128)
                 picture[:height] = luma(index)
-            frame = VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="yuv420p")
+            picture = np.ascontiguousarray(picture)
+            if code is not None:
+                EdgeCode(width, height, code).draw(picture[:height], index)
+            frame = VideoFrame.from_ndarray(picture, format="yuv420p")
             frame.pts, frame.time_base = index, 1 / Fraction(rate)
             container.mux(stream.encode(frame.reformat(format=pix_fmt)))
         container.mux(stream.encode(None))

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from blocks.media import MediaInfo, probe
-from flows.stitch import EditList, edit_list
+from flows.stitch import Clip, EditList, edit_list
 from flows.stitch.edit import BT709
 from flows.stitch.fit import picture_size
 
@@ -20,7 +20,17 @@ from .conftest import shoot
 @pytest.fixture(scope="module")
 def plain(tmp_path_factory: pytest.TempPathFactory) -> MediaInfo:
     clip = shoot(tmp_path_factory.mktemp("clip") / "clip.mp4", num_frames=24)
-    return replace(probe(clip), width=1280, height=720, num_frames=96)
+    return changed(probe(clip), width=1280, height=720, num_frames=96)
+
+
+def changed(clip: MediaInfo, **facts: Any) -> MediaInfo:
+    """The clip with other facts; where it has another length, it may be cut after each frame."""
+    closed = tuple(range(1, facts["num_frames"] + 1)) if "num_frames" in facts else clip.closed
+    return replace(clip, **{"closed": closed, **facts})
+
+
+def plan_of(*clips: MediaInfo) -> EditList:
+    return edit_list([Clip(Path("clip.mp4"), "", info=clip) for clip in clips])
 
 
 def kinds(plan: EditList) -> list[str]:
@@ -28,23 +38,23 @@ def kinds(plan: EditList) -> list[str]:
 
 
 def test_clips_that_agree_are_all_copied(plain: MediaInfo) -> None:
-    plan = edit_list([plain, plain, plain])
+    plan = plan_of(plain, plain, plain)
     assert kinds(plan) == ["copy"] * 3
     assert [segment.start for segment in plan.segments] == [0, 96, 192]
     assert plan.num_frames == 288
 
 
 def test_the_format_of_most_frames_wins(plain: MediaInfo) -> None:
-    small = replace(plain, width=640, height=360)
-    long = replace(small, num_frames=300)
-    assert kinds(edit_list([plain, long, plain])) == ["render", "copy", "render"]
-    assert kinds(edit_list([plain, small, plain])) == ["copy", "render", "copy"]
+    small = changed(plain, width=640, height=360)
+    long = changed(small, num_frames=300)
+    assert kinds(plan_of(plain, long, plain)) == ["render", "copy", "render"]
+    assert kinds(plan_of(plain, small, plain)) == ["copy", "render", "copy"]
 
 
 def test_of_equals_the_first_in_the_list_wins(plain: MediaInfo) -> None:
-    small = replace(plain, width=640, height=360)
-    assert kinds(edit_list([small, plain])) == ["copy", "render"]
-    assert kinds(edit_list([plain, small])) == ["copy", "render"]
+    small = changed(plain, width=640, height=360)
+    assert kinds(plan_of(small, plain)) == ["copy", "render"]
+    assert kinds(plan_of(plain, small)) == ["copy", "render"]
 
 
 @pytest.mark.parametrize(
@@ -62,7 +72,7 @@ def test_of_equals_the_first_in_the_list_wins(plain: MediaInfo) -> None:
     ids=lambda other: next(iter(other)),
 )
 def test_a_clip_that_differs_is_rendered(plain: MediaInfo, other: dict[str, Any]) -> None:
-    assert kinds(edit_list([plain, replace(plain, **other)])) == ["copy", "render"]
+    assert kinds(plan_of(plain, changed(plain, **other))) == ["copy", "render"]
 
 
 @pytest.mark.parametrize(
@@ -73,29 +83,29 @@ def test_a_clip_that_differs_is_rendered(plain: MediaInfo, other: dict[str, Any]
 def test_a_format_that_no_render_can_match_is_not_the_films(
     plain: MediaInfo, other: dict[str, Any]
 ) -> None:
-    many = replace(plain, **other, num_frames=900)
-    assert kinds(edit_list([many, plain])) == ["render", "copy"]
+    many = changed(plain, **other, num_frames=900)
+    assert kinds(plan_of(many, plain)) == ["render", "copy"]
 
 
 def test_clips_that_agree_keep_what_no_render_could_match(plain: MediaInfo) -> None:
-    squeezed = replace(plain, sample_aspect=Fraction(4, 3))
-    assert kinds(edit_list([squeezed, squeezed])) == ["copy", "copy"]
-    h265 = replace(plain, codec="hevc", profile="Main")
-    assert edit_list([h265, h265]).format.codec == "hevc"
+    squeezed = changed(plain, sample_aspect=Fraction(4, 3))
+    assert kinds(plan_of(squeezed, squeezed)) == ["copy", "copy"]
+    h265 = changed(plain, codec="hevc", profile="Main")
+    assert plan_of(h265, h265).format.codec == "hevc"
 
 
 def test_what_players_do_not_show_is_never_copied(plain: MediaInfo) -> None:
-    turned = replace(plain, rotation=90, width=1281)
-    plan = edit_list([turned, turned])
+    turned = changed(plain, rotation=90, width=1281)
+    plan = plan_of(turned, turned)
     assert kinds(plan) == ["render", "render"]
     assert (plan.format.width, plan.format.height) == (720, 1282)
     assert plan.format.colour == BT709
-    vp9 = replace(plain, codec="vp9", spliceable=False, rate=Fraction(1152, 49))
-    assert edit_list([vp9]).format.rate == 24
+    vp9 = changed(plain, codec="vp9", spliceable=False, rate=Fraction(1152, 49))
+    assert plan_of(vp9).format.rate == 24
 
 
 def test_profiles_of_one_decoder_agree(plain: MediaInfo) -> None:
-    assert kinds(edit_list([plain, replace(plain, profile="Main")])) == ["copy", "copy"]
+    assert kinds(plan_of(plain, changed(plain, profile="Main"))) == ["copy", "copy"]
 
 
 @pytest.mark.parametrize(
@@ -105,9 +115,9 @@ def test_profiles_of_one_decoder_agree(plain: MediaInfo) -> None:
 def test_a_fitted_clip_lasts_as_long_as_before(
     plain: MediaInfo, num_frames: int, rate: int, fitted: int
 ) -> None:
-    other = replace(plain, num_frames=num_frames, rate=Fraction(rate))
-    lead = replace(plain, num_frames=10_000)
-    assert edit_list([lead, other]).segments[1].num_frames == fitted
+    other = changed(plain, num_frames=num_frames, rate=Fraction(rate))
+    lead = changed(plain, num_frames=10_000)
+    assert plan_of(lead, other).segments[1].num_frames == fitted
 
 
 @pytest.mark.parametrize(
@@ -123,8 +133,8 @@ def test_a_fitted_clip_lasts_as_long_as_before(
 def test_the_whole_picture_is_kept(
     plain: MediaInfo, width: int, height: int, size: tuple[int, int]
 ) -> None:
-    other = replace(plain, width=width, height=height)
-    assert picture_size(other, edit_list([plain]).format) == size
+    other = changed(plain, width=width, height=height)
+    assert picture_size(other, plan_of(plain).format) == size
 
 
 def test_too_many_encoders_end_in_a_render_not_in_an_error(
@@ -134,7 +144,7 @@ def test_too_many_encoders_end_in_a_render_not_in_an_error(
     from .conftest import X264
 
     infos = [
-        replace(
+        changed(
             probe(
                 shoot(
                     tmp_path / f"{n}.mp4",
@@ -149,5 +159,5 @@ def test_too_many_encoders_end_in_a_render_not_in_an_error(
         for n in range(20)
     ]
     assert len({info.extradata for info in infos}) == 20
-    plan = edit_list(infos)
+    plan = plan_of(*infos)
     assert kinds(plan) == ["copy"] * 17 + ["render"] * 3

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flows.stitch.seams.ends import RGB_OF_YCC, YCC_OF_RGB, Ends, Picture
+from flows.stitch.timeline import Transition
 
 # Raise it when the same pictures would be corrected otherwise.
 VERSION = 1
@@ -59,16 +60,27 @@ class Match:
         return np.asarray(levels, np.uint8)
 
 
+def may_match(begins: Transition | None, *, continues: bool) -> bool:
+    """Whether a shot that begins so belongs together with the one before it."""
+    return continues or (begins is not None and begins.kind == "dissolve")
+
+
 def match_of(
-    before: Ends, after: Ends, *, continues: bool, shared: int, num_frames: int, rate: Fraction
+    before: Ends,
+    after: Ends,
+    *,
+    begins: Transition | None,
+    continues: bool,
+    num_frames: int,
+    rate: Fraction,
 ) -> Match | None:
     """How `after` is made to begin as `before` ends; None where it is to stay as it is.
 
-    `shared` is how many frames they dissolve over, 0 for every other kind of seam; `num_frames`
-    how many `after` has in the film.
+    `begins` and `continues` are of `after`, and so is `num_frames`, at the film's `rate`.
     """
-    if not continues and not shared:
+    if not may_match(begins, continues=continues):
         return None
+    shared = begins.num_frames if begins else 0
     here, there = before.last, after.first
     steps = [a - b for a, b in zip(here.mean, there.mean, strict=True)]
     luma, colour = abs(steps[0]), max(abs(steps[1]), abs(steps[2]))

@@ -77,12 +77,11 @@ def seams_of(timeline: Timeline, ends: Mapping[str, Ends], *, matched: bool = Fa
         y, cb, cr = (b - a for a, b in zip(here.last.mean, there.first.mean, strict=True))
         match = None
         if matched:
-            dissolve = after.begins if after.begins and after.begins.kind == "dissolve" else None
             match = match_of(
                 here,
                 there,
+                begins=after.begins,
                 continues=after.continues,
-                shared=dissolve.num_frames if dissolve else 0,
                 num_frames=after.num_frames,
                 rate=timeline.rate,
             )

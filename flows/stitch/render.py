@@ -1,0 +1,237 @@
+"""A segment that has to be drawn: a seam, a card, a clip that differs. It is kept for next time."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import astuple, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import av
+import numpy as np
+from av.video.frame import PictureType, VideoFrame
+
+from blocks.errors import ClipError, StitchError
+from blocks.media import open_media, presentation_order
+from flows.stitch.edit import EditList, Format, Run, Segment, Shown, info_of, is_bt709
+from flows.stitch.finish import Fit
+from flows.stitch.fit import EXACT, Footage, moving, picture_size
+from flows.stitch.item import Card, Item
+from flows.stitch.seams.match import VERSION as MATCH_VERSION
+from flows.stitch.timeline import TransitionKind
+
+if TYPE_CHECKING:
+    from moviepy import VideoClip
+
+# Raise it when the same would be drawn otherwise: what is cached is then drawn again.
+VERSION = 4
+
+X264 = {
+    "preset": "veryfast",
+    "crf": "16",
+    "profile": "high",
+    # Copied clips mostly number their parameter sets 0: with another number nothing is renamed.
+    # Segments are drawn beside each other: one thread each, and few frames held to look ahead.
+    "x264-params": "sps-id=1:log-level=error:threads=1:rc-lookahead=8:"
+    # At this quality they cost a third of the time and are not seen.
+    "subme=1:ref=1",
+}
+_FULL_RANGE = 2
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A segment with all that a process needs to draw it: `items` are those it shows."""
+
+    film: Format
+    runs: tuple[Run, ...]
+    items: Mapping[int, Item]
+    fit: Fit
+
+    @cached_property
+    def key(self) -> str:
+        """The same for what would look the same, wherever in a film it stands."""
+
+        def source(shown: Shown | None) -> object:
+            if shown is None:
+                return None
+            item = self.items[shown.item]
+            if isinstance(item, Card):
+                words = (item.kind, item.heading, item.text, item.note, item.duration_s)
+                return [*words, shown.first]
+            shape = picture_size(info_of(item), self.film)
+            fit = None if shape == (self.film.width, self.film.height) else self.fit
+            match = item.match
+            if match and shown.first >= match.num_frames:
+                match = None
+            matched = [MATCH_VERSION, astuple(match)] if match else []
+            return [item.sha256, item.caption, fit, shown.first, *matched]
+
+        runs = [
+            [run.num_frames, run.transition, source(run.shown), source(run.after)]
+            for run in self.runs
+        ]
+        facts = json.dumps([VERSION, X264, astuple(self.film), runs], default=str)
+        return hashlib.sha256(facts.encode()).hexdigest()
+
+    @property
+    def num_frames(self) -> int:
+        return sum(run.num_frames for run in self.runs)
+
+    @property
+    def is_pending(self) -> bool:
+        """Whether something that it shows is not there yet."""
+        return any(isinstance(i, Card) and i.kind == "pending" for i in self.items.values())
+
+    @property
+    def name(self) -> str:
+        return " to ".join(item.title for _, item in sorted(self.items.items()))
+
+
+def drawing_of(segment: Segment, edit: EditList, items: Sequence[Item], fit: Fit) -> Drawing:
+    shown = {index: items[index] for index in segment.items}
+    return Drawing(edit.format, segment.runs, shown, fit)
+
+
+def place_of(drawing: Drawing, cache: Path) -> Path:
+    return cache / "segments" / f"{drawing.key}.mp4"
+
+
+def is_drawn(drawing: Drawing, cache: Path) -> bool:
+    """Whether the segment is there, and whole: the machine may have gone down meanwhile."""
+    path = place_of(drawing, cache)
+    try:
+        with open_media(path) as container:
+            return len(container.streams.video[0].index_entries) == drawing.num_frames
+    except (ClipError, av.FFmpegError, OSError, IndexError):
+        return False
+
+
+def headers_of(drawn: Path) -> tuple[bytes, int]:
+    """The segment's configuration record, and how many frames decoding runs ahead of showing."""
+    try:
+        with open_media(drawn) as container:
+            stream = container.streams.video[0]
+            packets = [packet for packet in container.demux(stream) if packet.size]
+            extradata = stream.codec_context.extradata or b""
+    except (ClipError, av.FFmpegError, OSError) as error:
+        raise StitchError(
+            f"A segment of the film cannot be read again: {error}",
+            remedy="The clips are safe. Remove the folder stitch/segments of the home, run again.",
+        ) from error
+    return extradata, max(i - place for i, place in enumerate(presentation_order(packets)))
+
+
+def draw(drawing: Drawing, cache: Path) -> Path:
+    """Draw the segment without sound, unless it is there. One picture of each clip is held.
+
+    Raises ClipError where a clip cannot be decoded, StitchError where the segment cannot be
+    written.
+    """
+    path = place_of(drawing, cache)
+    if is_drawn(drawing, cache):
+        return path
+    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _encode(_frames(drawing), drawing.film, partial)
+        partial.replace(path)
+    except (av.FFmpegError, OSError) as error:
+        raise StitchError(
+            f"{drawing.name} could not be drawn: {error.strerror or error}.",
+            remedy="The clips are safe. Make room on the disk, then run again.",
+        ) from error
+    finally:
+        with suppress(OSError):
+            partial.unlink()
+    return path
+
+
+def _frames(drawing: Drawing) -> Iterator[VideoFrame]:
+    """The segment's frames in order, in the film's format."""
+    sources: dict[int, _Source] = {}
+    for run in drawing.runs:
+        for shown in filter(None, (run.shown, run.after)):
+            if shown.item not in sources:
+                item = drawing.items[shown.item]
+                sources[shown.item] = _Source(item, drawing.film, drawing.fit, shown.first)
+    for run in drawing.runs:
+        source = sources[run.shown.item]
+        if run.transition is None:
+            for index in range(run.shown.first, run.shown.first + run.num_frames):
+                yield source.frame(index)
+            continue
+        clip = _transition(run, run.transition, sources, drawing.film)
+        for index in range(run.num_frames):
+            picture = np.asarray(clip.get_frame(float(index / drawing.film.rate)), np.uint8)
+            yield VideoFrame.from_ndarray(picture, format="yuv420p")
+
+
+class _Source:
+    """An item's frames as the film has them, forwards only."""
+
+    def __init__(self, item: Item, film: Format, fit: Fit, first: int) -> None:
+        self._film = film
+        self._footage = None if isinstance(item, Card) else Footage(item, film, fit, first)
+        # What is the film's already never becomes a picture.
+        self._plain = self._footage is not None and self._footage.is_plain
+        self._clip = None if self._plain else moving(item, self._footage, film, fit)
+
+    def frame(self, index: int) -> VideoFrame:
+        if self._clip is None:
+            assert self._footage is not None
+            return self._footage.frame(index)
+        picture = np.asarray(self._clip.get_frame(float(index / self._film.rate)), np.uint8)
+        matrix = "ITU709" if is_bt709(self._film.colour, self._film.height) else "ITU601"
+        frame = VideoFrame.from_ndarray(picture, format="rgb24")
+        return frame.reformat(format="yuv420p", dst_colorspace=matrix, interpolation=EXACT)
+
+
+def _transition(
+    run: Run, kind: TransitionKind, sources: Mapping[int, _Source], film: Format
+) -> VideoClip:
+    """One item passing into another; neither the first nor the last frame is one of them alone."""
+    from moviepy import VideoClip
+
+    from flows.stitch.transition import Picture, passage
+
+    black = 0 if film.colour[0] == _FULL_RANGE else 16
+
+    def planes_of(shown: Shown | None, index: int) -> Picture | None:
+        if shown is None:
+            return None
+        frame = sources[shown.item].frame(shown.first + index)
+        return np.asarray(frame.to_ndarray(), np.uint8)
+
+    def picture_at(t: float) -> Picture:
+        index = round(t * film.rate)
+        before, after = planes_of(run.after, index), planes_of(run.shown, index)
+        assert after is not None
+        return passage(kind, before, after, (index + 1) / (run.num_frames + 1), black)
+
+    return VideoClip(picture_at, duration=float(run.num_frames / film.rate))
+
+
+def _encode(frames: Iterator[VideoFrame], film: Format, out: Path) -> None:
+    with av.open(f"file:{out}", "w", format="mp4") as container:
+        stream = container.add_stream("libx264", rate=film.rate, options=X264)
+        stream.width, stream.height, stream.pix_fmt = film.width, film.height, "yuv420p"
+        context = stream.codec_context
+        (
+            context.color_range,
+            context.color_primaries,
+            context.color_trc,
+            context.colorspace,
+        ) = film.colour
+        for index, frame in enumerate(frames):
+            frame.pts = index
+            frame.time_base = 1 / film.rate
+            # Where the source had its keyframes is nothing to the encoder.
+            frame.pict_type = PictureType.NONE
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))

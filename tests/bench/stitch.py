@@ -1,0 +1,271 @@
+"""How long stitching takes and what memory it needs: beside ffmpeg and moviepy, in one run.
+
+    python -m tests.bench.stitch [cuts] [dissolves] [memory] [arriving] [--clips 60] ...
+
+All four without a name. The clips are like the services' own: 1280x720 at 24 frames a second, 96
+frames with one keyframe, B-frames, 3 to 8 Mbit/s. shotreel's times include the film's SHA-256 and
+an fsync, which the others do not do. moviepy decodes and encodes every frame, so it is given fewer
+clips and its time is scaled to all of them by their number.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from fractions import Fraction
+from multiprocessing import get_context
+from pathlib import Path
+from shutil import rmtree
+from threading import Event, Thread
+
+import av
+import imageio_ffmpeg
+import numpy as np
+from av.video.frame import VideoFrame
+
+from blocks.media import probe, sha256_file
+from flows.generate.workshop import WORKERS
+from flows.stitch import Begin, Clip, stitch
+
+WIDTH, HEIGHT, RATE, NUM_FRAMES = 1280, 720, 24, 96
+DISSOLVE = Begin("dissolve", Fraction(1, 2))
+MEMORY_CLIPS = (50, 500)
+EVERY = 10  # in the measurement of memory each tenth seam is a dissolve, the others are cuts
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parts = {"cuts": cuts, "dissolves": dissolves, "memory": memory}
+    parser.add_argument("parts", nargs="*", choices=[*parts, []], default=list(parts))
+    parser.add_argument("--clips", type=int, default=60)
+    parser.add_argument("--moviepy-clips", type=int, default=4, help="0 leaves moviepy out")
+    parser.add_argument("--rounds", type=int, default=3, help="of the cuts; the quickest counts")
+    parser.add_argument("--held", type=Path, help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.held:
+        hold(given.held, given.clips)
+        return
+    with tempfile.TemporaryDirectory(prefix="stitch-") as name:
+        folder = Path(name)
+        clips = make_clips(folder, given.clips)
+        for part in given.parts:
+            parts[part](folder, clips, given)
+
+
+def make_clips(folder: Path, num_clips: int) -> list[Clip]:
+    clips = []
+    for index in range(num_clips):
+        path = folder / f"clip-{index}.mp4"
+        make_clip(path, seed=index)
+        clips.append(Clip(path, sha256_file(path), info=probe(path)))
+    size = sum(clip.path.stat().st_size for clip in clips)
+    clip_s = NUM_FRAMES / RATE
+    print(
+        f"{num_clips} clips of {clip_s:g} s at {WIDTH}x{HEIGHT}, {size / 1e6:.0f} MB, "
+        f"{size * 8 / 1e6 / clip_s / num_clips:.1f} Mbit/s"
+    )
+    return clips
+
+
+# straight cuts -----------------------------------------------------------------------------------
+
+
+def cuts(folder: Path, clips: Sequence[Clip], given: argparse.Namespace) -> None:
+    paths = [clip.path for clip in clips]
+    unknown = [replace(clip, info=None) for clip in clips]
+    ways: dict[str, Callable[[], object]] = {
+        "ffmpeg -f concat -c copy": lambda: ffmpeg_concat(paths, folder),
+        "shotreel": lambda: shotreel(clips, folder),
+        "shotreel, every clip probed": lambda: shotreel(unknown, folder),
+    }
+    taken = dict.fromkeys(ways, float("inf"))
+    # Round by round, so that what else the machine does meets all of them alike.
+    for _ in range(given.rounds):
+        for name, way in ways.items():
+            taken[name] = min(taken[name], timed(way))
+    if few := given.moviepy_clips:
+        seconds = timed(lambda: moviepy_chain(paths[:few], folder))
+        taken[f"moviepy chain, {few} clips, scaled"] = seconds * len(clips) / few
+    show(f"{len(clips)} clips, straight cuts", taken, "ffmpeg -f concat -c copy")
+
+
+def shotreel(clips: Sequence[Clip], folder: Path, pool: ProcessPoolExecutor | None = None) -> None:
+    out = folder / "film.mp4"
+    out.unlink(missing_ok=True)
+    stitch(clips, out, cache=folder / "cache", pool=pool)
+
+
+def ffmpeg_concat(paths: list[Path], folder: Path) -> None:
+    listed = folder / "list.txt"
+    listed.write_text("".join(f"file '{path}'\n" for path in paths))
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-y", "-f", "concat", "-safe", "0"]
+    out = str(folder / "concat.mp4")
+    subprocess.run([*command, "-i", str(listed), "-c", "copy", out], check=True)
+
+
+def moviepy_chain(paths: list[Path], folder: Path) -> None:
+    from moviepy import VideoFileClip, concatenate_videoclips
+
+    clips = [VideoFileClip(str(path)) for path in paths]
+    film = concatenate_videoclips(clips, method="chain")
+    film.write_videofile(str(folder / "moviepy.mp4"), logger=None)
+    for clip in clips:
+        clip.close()
+
+
+# dissolves ---------------------------------------------------------------------------------------
+
+
+def dissolves(folder: Path, clips: Sequence[Clip], given: argparse.Namespace) -> None:
+    """Every seam a dissolve of half a second; then the same with another clip in the middle."""
+    reel = [replace(clip, begins=DISSOLVE) for clip in clips]
+    changed = list(reel)
+    path = folder / "changed.mp4"
+    make_clip(path, seed=-1)
+    middle = len(reel) // 2
+    changed[middle] = Clip(path, sha256_file(path), info=probe(path), begins=DISSOLVE)
+    rmtree(folder / "cache", ignore_errors=True)
+    taken: dict[str, float] = {}
+    with ProcessPoolExecutor(WORKERS, mp_context=get_context("spawn")) as pool:
+        taken["shotreel, nothing cached"] = timed(lambda: shotreel(reel, folder, pool))
+        before = num_drawn(folder)
+        taken["shotreel, one clip changed"] = timed(lambda: shotreel(changed, folder, pool))
+        drawn = num_drawn(folder) - before
+        taken["shotreel, all segments cached"] = timed(lambda: shotreel(reel, folder, pool))
+    if few := given.moviepy_clips:
+        paths = [clip.path for clip in clips[:few]]
+        seconds = timed(lambda: moviepy_composite(paths, folder))
+        taken[f"moviepy CompositeVideoClip, {few} clips, scaled"] = seconds * len(clips) / few
+    show(f"{len(clips)} clips, every seam a 0.5 s dissolve", taken, "shotreel, nothing cached")
+    print(f"{before} segments are drawn; with one clip changed, {drawn}")
+
+
+def num_drawn(folder: Path) -> int:
+    return len(list((folder / "cache" / "segments").iterdir()))
+
+
+def moviepy_composite(paths: list[Path], folder: Path) -> None:
+    from moviepy import CompositeVideoClip, VideoFileClip, vfx
+
+    opened = [VideoFileClip(str(path)) for path in paths]
+    placed: list[VideoFileClip] = []
+    start_s = 0.0
+    for clip in opened:
+        late = clip.with_start(start_s)
+        placed.append(late.with_effects([vfx.CrossFadeIn(0.5)]) if placed else late)
+        start_s += clip.duration - 0.5
+    film = CompositeVideoClip(placed)
+    film.write_videofile(str(folder / "moviepy.mp4"), logger=None)
+    for clip in opened:
+        clip.close()
+
+
+# memory ------------------------------------------------------------------------------------------
+
+
+def memory(folder: Path, clips: Sequence[Clip], given: argparse.Namespace) -> None:
+    """The most that a stitching process and its workers hold together, shared pages shared."""
+    print(f"\n| clips, every {EVERY}th seam a dissolve | seconds | most memory, MB |")
+    print("|---|---:|---:|")
+    for num_clips in MEMORY_CLIPS:
+        command = [sys.executable, "-m", "tests.bench.stitch", "--held", str(folder)]
+        start = time.perf_counter()
+        held = subprocess.Popen([*command, "--clips", str(num_clips)])
+        with watched(held.pid) as peak:
+            held.wait()
+        print(f"| {num_clips} | {time.perf_counter() - start:.1f} | {peak[0] / 1e6:.0f} |")
+
+
+def hold(folder: Path, num_clips: int) -> None:
+    """Stitch so many clips out of those that are there, each as if it were another one."""
+    paths = sorted(folder.glob("clip-*.mp4"))
+    infos = {path: probe(path) for path in paths}
+    chosen = [paths[index % len(paths)] for index in range(num_clips)]
+    reel = [
+        Clip(
+            path, f"{num_clips}/{n}", info=infos[path], begins=DISSOLVE if n % EVERY == 0 else None
+        )
+        for n, path in enumerate(chosen)
+    ]
+    with ProcessPoolExecutor(WORKERS, mp_context=get_context("spawn")) as pool:
+        stitch(reel, folder / "held.mp4", cache=folder / "cache", pool=pool)
+
+
+@contextmanager
+def watched(pid: int) -> Iterator[list[int]]:
+    """The most bytes that a process and its children have held so far, in a list of one."""
+    peak, over = [0], Event()
+
+    def look() -> None:
+        while not over.wait(0.05):
+            peak[0] = max(peak[0], sum(map(held_by, family(pid))))
+
+    watcher = Thread(target=look)
+    watcher.start()
+    try:
+        yield peak
+    finally:
+        over.set()
+        watcher.join()
+
+
+def family(pid: int) -> list[int]:
+    with suppress(OSError):
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        return [pid, *(member for child in children for member in family(int(child)))]
+    return [pid]
+
+
+def held_by(pid: int) -> int:
+    """Proportional set size in bytes: what several processes share is counted once."""
+    with suppress(OSError):
+        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+            if line.startswith("Pss:"):
+                return int(line.split()[1]) * 1024
+    return 0
+
+
+# all of them -------------------------------------------------------------------------------------
+
+
+def timed(way: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    way()
+    return time.perf_counter() - start
+
+
+def show(title: str, taken: dict[str, float], baseline: str) -> None:
+    print(f"\n| {title} | seconds | to {baseline} |")
+    print("|---|---:|---:|")
+    for name, seconds in taken.items():
+        print(f"| {name} | {seconds:.2f} | {seconds / taken[baseline]:.2f} |")
+
+
+def make_clip(path: Path, seed: int) -> None:
+    """Small shapes that drift, under grain that is new in every frame: about 5 Mbit/s."""
+    noise = np.random.default_rng(abs(seed) + (10**6 if seed < 0 else 0))
+    rows = HEIGHT * 3 // 2
+    blocks = noise.integers(30, 220, (rows // 10, WIDTH // 10), dtype=np.uint8)
+    shapes = np.kron(blocks, np.ones((10, 10), np.uint8))
+    options = {"preset": "veryfast", "crf": "26", "g": "1000", "bf": "3", "sc_threshold": "0"}
+    with av.open(str(path), "w", format="mp4") as container:
+        stream = container.add_stream("libx264", rate=RATE, options=options)
+        stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
+        for index in range(NUM_FRAMES):
+            grain = noise.integers(0, 8, shapes.shape, dtype=np.uint8)
+            picture = np.roll(shapes, 2 * index, 1) + grain
+            frame = VideoFrame.from_ndarray(picture, format="yuv420p")
+            frame.pts, frame.time_base = index, Fraction(1, RATE)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+
+
+if __name__ == "__main__":
+    main()
