@@ -28,6 +28,9 @@ from flows.stitch.timeline import Span
 Ms = int
 NanoUsd = int
 
+FILM_BEGINS_WITHIN = timedelta(minutes=1)
+"""A run stitches as soon as its last clip is there: later, it was another run."""
+
 
 @dataclass(frozen=True)
 class Past:
@@ -409,14 +412,15 @@ def run_facts(
     phases: Mapping[str, Sequence[Phase]],
     films: Mapping[str, Stitched | ShotreelError | None],
 ) -> RunFacts:
-    """`films` are those that may have been made in this run."""
+    """`films` may have been made in this run, or when the list was made again long after it."""
+    last = max((change.at for past in pasts for change in past.changes), default=begun_at)
     stitched = [
         (name, ms(film.begun_at - begun_at), ms(film.ended_at - begun_at))
         for name, film in films.items()
         if isinstance(film, Stitched)
         and film.begun_at
         and film.ended_at
-        and film.begun_at >= begun_at
+        and begun_at <= film.begun_at <= last + FILM_BEGINS_WITHIN
     ]
     charges = sorted((c for past in pasts for c in past.charges), key=lambda charge: charge.at)
     spend: list[tuple[Ms, NanoUsd]] = []
@@ -424,10 +428,9 @@ def run_facts(
     for charge in charges:
         paid += charge.cost_usd
         spend.append((ms(charge.at - begun_at), nano(paid)))
-    changes = [ms(c.at - begun_at) for past in pasts for c in past.changes]
     return RunFacts(
         int(begun_at.timestamp() * 1000),
-        max([*changes, *(end for _, _, end in stitched)], default=0),
+        max([ms(last - begun_at), *(end for _, _, end in stitched)]),
         is_this,
         len(pasts),
         tuple(
