@@ -11,7 +11,6 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from blocks.fields import EmptyField
-
 from flows.shots.table import MAX_ROWS
 from flows.stitch.finish import Finish
 
@@ -39,7 +38,7 @@ ApproveAbove = Annotated[
 Finishing = Annotated[Finish, titled("Finish")]
 Split = Annotated[
     Annotated[int, Field(ge=0)] | None,
-    EmptyField("integer", MAX_ROWS),
+    EmptyField("integer", maximum=MAX_ROWS),
     titled("Clips in a sub-run"),
 ]
 Notify = Annotated[str | None, EmptyField("string"), titled("Notify")]

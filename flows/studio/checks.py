@@ -14,7 +14,7 @@ from flows.studio.api import TAG, read
 from flows.studio.keeper import POOL
 from flows.studio.place import answers, here
 
-DEPLOYED = ("make-film", "make-films", "plan", "recover", "reconcile")
+DEPLOYED = ("make-film", "make-films", "buy-clips", "plan", "recover", "reconcile")
 BLOCKS = (
     "shotreel-fal-account",
     "shotreel-wavespeed-account",

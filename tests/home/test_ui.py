@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -70,3 +71,26 @@ def test_a_film_is_made_from_the_ui_and_bought_after_approval_only(ui: Page, hom
     artifacts = home.artifacts(run_id)
     assert [row["shot"] for row in table(artifacts["bill"])] == ["sea/a", "sea/b", "total"]
     assert artifacts["clips"] == 100
+
+
+def test_an_account_is_saved_in_the_ui_and_decides(ui: Page, home: Home) -> None:
+    ui.goto(f"{home.state.ui_url}/v2/blocks/catalog")
+    ui.get_by_placeholder("Search").fill("fal account")
+    expect(ui.get_by_text("fal account", exact=True)).to_be_visible(timeout=SOON_MS)
+    logo = ui.locator("img[src*='shotreel-fal-account']").first
+    expect(logo).to_be_visible(timeout=SOON_MS)
+    assert logo.evaluate("image => image.complete && image.naturalWidth > 0")
+    picture(ui, "catalog")
+    ui.goto(f"{home.state.ui_url}/v2/blocks/catalog/shotreel-fal-account/create")
+    ui.get_by_label("Name").fill("default")
+    ui.get_by_label("Key", exact=False).first.fill("id:secret")
+    ui.get_by_label("Requests in flight").fill("7")
+    picture(ui, "account")
+    ui.get_by_role("button", name=re.compile("Save|Create")).click()
+    ui.wait_for_url("**/block/**")
+    told = home.run("doctor", "--json").json
+    (blocks,) = (check for check in told["checks"] if check["name"] == "blocks")
+    assert "shotreel-fal-account/default" in blocks["what"]
+    (fal,) = (check for check in told["checks"] if check["name"] == "fal")
+    assert "saved in Prefect" in fal["what"]
+    assert "secret" not in json.dumps(told)
