@@ -72,6 +72,7 @@ def test_files_are_where_the_contract_says(film: Film) -> None:
         "poster.jpg",
         "contact-sheet.jpg",
         "provenance.json",
+        "seams.csv",
         "sequences/Nacht.mp4",
         "sequences/day.mp4",
         *(f"clips/{name}.mp4" for name in NAMES if name != "day/020"),
