@@ -6,7 +6,8 @@ import hashlib
 import os
 import shutil
 import time
-from pathlib import Path
+from datetime import UTC, datetime
+from pathlib import Path, PurePosixPath
 
 from blocks import settings
 from blocks.errors import SetupError
@@ -103,6 +104,26 @@ class ClipStore:
             copy.unlink(missing_ok=True)
         self._use(place)
         return place
+
+    def clips(self) -> dict[str, tuple[int, datetime | None]]:
+        """(bytes, when it was written, where that is known) of every clip, by its SHA-256."""
+        if self.remote:
+            return {
+                PurePosixPath(name).stem: (size, None)
+                for name, size in self.remote.sizes().items()
+                if name.endswith(".mp4")
+            }
+        found: dict[str, tuple[int, datetime | None]] = {}
+        for file in self.folder.glob("*/*.mp4"):
+            facts = file.stat()
+            found[file.stem] = (facts.st_size, datetime.fromtimestamp(facts.st_mtime, UTC))
+        return found
+
+    def remove(self, sha256: str) -> None:
+        """For good: from the store and from what is kept of it here."""
+        if self.remote:
+            self.remote.remove(name_of(sha256))
+        self._place(sha256).unlink(missing_ok=True)
 
     def _place(self, sha256: str) -> Path:
         return self.folder / name_of(sha256)

@@ -36,8 +36,10 @@ class ObjectStore:
                 "AWS_SECRET_ACCESS_KEY, for instance).",
             )
         try:
-            # No listings are kept: other machines write too.
-            self._fs, self._root = fsspec.core.url_to_fs(url, use_listings_cache=False)
+            # No listings are kept, for other machines write too; and the environment is read anew.
+            self._fs, self._root = fsspec.core.url_to_fs(
+                url, use_listings_cache=False, skip_instance_cache=True
+            )
         except (ImportError, ValueError, OSError, TypeError) as error:
             extra = EXTRAS.get(protocol)
             install = f" (pip install 'shotreel[{extra}]')" if extra else ""
@@ -91,7 +93,7 @@ class ObjectStore:
         """Every file system has exceptions of its own."""
         try:
             yield
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, the store is not there
             raise SetupError(
                 f"The clip store {self._url} {what}: {plain(error) or type(error).__name__}.",
                 remedy="What was bought is not lost. Check the store's address, its keys and that "

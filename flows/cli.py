@@ -334,5 +334,44 @@ def doctor(live: bool, as_json: bool) -> int:
     return run(live=live, as_json=as_json)
 
 
+@main.command()
+@click.option(
+    "--older-than", "days", type=click.FloatRange(min=0), default=30, help="Days. Default: 30."
+)
+@click.option("--clips", is_flag=True, help="Also paid clips that no kept manifest names.")
+@click.option("--dry-run", is_flag=True, help="Only say what would be removed.")
+@click.option("--yes", is_flag=True, help="Remove the clips that are listed, without asking.")
+@json_option
+@told
+def gc(days: float, clips: bool, dry_run: bool, yes: bool, as_json: bool) -> int:
+    """Remove what can be made again for nothing: rendered pieces, stills, downloads that ended.
+
+    A paid clip is removed only with --clips, after a list of what it would cost again.
+    """
+    from flows.commands.gc import gc as run
+
+    return run(days, clips=clips, dry_run=dry_run, yes=yes, as_json=as_json)
+
+
+@main.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@json_option
+@told
+def backup(file: Path, as_json: bool) -> int:
+    """Copy the ledger to FILE, also while others write to it."""
+    from flows.commands.upkeep import backup as run
+
+    return run(file, as_json=as_json)
+
+
+@main.command()
+@told
+def metrics() -> int:
+    """Print the ledger's sums in Prometheus' text format."""
+    from flows.commands.upkeep import metrics as run
+
+    return run()
+
+
 if __name__ == "__main__":
     main()

@@ -37,6 +37,7 @@ from flows.report.log import logged
 from flows.report.made import last_made, report
 from flows.report.notice import notified
 from flows.report.place import Place
+from flows.report.signals import signalled
 from flows.shots import Shot, list_name, read_shots
 from flows.stitch.finish import AS_IT_IS
 from flows.stitch.seams.flow import ends_beside
@@ -73,7 +74,7 @@ async def make_film(
         split: Clips that a sub-run buys, on another worker; 0: none. Default: by the list's length.
         finish: What can be chosen about the film at any time, for nothing.
     """
-    board = Board(logged(view.get()))
+    board = Board(signalled(logged(view.get())))
     place = Place(Path(out) if out else Path("out") / list_name(shots))
     rows = read_shots(shots)
     if live and budget_usd is None:

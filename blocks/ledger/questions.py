@@ -116,6 +116,13 @@ class Questions:
         with self.engine.connect() as connection:
             return any(self._alive(connection, owner_id) for owner_id in ids)
 
+    def anyone_is_at_work(self) -> bool:
+        """Whether a living process, of this machine or another, has a run under way."""
+        query = select(owners.c.id, owners.c.host, owners.c.pid, owners.c.beat_at)
+        now = datetime.now(UTC)
+        with self.engine.connect() as connection:
+            return any(is_alive(Owner(*row), now) for row in connection.execute(query))
+
     def run_spent_usd(self, run_id: str) -> Decimal:
         """Charges of a run and what it has set aside: what its budget is held against."""
         with self.engine.connect() as connection:

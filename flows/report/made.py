@@ -14,6 +14,7 @@ from uuid import UUID
 from prefect.context import FlowRunContext
 
 from blocks.errors import LostError, RefusedError, SetupError, ShotreelError
+from blocks.ledger.films import note_film
 from flows.costs.bill import total
 from flows.costs.estimate import Plan
 from flows.costs.money import usd
@@ -96,6 +97,8 @@ async def report(
         manifest_of, film, plan.lines, items, attempts, clips, states, place
     )
     await asyncio.to_thread(write_manifest, place.manifest, manifest)
+    named = {clip.sha256 for clip in clips.values()}
+    await shop.book(note_film, shop.ledger, place.out, title, shop.run_id, named)
     errors |= await hand_over(title, manifest, film, attempts, clips.values(), place)
     by_clip = {key: o for key, o in outcomes.items() if isinstance(o, ShotreelError)}
     try:
@@ -105,7 +108,8 @@ async def report(
     seams = await report_seams(film, place, matched=finish.match_seams)
     _, cost_usd = total(items)
     summary = f"{len(clips)} of {len(outcomes)} clips are here; they cost {usd(cost_usd)}."
-    await artifacts.show_summary(summary, items, [place.film, place.report])
+    files = [place.film, place.report, place.costs]
+    await artifacts.show_summary(summary, items, files)
     context = FlowRunContext.get()
     return Made(
         place.out,

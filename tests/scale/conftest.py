@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import boto3
@@ -34,10 +36,10 @@ class Bucket:
         return self.url.removeprefix("s3://").partition("/")[0]
 
     @property
-    def client(self) -> "boto3.client":  # noqa: UP037
+    def client(self) -> Any:
         return boto3.client("s3", endpoint_url=self.env["AWS_ENDPOINT_URL"], **KEYS)
 
-    def keys(self) -> list[str]:
+    def names(self) -> list[str]:
         found = self.client.list_objects_v2(Bucket=self.name).get("Contents", [])
         return [entry["Key"] for entry in found]
 
@@ -105,7 +107,8 @@ class Worker:
 
     def kill(self) -> None:
         """As when the power fails: the worker and all that it has started, at once."""
-        os.killpg(self.process.pid, 9)
+        with suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
 
 
@@ -155,7 +158,7 @@ class Cluster:
                 start_new_session=True,
             )
         worker = Worker(name, process, log)
-        self.stack.callback(lambda: process.poll() is None and worker.kill())
+        self.stack.callback(worker.kill)
         until(lambda: "started" in log.read_text(errors="replace"), 60)
         return worker
 
@@ -166,14 +169,19 @@ class Cluster:
         path = f"deployments/{found['id']}/create_flow_run"
         return str(self.server.ask(path, parameters=parameters)["id"])
 
-    def runs(self, **states: list[str]) -> list[dict[str, object]]:
+    def runs(self, **states: list[str]) -> list[dict[str, Any]]:
         wanted = {"state": {"type": states}} if states else {}
-        found: list[dict[str, object]] = self.server.ask("flow_runs/filter", flow_runs=wanted)
+        found: list[dict[str, Any]] = self.server.ask("flow_runs/filter", flow_runs=wanted)
         return found
 
-    def state(self, run_id: str) -> dict[str, object]:
+    def state(self, run_id: str) -> dict[str, Any]:
         (run,) = self.server.ask("flow_runs/filter", flow_runs={"id": {"any_": [run_id]}})
-        found: dict[str, object] = run["state"]
+        found: dict[str, Any] = run["state"]
+        return found
+
+    def history(self, run_id: str) -> list[dict[str, Any]]:
+        answer = httpx.get(f"{self.server.url}/flow_run_states/", params={"flow_run_id": run_id})
+        found: list[dict[str, Any]] = answer.json()
         return found
 
 
