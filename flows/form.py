@@ -11,7 +11,6 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from blocks.fields import EmptyField
-
 from flows.shots.table import MAX_ROWS
 from flows.stitch.finish import Finish
 

@@ -137,10 +137,10 @@ def test_a_long_film_is_mixed_in_little_memory(tmp_path: Path) -> None:
         "                  for n in range(count))\n"
         "    for block in Mix(Timeline(Fraction(24), 192, 112, spans)).blocks(): pass\n"
         "    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
-        "print(mix(20), mix(250))\n"
+        "print(mix(20), mix(120))\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", script, str(clip)], capture_output=True, check=True
     )
     few, many = map(int, done.stdout.split())
-    assert many - few < 20_000  # kB; the sound itself has 336 MB
+    assert many - few < 20_000  # kB; the sound itself has 161 MB
