@@ -184,7 +184,7 @@ def assemble(cutting: Cutting, out: Path, *, cache: Path, seal: Seal | None = No
             begun_at=cutting.begun_at,
             ended_at=datetime.now(UTC),
             unsealed=unsealed,
-            notes=tuple(_notes(cutting)),
+            notes=tuple(_notes(cutting, sound)),
         )
         _remember(stitched, cutting, cache, None if unsealed else seal)
     except OSError as error:
@@ -235,6 +235,7 @@ def timeline_of(items: Sequence[Item], edit: EditList) -> Timeline:
                 has_audio=info_of(item).has_audio,
                 begins=place.begins,
                 continues=item.continues,
+                from_black=place.from_black,
             )
             for item, place in zip(items, edit.places, strict=True)
         ),
@@ -275,8 +276,8 @@ def _piece(segment: Segment, cutting: Cutting, cache: Path) -> Piece:
     return Piece(path, *headers_of(path), num_frames, drawing.name, 0, num_frames)
 
 
-def _notes(cutting: Cutting) -> Iterator[str]:
-    """Transitions that are not as long as the list asks for."""
+def _notes(cutting: Cutting, sound: FinishedSound | None) -> Iterator[str]:
+    """Transitions that are not as long as the list asks for, and sound that is not as loud."""
     for item, place in zip(cutting.items, cutting.edit.places, strict=True):
         if item.begins and place.is_short:
             got = place.shared + place.from_black
@@ -284,6 +285,8 @@ def _notes(cutting: Cutting) -> Iterator[str]:
                 f"{item.title}: its {item.begins.kind} has {got} frames instead of "
                 f"{place.wanted}; the clips beside it are too short."
             )
+    if sound and (short := sound.shortfall(cutting.finish)):
+        yield short
 
 
 def _remember(film: Stitched, cutting: Cutting, cache: Path, seal: Seal | None) -> None:
