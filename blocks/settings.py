@@ -36,6 +36,15 @@ def url(name: str) -> str:
 
 def seconds(name: str, default: float | None) -> float | None:
     """A number of seconds from the environment. Raises InputError."""
+    return _number(name, default, "seconds")
+
+
+def gigabytes(name: str, default: float) -> float:
+    """A number of 10^9 bytes from the environment. Raises InputError."""
+    return _number(name, default, "gigabytes") or 0.0
+
+
+def _number(name: str, default: float | None, unit: str) -> float | None:
     value = os.environ.get(name, "").strip()
     if not value:
         return default
@@ -45,7 +54,7 @@ def seconds(name: str, default: float | None) -> float | None:
             raise ValueError
     except ValueError:
         raise InputError(
-            f"{name} is {value!r}, which is not a number of seconds.", remedy=f"Unset {name}."
+            f"{name} is {value!r}, which is not a number of {unit}.", remedy=f"Unset {name}."
         ) from None
     return number
 

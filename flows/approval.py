@@ -16,12 +16,14 @@ from prefect.exceptions import FlowPauseTimeout
 from prefect.flow_runs import apause_flow_run
 from prefect.input import RunInput
 from prefect.settings import PREFECT_API_URL
-from pydantic import Field, ValidationError, WithJsonSchema
+from pydantic import Field, ValidationError
 
 from blocks import settings
 from blocks.errors import BudgetError
+from blocks.fields import EmptyField
 from flows.costs.estimate import Line, Plan, check_budget, make_plan
 from flows.costs.money import plain, usd
+from flows.form import MAX_USD
 from flows.generate.job import Job
 from flows.generate.workshop import Workshop
 from flows.report import artifacts
@@ -41,13 +43,8 @@ class Approval(RunInput):
     ]
     budget_usd: Annotated[
         Annotated[Decimal, Field(ge=0)] | None,
-        WithJsonSchema({"type": "number", "minimum": 0}),
-        Field(
-            title="Lower the budget to (USD)",
-            description="Empty: it stays as it is.",
-            # The UI sends null for an empty field, which the server takes where no default is said.
-            json_schema_extra=lambda schema: schema.pop("default", None),
-        ),
+        EmptyField("number", maximum=MAX_USD),
+        Field(title="Lower the budget to (USD)", description="Empty: it stays as it is."),
     ] = None
     drop: Annotated[
         str,

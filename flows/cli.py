@@ -24,10 +24,13 @@ MIN_LUFS = -70  # where loudness meters begin to count (ITU-R BS.1770)
 class Usd(click.ParamType[Decimal]):
     name = "USD"
 
+    def __init__(self, *, signed: bool = False) -> None:
+        self.lowest = -MAX_USD if signed else 0
+
     def convert(self, value: Any, param: Any, ctx: Any) -> Decimal:
         try:
             amount = Decimal(str(value).strip().removeprefix("$"))
-            if not 0 <= amount <= MAX_USD:  # comparing a NaN raises InvalidOperation too
+            if not self.lowest <= amount <= MAX_USD:  # comparing a NaN raises InvalidOperation too
                 raise InvalidOperation
         except InvalidOperation:
             self.fail(f"{value!r} is not an amount in USD, such as 12.50", param, ctx)
@@ -204,20 +207,49 @@ def recover(
     type=click.Choice(["shot", "sequence", "model", "run", "take", "film", "account", "month"]),
     default="shot",
 )
-@click.option("--focus", type=click.Path(path_type=Path), help="Write a FOCUS 1.2 cost file.")
+@click.option(
+    "--focus",
+    type=click.Path(path_type=Path),
+    help="Write a FOCUS cost file; Parquet where it ends in .parquet.",
+)
+@click.option(
+    "--focus-version",
+    type=click.Choice(["1.2", "1.4"]),
+    default="1.2",
+    show_default=True,
+    help="Whose column names it has.",
+)
+@click.option(
+    "--top-up",
+    type=(str, Usd(signed=True)),
+    metavar="ACCOUNT USD",
+    help="Note a payment into a prepaid account (fal, wavespeed); negative takes one back.",
+)
+@click.option("--reason", default="", help="Kept with the payment: an invoice number.")
 @click.option("--live/--sandbox", default=None, help="Default: live, where there is any.")
 @json_option
 @told
 def costs(
     by: Literal["shot", "sequence", "model", "run", "take", "film", "account", "month"],
     focus: Path | None,
+    focus_version: Literal["1.2", "1.4"],
+    top_up: tuple[str, Decimal] | None,
+    reason: str,
     live: bool | None,
     as_json: bool,
 ) -> int:
     """Show what was paid, from the ledger."""
     from flows.commands.costs import costs as run
 
-    return run(by, focus, live=live, as_json=as_json)
+    return run(
+        by,
+        focus,
+        version=focus_version,
+        top_up=top_up,
+        reason=reason,
+        live=live,
+        as_json=as_json,
+    )
 
 
 @main.command()
@@ -300,6 +332,45 @@ def doctor(live: bool, as_json: bool) -> int:
     from flows.commands.doctor import doctor as run
 
     return run(live=live, as_json=as_json)
+
+
+@main.command()
+@click.option(
+    "--older-than", "days", type=click.FloatRange(min=0), default=30, help="Days. Default: 30."
+)
+@click.option("--clips", is_flag=True, help="Also paid clips that no kept manifest names.")
+@click.option("--dry-run", is_flag=True, help="Only say what would be removed.")
+@click.option("--yes", is_flag=True, help="Remove the clips that are listed, without asking.")
+@json_option
+@told
+def gc(days: float, clips: bool, dry_run: bool, yes: bool, as_json: bool) -> int:
+    """Remove what can be made again for nothing: rendered pieces, stills, downloads that ended.
+
+    A paid clip is removed only with --clips, after a list of what it would cost again.
+    """
+    from flows.commands.gc import gc as run
+
+    return run(days, clips=clips, dry_run=dry_run, yes=yes, as_json=as_json)
+
+
+@main.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@json_option
+@told
+def backup(file: Path, as_json: bool) -> int:
+    """Copy the ledger to FILE, also while others write to it."""
+    from flows.commands.upkeep import backup as run
+
+    return run(file, as_json=as_json)
+
+
+@main.command()
+@told
+def metrics() -> int:
+    """Print the ledger's sums in Prometheus' text format."""
+    from flows.commands.upkeep import metrics as run
+
+    return run()
 
 
 if __name__ == "__main__":

@@ -1,7 +1,6 @@
 """The flows' parameters as the forms of the Prefect UI show them.
 
 An amount is a number there, and a Decimal in the flow: pydantic takes a JSON number by its digits.
-What may be left out is an empty field, not a choice between types.
 """
 
 from __future__ import annotations
@@ -9,28 +8,37 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Annotated, Any
 
-from pydantic import Field, WithJsonSchema
+from pydantic import Field
 
+from blocks.fields import EmptyField
+from flows.shots.table import MAX_ROWS
 from flows.stitch.finish import Finish
 
 MAX_USD = 10**9
 """The ledger counts billionths in 64 bits."""
 
 
-def titled(title: str, **schema: Any) -> Any:
+def titled(title: str) -> Any:
     # Prefect sets each field's title to the parameter's name; only this comes after it.
-    return Field(json_schema_extra={"title": title, **schema})
+    return Field(json_schema_extra={"title": title})
 
 
 _Usd = Annotated[Decimal, Field(ge=0, le=MAX_USD)]
-_USD_FIELD = WithJsonSchema({"type": "number", "minimum": 0, "maximum": MAX_USD})
-_TEXT_FIELD = WithJsonSchema({"type": "string"})
 
 ShotList = Annotated[str, titled("Shot list")]
 ShotLists = Annotated[str, titled("Shot lists")]
-OutputFolder = Annotated[str | None, _TEXT_FIELD, titled("Output folder")]
+OutputFolder = Annotated[str | None, EmptyField("string"), titled("Output folder")]
 Live = Annotated[bool, titled("Live")]
-Budget = Annotated[_Usd | None, _USD_FIELD, titled("Budget (USD)")]
-ApproveAbove = Annotated[_Usd | None, _USD_FIELD, titled("Ask before buying for more than (USD)")]
+Budget = Annotated[_Usd | None, EmptyField("number", maximum=MAX_USD), titled("Budget (USD)")]
+ApproveAbove = Annotated[
+    _Usd | None,
+    EmptyField("number", maximum=MAX_USD),
+    titled("Ask before buying for more than (USD)"),
+]
 Finishing = Annotated[Finish, titled("Finish")]
-Notify = Annotated[str | None, _TEXT_FIELD, titled("Notify")]
+Split = Annotated[
+    Annotated[int, Field(ge=0)] | None,
+    EmptyField("integer", MAX_ROWS),
+    titled("Clips in a sub-run"),
+]
+Notify = Annotated[str | None, EmptyField("string"), titled("Notify")]

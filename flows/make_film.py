@@ -22,6 +22,7 @@ from flows.costs.account import account_costs
 from flows.costs.estimate import Draw, Plan, check_budget, intents_of, make_plan
 from flows.generate.accounts import open_workshop
 from flows.generate.all_clips import Clips
+from flows.generate.elsewhere import Errand, elsewhere
 from flows.generate.files import gather_files
 from flows.generate.job import files_named, jobs_of, services_of
 from flows.generate.preflight import preflight
@@ -36,8 +37,10 @@ from flows.report.log import logged
 from flows.report.made import last_made, report
 from flows.report.notice import notified
 from flows.report.place import Place
+from flows.report.signals import signalled
 from flows.shots import Shot, list_name, read_shots
 from flows.stitch.finish import AS_IT_IS
+from flows.stitch.seams.flow import ends_beside
 from flows.stitch.sound import check_music
 from flows.stitch.tasks import stitch_film, stitch_sequences
 from flows.unvisited import unvisited
@@ -56,6 +59,7 @@ async def make_film(
     budget_usd: form.Budget = None,
     approve_above_usd: form.ApproveAbove = None,
     notify: form.Notify = None,
+    split: form.Split = None,
     finish: form.Finishing = AS_IT_IS,
 ) -> Any:
     """Read the list, plan, buy what is missing, stitch, account, report.
@@ -67,9 +71,10 @@ async def make_film(
         budget_usd: Nothing is bought above it. A live run needs one.
         approve_above_usd: A plan that costs more waits until a person has approved it.
         notify: The Prefect notification block to tell, such as slack-webhook/team.
+        split: Clips that a sub-run buys, on another worker; 0: none. Default: by the list's length.
         finish: What can be chosen about the film at any time, for nothing.
     """
-    board = Board(logged(view.get()))
+    board = Board(signalled(logged(view.get())))
     place = Place(Path(out) if out else Path("out") / list_name(shots))
     rows = read_shots(shots)
     if live and budget_usd is None:
@@ -93,14 +98,19 @@ async def make_film(
         check_budget(plan, budget_usd)
         seal = credentials()
         place.check_writable()
-        plan, budget_usd = await approved(shop, plan, budget_usd, approve_above_usd)
         await preflight(shop, plan)
+        plan, budget_usd = await approved(shop, plan, budget_usd, approve_above_usd)
         await reserve(shop, plan, list_name(shots), budget_usd)
         board.plan(plan)
         clips = Clips(as_task())
         try:
-            async with artifacts.progress_of(board, plan), stills_beside(plan, clips):
-                clips.start(shop, plan)
+            async with (
+                artifacts.progress_of(board, plan),
+                elsewhere(shop, plan, Errand(shots, live, budget_usd), split) as parts,
+                stills_beside(plan, clips),
+                ends_beside(plan, clips),
+            ):
+                clips.start(shop, plan, parts.ended)
                 sequences = await stitch_sequences(plan, clips, place, finish)
                 outcomes = await clips.all()
                 plan = clips.as_made(plan)
@@ -112,7 +122,7 @@ async def make_film(
         finally:
             await clips.stop()
         films = {**sequences, "the film": film}
-        made = await report(list_name(shots), plan, outcomes, films, accounts, place)
+        made = await report(list_name(shots), plan, outcomes, films, accounts, place, finish)
         notice.subject = "is not whole" if made.exit_code else "is ready"
         notice.body = f"{made.summary} {place.film}"
     board.enter("done")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -11,6 +10,7 @@ from typing import Annotated
 from uuid import uuid4
 
 from prefect import flow
+from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 from pydantic import Field
 
@@ -19,6 +19,7 @@ from blocks.ledger import Attempt
 from blocks.models import MODELS
 from blocks.provider import Bill, NoFeed, Provider, Ticket
 from blocks.provider import Failed as FailedJob
+from flows import form
 from flows.costs.feed import read_feed
 from flows.costs.hold import Finding, Held, hold, unknown_charges
 from flows.costs.why import Why, why
@@ -26,6 +27,7 @@ from flows.generate.accounts import SANDBOX, has_account, open_workshop
 from flows.generate.workshop import Workshop
 from flows.report.board import Board
 from flows.report.findings import announce, show_findings
+from flows.report.notice import notified
 
 SOLD_BY = ("fal", "wavespeed")
 DEFAULT_SINCE_DAYS = 30
@@ -37,6 +39,8 @@ FEED_LAG_S = 86_400.0
 names no bound; a day is what its own listing shows by default."""
 
 CLOCK_SKEW = timedelta(minutes=2)
+MAX_TOLD = 50
+"""Findings in one notification."""
 
 
 @dataclass(frozen=True)
@@ -74,28 +78,37 @@ class Reconciled:
     findings: tuple[Finding, ...] = ()
 
 
-last_reconciled: ContextVar[list[Reconciled] | None] = ContextVar("last_reconciled", default=None)
-
-
 @flow(name="reconcile", persist_result=False)
 async def reconcile(
-    live: bool = False,
-    since_days: Annotated[int, Field(ge=1, le=MAX_SINCE_DAYS)] = DEFAULT_SINCE_DAYS,
-) -> object:
+    live: form.Live = False,
+    since_days: Annotated[
+        int, Field(ge=1, le=MAX_SINCE_DAYS), form.titled("Days back")
+    ] = DEFAULT_SINCE_DAYS,
+    notify: form.Notify = None,
+) -> State[None]:
     """Hold estimate, provider's count and billing feed against each other, request by request.
 
     Args:
         live: The real accounts. Off: the sandbox's.
         since_days: How many days back.
+        notify: The Prefect notification block to tell of findings, such as slack-webhook/team.
     """
-    accounts = await reconcile_all(live=live, since_days=since_days)
-    await show_findings(findings_of(accounts))
-    announce(findings_of(accounts))
-    unread = [account for account in accounts if account.unread]
-    findings = len(findings_of(accounts))
+    async with notified("reconcile", notify) as notice:
+        accounts = await reconcile_all(live=live, since_days=since_days)
+        findings, unread = findings_of(accounts), [a for a in accounts if a.unread]
+        await show_findings(findings)
+        announce(findings)
+        told = [*map(sentence, findings), *(f"{a.service}: {a.unread}" for a in unread)]
+        if told:
+            notice.subject = f"{len(told)} things about the bill need a look"
+            notice.body = "\n".join(told[:MAX_TOLD])
     corrections = sum(len(account.corrections) for account in accounts)
-    words = f"{findings} findings, {corrections} corrections, {len(unread)} feeds not read."
-    return Failed(message=words) if findings or unread else Completed(message=words)
+    words = f"{len(findings)} findings, {corrections} corrections, {len(unread)} feeds not read."
+    return Failed(message=words) if told else Completed(message=words)
+
+
+def sentence(finding: Finding) -> str:
+    return f"{finding.kind}: request {finding.request_id}: {finding.what}. {finding.remedy}"
 
 
 async def reconcile_all(*, live: bool, since_days: int = DEFAULT_SINCE_DAYS) -> list[Reconciled]:

@@ -7,7 +7,6 @@ the attempt as it now is, and the caller goes on from there.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -19,8 +18,9 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from blocks.ledger.engine import open_engine, writing
+from blocks.ledger.lending import beat, lend, owner_of_run
 from blocks.ledger.money import charge_up_to, check_monthly_budgets, check_run_budget
-from blocks.ledger.owner import Heart, this_host
+from blocks.ledger.owner import Heart
 from blocks.ledger.questions import CHUNK, Questions
 from blocks.ledger.rows import COLUMNS, Attempt, Intent
 from blocks.ledger.states import NEXT, OCCUPYING, State, holds
@@ -40,6 +40,7 @@ class Ledger(Questions):
     def __init__(self, url: str) -> None:
         self.engine = open_engine(url)
         self.owner_id = uuid4().hex
+        self._owner_ids: tuple[str, ...] = (self.owner_id,)
         self._heart: Heart | None = None
 
     def close(self) -> None:
@@ -48,8 +49,8 @@ class Ledger(Questions):
             self._heart.stop()
             # On a full disk it cannot be said; that the process has ended shows all the same.
             with suppress(SQLAlchemyError), writing(self.engine) as connection:
-                self._release_reserved(connection, [self.owner_id], "the run has ended")
-                connection.execute(delete(owners).where(owners.c.id == self.owner_id))
+                self._release_reserved(connection, self._owner_ids, "the run has ended")
+                connection.execute(delete(owners).where(owners.c.id.in_(self._owner_ids)))
         self.engine.dispose()
 
     # --- runs and owners ----------------------------------------------------------------------
@@ -77,19 +78,15 @@ class Ledger(Questions):
             self._beat(connection, _now())
 
     def _beat(self, connection: Connection, now: datetime) -> None:
-        beaten = connection.execute(
-            update(owners).where(owners.c.id == self.owner_id).values(beat_at=now)
-        )
-        if beaten.rowcount == 0:
-            connection.execute(
-                insert(owners).values(
-                    id=self.owner_id,
-                    host=this_host(),
-                    pid=os.getpid(),
-                    started_at=now,
-                    beat_at=now,
-                )
-            )
+        for owner_id in self._owner_ids:
+            beat(connection, owner_id, now)
+
+    def lend(self, run_id: str) -> None:
+        """Let every process of the run take what this one has reserved in it and not sent."""
+        with writing(self.engine) as connection:
+            self._owner_ids = (self.owner_id, owner_of_run(run_id))
+            self._beat(connection, _now())
+            lend(connection, self.owner_id, run_id)
 
     # --- before the request -------------------------------------------------------------------
 
@@ -123,6 +120,7 @@ class Ledger(Questions):
     def take_over(self, attempt: Attempt, run_id: str) -> Attempt | None:
         """Become the owner of an attempt whose process has died; None where it lives.
 
+        What the run has lent is any of its processes'.
         A reservation joins this run and its budget (BudgetError); what was already sent stays in
         the run that sent it.
         """
@@ -131,10 +129,11 @@ class Ledger(Questions):
             current = self._get(connection, attempt.id)
             if current.owner_id == self.owner_id:
                 return current
-            if self._alive(connection, current.owner_id):
+            lent = current.state == "reserved" and current.owner_id == owner_of_run(run_id)
+            if not lent and self._alive(connection, current.owner_id):
                 return None
             self._own(connection, current, run_id, now)
-            if current.state == "reserved":
+            if current.state == "reserved" and current.run_id != run_id:
                 check_run_budget(connection, run_id)
             return self._get(connection, attempt.id)
 
@@ -411,7 +410,8 @@ class Ledger(Questions):
         if attempt.state == "reserved":
             values["run_id"] = run_id
         connection.execute(update(attempts).where(attempts.c.id == attempt.id).values(**values))
-        cause = "taken over from a process that has died"
+        lent = attempt.owner_id == owner_of_run(run_id)
+        cause = "taken from the run" if lent else "taken over from a process that has died"
         connection.execute(
             insert(events).values(self._event(attempt.id, attempt.state, cause, now))
         )

@@ -87,7 +87,16 @@ def prices_and_top_ups(connection: Connection) -> None:
     )
 
 
-MIGRATIONS: tuple[Migration, ...] = (first_schema, posted_lately, prices_and_top_ups)
+def films_made(connection: Connection) -> None:
+    _run(
+        connection,
+        """CREATE TABLE films (
+            host TEXT NOT NULL, out TEXT NOT NULL, name TEXT NOT NULL, run_id TEXT NOT NULL,
+            at TEXT NOT NULL, clips TEXT NOT NULL, PRIMARY KEY (host, out))""",
+    )
+
+
+MIGRATIONS: tuple[Migration, ...] = (first_schema, posted_lately, prices_and_top_ups, films_made)
 
 
 def migrate(connection: Connection, migrations: tuple[Migration, ...] = MIGRATIONS) -> int:

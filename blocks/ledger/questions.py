@@ -13,7 +13,7 @@ from blocks.ledger.money import run_spent
 from blocks.ledger.owner import Owner, is_alive
 from blocks.ledger.rows import COLUMNS, Attempt, Change, Charge, Cost
 from blocks.ledger.states import State
-from blocks.ledger.tables import attempts, charges, events, owners, uploads
+from blocks.ledger.tables import attempts, charges, events, owners, runs, uploads
 
 CHUNK = 500
 """Values in one IN (...): below every database's limit."""
@@ -105,6 +105,23 @@ class Questions:
                         so_far.units + units, so_far.cost_usd + cost_usd, source
                     )
         return totals
+
+    def knows_run(self, run_id: str) -> bool:
+        with self.engine.connect() as connection:
+            return bool(connection.execute(select(runs.c.id).where(runs.c.id == run_id)).first())
+
+    def is_driven(self, held: Iterable[Attempt], besides: Iterable[str]) -> bool:
+        """Whether a living process is at work on one of them, not counting these owners."""
+        ids = {attempt.owner_id for attempt in held} - {*besides, None}
+        with self.engine.connect() as connection:
+            return any(self._alive(connection, owner_id) for owner_id in ids)
+
+    def anyone_is_at_work(self) -> bool:
+        """Whether a living process, of this machine or another, has a run under way."""
+        query = select(owners.c.id, owners.c.host, owners.c.pid, owners.c.beat_at)
+        now = datetime.now(UTC)
+        with self.engine.connect() as connection:
+            return any(is_alive(Owner(*row), now) for row in connection.execute(query))
 
     def run_spent_usd(self, run_id: str) -> Decimal:
         """Charges of a run and what it has set aside: what its budget is held against."""

@@ -6,6 +6,7 @@
 `runs`       one row a run: its budget
 `owners`     one row a process that has sent requests: whether it is still alive
 `uploads`    one row an input file that a provider holds
+`films`      one row an output folder: the clips that its manifest names
 `prices`     one row a price that an account has named; only ever added to
 `top_ups`    one row a payment into a prepaid account, as a person noted it; only ever added to
 
@@ -18,6 +19,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_EVEN, Decimal
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import BigInteger, Column, Integer, MetaData, Table, Text, TypeDecorator
@@ -60,6 +62,7 @@ class Json(TypeDecorator[Any]):
         return None if value is None else json.loads(value)
 
 
+@lru_cache(4096)  # few amounts, many rows
 def from_nano(value: int) -> Decimal:
     """An exact amount without trailing zeros: 320000000 is 0.32."""
     amount = (Decimal(value) / NANO).normalize()
@@ -192,4 +195,15 @@ top_ups = Table(
     Column("account", Text),
     Column("amount_nano_usd", Nano, key="amount_usd"),
     Column("reason", Text),
+)
+
+films = Table(
+    "films",
+    metadata,
+    Column("host", Text, primary_key=True),
+    Column("out", Text, primary_key=True),
+    Column("name", Text),
+    Column("run_id", Text),
+    Column("at", Moment),
+    Column("clips", Json),
 )

@@ -13,23 +13,43 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from blocks.errors import SetupError
+from blocks.errors import InputError, SetupError
 from blocks.ledger import Ledger
+from blocks.ledger.history import note_top_up, paid_in
 from blocks.places import ledger_place
 from flows.costs.bill import By, Total
 from flows.costs.focus import write_focus
+from flows.costs.focus_columns import Version
 from flows.costs.money import plain
+from flows.costs.refresh import SOLD_BY
 from flows.costs.spend import anything_live, spending, sums
+from flows.generate.accounts import DEFAULT_ACCOUNT, SANDBOX
+
+MAX_LINES = 200
+"""A table that anybody reads on a terminal."""
 
 
-def costs(by: By, focus: Path | None, *, live: bool | None, as_json: bool) -> int:
+def costs(
+    by: By,
+    focus: Path | None,
+    *,
+    version: Version,
+    top_up: tuple[str, Decimal] | None,
+    reason: str,
+    live: bool | None,
+    as_json: bool,
+) -> int:
     """Raises ShotreelError. Sandbox and live never add up to one sum."""
     ledger = Ledger(asyncio.run(ledger_place()))
     try:
-        live = anything_live(ledger) if live is None else live
+        if top_up is not None:
+            note(ledger, *top_up, reason, live=live is not False)
+        if live is None:
+            live = anything_live(ledger) or bool(paid_in(ledger, live=True))
         if focus is not None:
             try:
-                write_focus(focus, spending(ledger, live=live))
+                payments = paid_in(ledger, live=live)
+                write_focus(focus, spending(ledger, live=live), payments, version)
             except OSError as error:
                 raise SetupError(
                     f"{focus} cannot be written: {error.strerror or error}.",
@@ -43,6 +63,18 @@ def costs(by: By, focus: Path | None, *, live: bool | None, as_json: bool) -> in
     else:
         show(totals, by, live=live)
     return 0
+
+
+def note(ledger: Ledger, name: str, amount_usd: Decimal, reason: str, *, live: bool) -> None:
+    """Write a payment into a prepaid account down. Raises InputError for one that is not known."""
+    service, _, account = name.partition("/")
+    if service not in SOLD_BY:
+        raise InputError(
+            f"--top-up: {name!r} is no prepaid account.",
+            remedy=f"Name one of {', '.join(SOLD_BY)}.",
+        )
+    service = service if live else SANDBOX + service
+    note_top_up(ledger, service, account or DEFAULT_ACCOUNT, amount_usd, reason)
 
 
 def as_dict(totals: Sequence[Total], *, live: bool) -> dict[str, object]:
@@ -71,12 +103,15 @@ def show(totals: Sequence[Total], by: By, *, live: bool) -> None:
     table.add_column("attempts", justify="right", footer=str(sum(t.attempts for t in totals)))
     table.add_column("units", justify="right", footer=plain(units))
     table.add_column("USD", justify="right", footer=plain(cost_usd))
-    for total in totals:
+    for total in totals[:MAX_LINES]:
         table.add_row(
             escape(total.key), str(total.attempts), plain(total.units), plain(total.cost_usd)
         )
     console = Console()
     console.print(table)
+    if len(totals) > MAX_LINES:
+        more = f"… and {len(totals) - MAX_LINES} more, which --json names"
+        console.print(more, style="dim")
     if not live and totals:
         console.print("Sandbox: no money was spent.", style="dim")
 

@@ -6,34 +6,28 @@ import asyncio
 import json
 import os
 import shutil
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Literal
+from typing import Any
 
 import click
 import httpx
 
 from blocks import settings
 from blocks.clip_store import ClipStore
-from blocks.errors import ShotreelError
+from blocks.errors import InputError, SetupError
+from blocks.fal.account import FalAccount
 from blocks.http import Call, Reply, open_client, plain, send
 from blocks.ledger import Ledger
-from blocks.places import ledger_place
-
-Verdict = Literal["ok", "missing", "broken"]
-
-
-@dataclass(frozen=True)
-class Check:
-    name: str
-    verdict: Verdict
-    what: str
-    remedy: str = ""
+from blocks.places import clips_place, ledger_place
+from blocks.wavespeed.account import WaveSpeedAccount
+from flows.commands.check import Check, guarded
+from flows.costs.money import usd
+from flows.generate.accounts import DEFAULT_ACCOUNT, saved_account
+from flows.studio.checks import prefect_checks, sandbox
 
 
 def doctor(*, live: bool, as_json: bool) -> int:
     """0 where everything that is needed works, else 1. Spends nothing."""
-    checks = [ledger(), store(), ffmpeg(), signing(), asyncio.run(prefect_api())]
+    checks = [ledger(), store(), ffmpeg(), signing(), *prefect_checks(), sandbox()]
     checks += asyncio.run(accounts(live=live))
     broken = any(check.verdict == "broken" for check in checks)
     if as_json:
@@ -61,7 +55,8 @@ def ledger() -> Check:
 
 def store() -> Check:
     def look() -> str:
-        folder = ClipStore().folder
+        url = asyncio.run(clips_place())
+        folder = ClipStore(url).folder
         return f"{folder}, {shutil.disk_usage(folder).free / 2**30:.1f} GiB free"
 
     return guarded("clip store", look)
@@ -90,39 +85,29 @@ def signing() -> Check:
     return guarded("signing", look)
 
 
-async def prefect_api() -> Check:
-    url = os.environ.get("PREFECT_API_URL", "")
-    if not url:
-        return Check("Prefect", "ok", "its embedded server is started by each run")
-    async with open_client() as client:
-        answer = await send(client, Call("GET", f"{url.rstrip('/')}/health"))
-    if isinstance(answer, Reply) and answer.ok:
-        return Check("Prefect", "ok", url)
-    return Check(
-        "Prefect",
-        "broken",
-        f"{url} does not answer",
-        "Start it (prefect server start), or unset PREFECT_API_URL.",
-    )
-
-
 async def accounts(*, live: bool) -> list[Check]:
-    """Whether each key is there and is taken. Without `live` nothing outside is asked."""
+    """Whether each account has a key, and whether it is taken. Without `live` nobody is asked."""
     checks = []
     async with open_client() as client:
-        for name, variable, page, probe in (
-            ("fal", "FAL_KEY", "fal.ai/dashboard/keys", fal_call),
-            ("WaveSpeedAI", "WAVESPEED_API_KEY", "wavespeed.ai/accesskey", wavespeed_call),
+        for name, kind, page, probe in (
+            ("fal", FalAccount, "fal.ai/dashboard/keys", fal_call),
+            ("WaveSpeedAI", WaveSpeedAccount, "wavespeed.ai/accesskey", wavespeed_call),
         ):
-            key = os.environ.get(variable, "").strip()
-            if not key:
-                checks.append(
-                    Check(name, "missing", f"{variable} is not set", f"Get a key at {page}.")
-                )
-            elif not live:
-                checks.append(Check(name, "ok", f"{variable} is set (not tried without --live)"))
+            try:
+                saved = await saved_account(kind)
+                block = saved or kind.from_environment()
+            except InputError:
+                what = f"{kind.key_env} is not set"
+                checks.append(Check(name, "missing", what, f"Get a key at {page}."))
+                continue
+            except SetupError as error:
+                checks.append(Check(name, "broken", error.message, error.remedy))
+                continue
+            where = "saved in Prefect" if saved else f"{kind.key_env} is set"
+            if not live:
+                checks.append(Check(name, "ok", f"{where} (not tried without --live)"))
             else:
-                checks.append(await asked(client, name, probe(key), key, page))
+                checks.append(await asked(client, name, block, probe(block), page))
         checks.append(await comfyui(client, live=live))
     return checks
 
@@ -145,38 +130,35 @@ async def comfyui(client: httpx.AsyncClient, *, live: bool) -> Check:
     return Check("ComfyUI", "ok", f"{url}, version {plain(system.get('comfyui_version'))}")
 
 
-def fal_call(key: str) -> Call:
+def fal_call(block: Any) -> Call:
     return Call(
         "GET",
-        f"{settings.url('FAL_PLATFORM_URL')}/models/pricing",
-        headers={"Authorization": f"Key {key}"},
+        f"{block.platform_url}/models/pricing",
+        headers={"Authorization": f"Key {block.key.get_secret_value()}"},
         params=(("endpoint_id", "fal-ai/magi-distilled"),),
     )
 
 
-def wavespeed_call(key: str) -> Call:
+def wavespeed_call(block: Any) -> Call:
     return Call(
         "GET",
-        f"{settings.url('WAVESPEED_URL')}/api/v3/balance",
-        headers={"Authorization": f"Bearer {key}"},
+        f"{block.url}/api/v3/balance",
+        headers={"Authorization": f"Bearer {block.key.get_secret_value()}"},
     )
 
 
-async def asked(client: httpx.AsyncClient, name: str, call: Call, key: str, page: str) -> Check:
-    answer = await send(client, call, key)
+async def asked(client: httpx.AsyncClient, name: str, block: Any, call: Call, page: str) -> Check:
+    answer = await send(client, call, block.key.get_secret_value())
     if not isinstance(answer, Reply):
         return Check(name, "broken", answer.reason, "Check the network, a proxy, and the URL.")
     if answer.status in (401, 403):
         return Check(name, "broken", f"HTTP {answer.status}: the key is refused", f"See {page}.")
     if not answer.ok:
         return Check(name, "broken", f"HTTP {answer.status}", "Try again later.")
-    data = answer.object().get("data")
-    balance = data.get("balance") if isinstance(data, dict) else None
-    return Check(name, "ok", "the key works" + (f", balance ${balance}" if balance else ""))
-
-
-def guarded(name: str, look: Callable[[], str]) -> Check:
-    try:
-        return Check(name, "ok", look())
-    except ShotreelError as error:
-        return Check(name, "broken", error.message, error.remedy)
+    balance_usd = await block.provider(client, name, DEFAULT_ACCOUNT).balance()
+    if balance_usd is None:
+        return Check(name, "ok", "the key works; it may not read the balance")
+    told = f"the key works, balance {usd(balance_usd)}"
+    return Check(
+        name, "ok" if balance_usd > 0 else "broken", told, "" if balance_usd > 0 else "Top it up."
+    )

@@ -30,6 +30,7 @@ from flows.report.made import Made, last_made
 from flows.report.terminal import LiveView, PlainView
 from flows.shots import read_shots
 from flows.stitch.finish import AS_IT_IS, Finish
+from flows.stitch.seams.report import words_of
 
 
 def make(
@@ -195,6 +196,8 @@ def closing(made: Made, took_s: float, *, live: bool) -> str:
         lines.append(f"Film    none: {missing}")
         if (made.out / "film.mp4").exists():
             lines.append(f"        {made.out / 'film.mp4'} is of an earlier run")
+    if told := words_of(made.seams):
+        lines.append(f"Seams   {told} ({made.out / 'seams.csv'})")
     lines.append(f"Clips   {stored} of {len(shots)} in {made.out / 'clips'}")
     money = f"{usd(Decimal(totals['cost_usd']))} for {totals['units']} units"
     lines.append(f"Cost    {money}{'' if live else ' (sandbox: no money was spent)'}")
@@ -206,5 +209,6 @@ def closing(made: Made, took_s: float, *, live: bool) -> str:
         lines.append(f"        {usd(accounts.in_vain_usd)} paid in vain, see the run's artifacts")
     lines.append(f"Bill    {made.out / 'costs.csv'}")
     lines += (f"Note    {note}" for note in made.notes)
-    lines.append(f"Report  {made.out / 'report.html'}")
+    if "the page" not in made.errors:
+        lines.append(f"Page    {made.out / 'report.html'}")
     return "\n".join(lines)

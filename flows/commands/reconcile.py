@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from flows.costs.money import plain, usd
-from flows.reconcile import Reconciled, exit_code, findings_of, reconcile_all
+from flows.reconcile import Reconciled, exit_code, findings_of, reconcile_all, sentence
 from flows.report.findings import announce
 
 
@@ -24,8 +24,8 @@ def reconcile(*, live: bool, since_days: int, as_json: bool) -> int:
     else:
         for account in accounts:
             show(account)
-    for f in findings_of(accounts):
-        click.echo(f"shotreel: {f.kind}: request {f.request_id}: {f.what}. {f.remedy}", err=True)
+    for finding in findings_of(accounts):
+        click.echo(f"shotreel: {sentence(finding)}", err=True)
     return exit_code(accounts)
 
 

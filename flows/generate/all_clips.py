@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -17,6 +17,13 @@ Outcome = Clip | ShotreelError
 Bring = Callable[[str, str], Coroutine[Any, Any, Clip]]
 """Brings home the clip of a name and a fingerprint."""
 
+MadeElsewhere = Callable[[str], Awaitable[bool]]
+"""Whether others were at work on a fingerprint; returns when they no longer are."""
+
+
+async def made_here(fingerprint: str) -> bool:
+    return False
+
 
 class Clips:
     """The clips of a run as they come; `await clips.of(fingerprint)` gives a clip or an error."""
@@ -29,7 +36,7 @@ class Clips:
         """By the fingerprint of the job that was taken for it: two shots may come to the same."""
         self._taken: dict[str, Job] = {}
 
-    def start(self, shop: Workshop, plan: Plan) -> None:
+    def start(self, shop: Workshop, plan: Plan, made_elsewhere: MadeElsewhere = made_here) -> None:
         """Begin to bring every clip home. What is in the store needs no task run."""
         room = {
             service: asyncio.Semaphore(provider.max_in_flight + DOWNLOADS)
@@ -43,6 +50,7 @@ class Clips:
 
         async def one(job: Job, *, stored: bool) -> Outcome:
             try:
+                stored |= await made_elsewhere(job.fingerprint)
                 clip = await self._stored(shop, job) if stored else None
                 if clip is None:
                     await self._parent(job)

@@ -82,7 +82,7 @@ def pictures_of(
     film = manifest["film"]
     facts = [f"{len(shots)} shot{'s' if len(shots) > 1 else ''}"]
     if film:
-        facts.append(f"{film['duration_s']:.1f} s")
+        facts.append(_length(film["duration_s"]))
     if timeline:
         facts.append(f"{timeline.width}×{timeline.height}, {float(timeline.rate):.5g} fps")
     facts.append(usd(Decimal(manifest["totals"]["cost_usd"])))
@@ -98,11 +98,18 @@ def pictures_of(
     )
 
 
+def _length(seconds: float) -> str:
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s"
+
+
 def _tile(number: int, takes: Sequence[Mapping[str, Any]], cache: Path) -> Tile:
     row = takes[0]
     shared = row["cost_source"] == "shared" and len(takes) == 1
     cost_usd = sum((Decimal(take["cost_usd"]) for take in takes), Decimal(0))
-    length = f"{row['duration_s']:.1f} s" if row["duration_s"] else ""
+    length = _length(row["duration_s"]) if row["duration_s"] else ""
     if len(takes) > 1:
         length = f"{len(takes)} takes · {length}".rstrip(" ·")
     return Tile(

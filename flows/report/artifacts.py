@@ -6,6 +6,7 @@ import asyncio
 from base64 import b64encode
 from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -155,7 +156,8 @@ async def show_accounts(accounts: Statement) -> None:
         await shown(acreate_table_artifact(rows[:MAX_ROWS], "differences", title))
 
 
-async def show_summary(summary: str, items: Sequence[Item]) -> None:
+async def show_summary(summary: str, items: Sequence[Item], files: Sequence[Path]) -> None:
+    """The files by their paths: a browser opens no file:// link of a page that a server served."""
     if FlowRunContext.get() is None:
         return
     lines = [summary, "", "| sequence | clips | units | USD |", "|---|--:|--:|--:|"]
@@ -163,6 +165,7 @@ async def show_summary(summary: str, items: Sequence[Item]) -> None:
         f"| {t.key} | {t.attempts} | {plain(t.units)} | {plain(t.cost_usd)} |"
         for t in totals_by(items, "sequence")
     ]
+    lines += ["", *(f"- `{file.absolute()}`" for file in files if file.exists())]
     await shown(acreate_markdown_artifact("\n".join(lines), "film", "The film and what it cost"))
 
 
@@ -171,6 +174,13 @@ async def show_sheet(jpeg: bytes) -> None:
         return
     url = f"data:image/jpeg;base64,{b64encode(jpeg).decode()}"
     await shown(acreate_image_artifact(url, "contact-sheet", "A frame of every shot"))
+
+
+async def show_seams(rows: Sequence[dict[str, Any]]) -> None:
+    if FlowRunContext.get() is None:
+        return
+    title = _cut("What is seen where one shot follows another", len(rows))
+    await shown(acreate_table_artifact(list(rows[:MAX_ROWS]), "seams", title))
 
 
 def _cut(title: str, count: int) -> str:

@@ -14,6 +14,7 @@ from uuid import UUID
 from prefect.context import FlowRunContext
 
 from blocks.errors import LostError, RefusedError, SetupError, ShotreelError
+from blocks.ledger.films import note_film
 from flows.costs.bill import total
 from flows.costs.estimate import Plan
 from flows.costs.money import usd
@@ -26,6 +27,9 @@ from flows.report.manifest import manifest_of, write_manifest
 from flows.report.page import write_report
 from flows.report.place import Place
 from flows.stitch import Stitched
+from flows.stitch.finish import Finish
+from flows.stitch.seams.flow import report_seams
+from flows.stitch.seams.seam import Seam
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,7 @@ class Made:
     accounts: Statement
     notes: Sequence[str] = ()
     """What about the films is not as the list asks for it."""
+    seams: Sequence[Seam] = ()
 
     @property
     def exit_code(self) -> int:
@@ -61,6 +66,7 @@ async def report(
     films: Mapping[str, Stitched | ShotreelError | None],
     accounts: Statement,
     place: Place,
+    finish: Finish,
 ) -> Made:
     """Write the manifest and the page, lay the clips out, hand the film over, and sum it up.
 
@@ -91,15 +97,19 @@ async def report(
         manifest_of, film, plan.lines, items, attempts, clips, states, place
     )
     await asyncio.to_thread(write_manifest, place.manifest, manifest)
+    named = {clip.sha256 for clip in clips.values()}
+    await shop.book(note_film, shop.ledger, place.out, title, shop.run_id, named)
     errors |= await hand_over(title, manifest, film, attempts, clips.values(), place)
     by_clip = {key: o for key, o in outcomes.items() if isinstance(o, ShotreelError)}
     try:
         await write_report(title, plan, manifest, clips, by_clip, films, accounts, place)
-    except (ShotreelError, OSError) as error:  # the film and the bill are there all the same
+    except Exception as error:  # noqa: BLE001 - whatever it is, the film is made and paid for
         errors["the page"] = without_page(error)
+    seams = await report_seams(film, place, matched=finish.match_seams)
     _, cost_usd = total(items)
     summary = f"{len(clips)} of {len(outcomes)} clips are here; they cost {usd(cost_usd)}."
-    await artifacts.show_summary(summary, items)
+    files = [place.film, place.report, place.costs]
+    await artifacts.show_summary(summary, items, files)
     context = FlowRunContext.get()
     return Made(
         place.out,
@@ -115,14 +125,15 @@ async def report(
                 note for made in films.values() if isinstance(made, Stitched) for note in made.notes
             )
         ),
+        seams=seams,
     )
 
 
-def without_page(error: ShotreelError | OSError) -> ShotreelError:
+def without_page(error: Exception) -> ShotreelError:
     if isinstance(error, ShotreelError):
         return error
     return SetupError(
-        f"report.html cannot be written: {error.strerror or error}.",
+        f"report.html could not be made: {type(error).__name__}: {error}",
         remedy="The film, the clips and the bill are there. Run the same command again.",
     )
 

@@ -42,6 +42,10 @@ class Place:
         return self.out / "report.html"
 
     @property
+    def seams(self) -> Path:
+        return self.out / "seams.csv"
+
+    @property
     def poster(self) -> Path:
         return self.out / "poster.jpg"
 

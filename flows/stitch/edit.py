@@ -149,7 +149,8 @@ def edit_list(items: Sequence[Item]) -> EditList:
             seam.append(Run(first, Shown(index, 0), "fade"))
         copied = range(0)
         if lead and isinstance(item, Clip) and _fits(item, lead):
-            copied = _copied(info_of(item), first, end)
+            matched = item.match.num_frames if item.match else 0
+            copied = _copied(info_of(item), max(first, matched), end)
             if copied and film.codec == "h264" and not headers.add(info_of(item).extradata):
                 copied = range(0)  # the film has no number free for its parameter sets
         end_segment("render", seam)
@@ -282,8 +283,8 @@ def _format(items: Sequence[Item]) -> tuple[Format, MediaInfo | None]:
 
 
 def _is_copied_whole(items: Sequence[Item]) -> bool:
-    """Whether there is nothing but clips and cuts."""
-    return all(isinstance(item, Clip) and not item.begins for item in items)
+    """Whether there is nothing but clips and cuts, and none is to match another."""
+    return all(isinstance(item, Clip) and not item.begins and not item.match for item in items)
 
 
 def _matchable(clip: MediaInfo) -> bool:

@@ -33,6 +33,8 @@ from flows.stitch.render import (
     place_of,
     rows_of,
 )
+from flows.stitch.seams.match import VERSION as MATCH_VERSION
+from flows.stitch.seams.matched import matched
 from flows.stitch.sound import FinishedSound, finished_sound
 from flows.stitch.sound import made_of as sound_made_of
 from flows.stitch.splice import Piece, splice
@@ -127,7 +129,7 @@ def stitch(
     """
     if there := is_current(items, out, cache=cache, finish=finish, seal=seal):
         return there
-    cutting = cut(items, finish, name=out.name)
+    cutting = cut(items, finish, cache=cache, name=out.name)
     drawings = {drawing.key: drawing for drawing in cutting.drawings}
     missing = [drawing for drawing in drawings.values() if not is_drawn(drawing, cache)]
     with ThreadPoolExecutor(1) as beside:
@@ -138,14 +140,18 @@ def stitch(
     return assemble(cutting, out, cache=cache, seal=seal)
 
 
-def cut(items: Sequence[Item], finish: Finish, *, name: str) -> Cutting:
+def cut(items: Sequence[Item], finish: Finish, *, cache: Path, name: str) -> Cutting:
     """Decide about the film. Raises ClipError, and StitchError where there is no clip."""
     if not any(isinstance(item, Clip) for item in items):
         raise StitchError(f"{name} has no clips.", remedy="List at least one shot.")
     begun_at = datetime.now(UTC)
     with ThreadPoolExecutor(2) as threads:
         probed = tuple(threads.map(_probed, items))
-    return Cutting(probed, edit_list(probed), finish, begun_at)
+    edit = edit_list(probed)
+    if finish.match_seams:
+        probed = matched(probed, edit, cache)
+        edit = edit_list(probed)
+    return Cutting(probed, edit, finish, begun_at)
 
 
 def assemble(cutting: Cutting, out: Path, *, cache: Path, seal: Seal | None = None) -> Stitched:
@@ -205,7 +211,7 @@ def is_current(
         known = json.loads(_note(out, cache).read_bytes())
         if known["made_of"] != _made_of(items, finish, seal) or known["file"] != _looks(out):
             return None
-        return replace(_NOTE.validate_python(known["film"]), path=out, made=False)
+        return replace(_NOTE.validate_python(known["film"]), path=out, made=False, unsealed="")
     except (OSError, ValueError, KeyError, TypeError):
         return None  # nothing is known: it is made again
 
@@ -228,6 +234,7 @@ def timeline_of(items: Sequence[Item], edit: EditList) -> Timeline:
                 clip_frames=place.num_frames,
                 has_audio=info_of(item).has_audio,
                 begins=place.begins,
+                continues=item.continues,
             )
             for item, place in zip(items, edit.places, strict=True)
         ),
@@ -299,13 +306,14 @@ def _note(out: Path, cache: Path) -> Path:
 def _made_of(items: Sequence[Item], finish: Finish, seal: Seal | None) -> list[object]:
     chosen = finish.model_dump(mode="json", include=_PICTURED)
     sealed = seal.identity if seal else ""
-    return [VERSION, RENDER_VERSION, sealed, chosen, sound_made_of(finish), *map(_identity, items)]
+    made_by = [VERSION, RENDER_VERSION, MATCH_VERSION, sound_made_of(finish)]
+    return [*made_by, sealed, chosen, *map(_identity, items)]
 
 
 def _identity(item: Item) -> list[object]:
     begins = [item.begins.kind, str(item.begins.duration_s)] if item.begins else None
     if isinstance(item, Clip):
-        return [item.sha256, item.title, begins, item.opens, item.caption]
+        return [item.sha256, item.title, begins, item.opens, item.caption, item.continues]
     words = [item.kind, item.name, item.heading, item.text, item.note]
     return [*words, str(item.duration_s), begins, item.opens]
 

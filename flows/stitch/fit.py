@@ -40,7 +40,8 @@ class Footage:
     """
 
     def __init__(self, clip: Clip, film: Format, fit: Fit, first: int) -> None:
-        self.is_plain = matches(info_of(clip), film) and not clip.caption
+        self._match = clip.match if clip.match and first < clip.match.num_frames else None
+        self.is_plain = matches(info_of(clip), film) and not clip.caption and not self._match
         self._name = clip.title
         self._info = info_of(clip)
         self._size = picture_size(self._info, film, fit)
@@ -66,7 +67,7 @@ class Footage:
         frame = self.frame(max(index, self._first))
         if self._drawn is None:
             self._drawn = _drawn(frame, self._info, *self._size)
-        return self._drawn
+        return self._match.applied(self._drawn, index) if self._match else self._drawn
 
 
 def moving(item: Item, footage: Footage | None, film: Format, fit: Fit) -> VideoClip:

@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from blocks.media import MediaInfo
 from flows.stitch.timeline import TransitionKind
+
+if TYPE_CHECKING:
+    from flows.stitch.seams.match import Match
 
 CardKind = Literal["title", "slate", "pending"]
 
@@ -28,6 +31,8 @@ class Clip:
 
     `begins` is None for a cut. `opens` says that it is the first of its sequence: it shares no
     frame with what is before it, and a fade comes up from black. `caption` is burnt in.
+    `continues` says that it was made to go on from the clip before it, `match` how its first frames
+    are made to look like that one's last.
     """
 
     path: Path
@@ -37,6 +42,8 @@ class Clip:
     begins: Begin | None = None
     opens: bool = False
     caption: str = ""
+    continues: bool = False
+    match: Match | None = None
 
     @property
     def title(self) -> str:

@@ -54,5 +54,7 @@ def _boxes(file: BinaryIO) -> Iterator[tuple[int, int, bytes]]:
         size, kind = struct.unpack(">I4s", head[:8])
         if size == 1:
             size = int.from_bytes(head[8:], "big")
+        if size < 8:  # it goes on to the end of the file
+            return
         yield at, size, kind
-        at += max(size, 8)
+        at += size

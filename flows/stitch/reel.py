@@ -10,6 +10,7 @@ from typing import cast
 from blocks.errors import ShotreelError
 from flows.costs.estimate import Line, Plan
 from flows.generate.all_clips import Outcome
+from flows.generate.job import PREVIOUS
 from flows.generate.workshop import Clip as Stored
 from flows.shots import Shot
 from flows.stitch.finish import Finish
@@ -67,7 +68,16 @@ def _item(shot: Shot, outcome: Outcome | None, *, opens: bool) -> Item:
     if shot.transition != "cut":
         begins = Begin(cast(TransitionKind, shot.transition), Fraction(shot.transition_s))
     if isinstance(outcome, Stored):
-        return Clip(outcome.path, outcome.sha256, name, outcome.info, begins, opens, shot.caption)
+        return Clip(
+            outcome.path,
+            outcome.sha256,
+            name,
+            outcome.info,
+            begins,
+            opens,
+            shot.caption,
+            continues=PREVIOUS in (shot.image, shot.video),
+        )
     card = Card("pending", name, shot.duration_s, begins=begins, opens=opens)
     if outcome is None:
         return card

@@ -22,6 +22,7 @@ from flows.stitch.edit import EditList, Format, Run, Segment, Shown, info_of, is
 from flows.stitch.finish import Fit
 from flows.stitch.fit import EXACT, Footage, moving, picture_size
 from flows.stitch.item import Card, Item
+from flows.stitch.seams.match import VERSION as MATCH_VERSION
 from flows.stitch.timeline import TransitionKind
 
 if TYPE_CHECKING:
@@ -65,7 +66,11 @@ class Drawing:
                 return [*words, shown.first]
             shape = picture_size(info_of(item), self.film)
             fit = None if shape == (self.film.width, self.film.height) else self.fit
-            return [item.sha256, item.caption, fit, shown.first]
+            match = item.match
+            if match and shown.first >= match.num_frames:
+                match = None
+            matched = [MATCH_VERSION, astuple(match)] if match else []
+            return [item.sha256, item.caption, fit, shown.first, *matched]
 
         runs = [
             [run.num_frames, run.transition, source(run.shown), source(run.after)]

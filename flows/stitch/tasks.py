@@ -46,7 +46,7 @@ async def stitch_items(
     made = await asyncio.to_thread(known)
     if made is not None:
         return made
-    cutting = await asyncio.to_thread(cut, items, finish, name=out.name)
+    cutting = await asyncio.to_thread(cut, items, finish, cache=cache, name=out.name)
     sound = _in_process(partial(cutting.heard, cache))
     await asyncio.gather(*_begin(cutting.drawings), sound)
     return await _in_process(partial(assemble, cutting, out, cache=cache, seal=seal))
@@ -138,7 +138,7 @@ def _ready(plan: Plan, outcomes: Outcomes, finish: Finish) -> list[Drawing]:
         return []
     return [
         drawing
-        for drawing in cut(items, finish, name="film.mp4").drawings
+        for drawing in cut(items, finish, cache=_cache(), name="film.mp4").drawings
         if not drawing.is_pending
     ]
 

@@ -30,7 +30,7 @@ class Span:
 
     `name` is "sequence/shot", or what the card is; `clip` and `sha256` are None for a card.
     `clip_start` is the first frame of the clip that is seen, `clip_frames` how many it has, both
-    at the film's rate.
+    at the film's rate. `continues` says that it was made to go on from the shot before it.
     """
 
     name: str
@@ -42,6 +42,7 @@ class Span:
     clip_frames: int = 0
     has_audio: bool = False
     begins: Transition | None = None
+    continues: bool = False
 
     @property
     def end(self) -> int:

@@ -37,14 +37,14 @@ class PrefectServer:
 
 
 @contextmanager
-def serve(home: Path) -> Iterator[PrefectServer]:
+def serve(home: Path, **env: str) -> Iterator[PrefectServer]:
     """A server with nothing in it, until the block ends. `home` also keeps its log."""
     port = free_port()
     server = PrefectServer(f"http://127.0.0.1:{port}/api", home)
     with (home / "server.log").open("wb") as log:
         process = subprocess.Popen(
             [PREFECT, "server", "start", "--port", str(port)],
-            env={**clean_environment(), **DEFAULTS, **server.env},
+            env={**clean_environment(), **DEFAULTS, **server.env, **env},
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,

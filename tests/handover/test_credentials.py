@@ -116,6 +116,7 @@ def test_a_time_stamp_that_cannot_be_had_leaves_the_film_and_is_said(
         assert "could not be signed" in film.unsealed
         assert frames_of(film.path) == [f for clip in clips for f in frames_of(clip.path)]
         assert signed(clips, tmp_path, certificate, SHOTREEL_C2PA_TSA=nobody).made  # tried again
+    assert stitch(clips, tmp_path / "film.mp4", cache=tmp_path / "cache").unsealed == ""
     assert signed(clips, tmp_path, certificate).unsealed == ""
     assert read(tmp_path / "film.mp4")[0] == "Valid"
 

@@ -13,6 +13,7 @@ from tests.home.conftest import Home, picture, table
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
+SOON_MS = 60_000
 LIST = "sequence,shot,prompt,seed\nsea,a,Sea,1\nsea,b,Rock,2\nsky,c,Clouds,3\n"
 
 
@@ -40,7 +41,9 @@ def test_a_film_is_made_from_the_ui_and_bought_after_approval_only(ui: Page, hom
     ui.get_by_role("button", name="View run").click()
     run_id = re.findall(r"[0-9a-f-]{36}", ui.url)[-1]
     home.until_state(run_id, "PAUSED")
-    expect(ui.get_by_text("3 clips would cost $0.96, which is above $0.50.")).to_be_visible()
+    ui.reload()  # the page looks for new lines only while a run is running
+    told = ui.get_by_text("3 clips would cost $0.96, which is above $0.50.")
+    expect(told).to_be_visible(timeout=SOON_MS)
     picture(ui, "paused")
     assert home.posts == 0
     assert home.rows("SELECT COUNT(*) FROM attempts") == [(0,)]
@@ -55,12 +58,10 @@ def test_a_film_is_made_from_the_ui_and_bought_after_approval_only(ui: Page, hom
     picture(ui, "approval")
     dialog.get_by_role("button", name="Resume").click()
     home.until_state(run_id, "COMPLETED")
+    ui.reload()
     assert home.charged_usd == Decimal("0.64")
-    expect(ui.get_by_text("Completed").first).to_be_visible()
-    expect(
-        ui.get_by_text("sea/b: here, $0.32 (2 of 2)").or_(ui.get_by_text("(2 of 2)"))
-    ).to_have_count(1)
-    ui.wait_for_timeout(1500)
+    expect(ui.get_by_text("Completed").first).to_be_visible(timeout=SOON_MS)
+    expect(ui.get_by_text("(2 of 2)")).to_have_count(1, timeout=SOON_MS)
     picture(ui, "completed")
 
     ui.get_by_role("tab", name="Artifacts").click()

@@ -158,7 +158,7 @@ def test_ten_bits_and_other_codecs_are_fitted(tmp_path: Path, cut: Cut) -> None:
 def drawn(cache: Path, *clips: Path) -> Path:
     """Draws the last of the clips as it is in a film of all of them."""
     items = [Clip(clip, sha256_file(clip), clip.stem) for clip in clips]
-    *_, drawing = decide(items, AS_IT_IS, name="film.mp4").drawings
+    *_, drawing = decide(items, AS_IT_IS, cache=cache, name="film.mp4").drawings
     return draw(drawing, cache)
 
 

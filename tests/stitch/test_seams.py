@@ -75,7 +75,7 @@ class Film:
 
 def made(folder: Path, items: Sequence[Item], finish: Finish = AS_IT_IS) -> Film:
     film = stitch(items, folder / "film.mp4", cache=folder / "cache", finish=finish)
-    return Film(film, cut(items, finish, name="film.mp4"))
+    return Film(film, cut(items, finish, cache=folder / "cache", name="film.mp4"))
 
 
 def codes_of(path: Path) -> list[tuple[int, int]]:
@@ -336,7 +336,7 @@ def test_a_picture_that_does_not_decode_does_not_shift_the_others(tmp_path: Path
     clips[1].write_bytes(bytes(content))
     try:
         items: list[Item] = [clip_of(clip) for clip in clips]
-        cutting = cut(items, AS_IT_IS, name="film.mp4")
+        cutting = cut(items, AS_IT_IS, cache=tmp_path / "cache", name="film.mp4")
     except ClipError:
         pytest.skip("the damage is seen at once")
     film = Film(stitch(items, tmp_path / "film.mp4", cache=tmp_path / "cache"), cutting)

@@ -9,8 +9,11 @@ import av
 import numpy as np
 import pytest
 
+from flows.stitch import Begin, Clip, Finish, stitch
+
 from .clicks import CLICK_FRAMES, clicks, heard_clicks
 from .conftest import Cut, Sound, assert_clock_is_right, frames_of, remade, shoot, sound_of
+from .tones import level_of, tone
 
 RATE = 48_000
 
@@ -131,3 +134,25 @@ def test_the_encoders_priming_is_hidden(tmp_path: Path, cut: Cut) -> None:
     heard = sound_of(film.path)
     assert heard_clicks(heard)[0] == 0
     assert RATE <= heard.shape[1] < RATE + 1024
+
+
+def test_sound_crosses_over_with_the_picture(tmp_path: Path) -> None:
+    """Two tones across a dissolve of a second, in the film as it is decoded."""
+    low = shoot(tmp_path / "low.mp4", num_frames=48, sound=tone(440, 2))
+    high = shoot(tmp_path / "high.mp4", num_frames=48, seed=1, sound=tone(1000, 2))
+    clips = [
+        Clip(low, "low", "a/1"),
+        Clip(high, "high", "a/2", begins=Begin("dissolve", Fraction(1))),
+    ]
+    finish = Finish(loudness_lufs=None)
+    film = stitch(clips, tmp_path / "film.mp4", cache=tmp_path / "cache", finish=finish)
+    assert film.num_frames == 72
+    heard = sound_of(film.path)
+    assert level_of(heard[:, : RATE - 480], 440) == pytest.approx(0.25, rel=0.02)
+    assert level_of(heard[:, 2 * RATE + 480 :], 1000) == pytest.approx(0.25, rel=0.02)
+    for done in (0.25, 0.5, 0.75):
+        at = round((1 + done) * RATE)
+        around = heard[:, at - 2400 : at + 2400]
+        going, coming = level_of(around, 440) / 0.25, level_of(around, 1000) / 0.25
+        assert going == pytest.approx(np.cos(done * np.pi / 2), abs=0.02)
+        assert coming == pytest.approx(np.sin(done * np.pi / 2), abs=0.02)

@@ -5,6 +5,7 @@ Times are milliseconds: `begun_ms` since 1970, all others since the `begun_ms` o
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -15,9 +16,11 @@ from urllib.parse import quote
 from blocks.errors import ShotreelError
 from blocks.ledger import Attempt, Change, Charge
 from blocks.ledger.tables import NANO, in_nano
+from blocks.model import Value
 from flows.costs.bill import By, Item, grouped
 from flows.costs.estimate import Line
 from flows.costs.statement import Statement
+from flows.generate.job import Job
 from flows.report.page.phases import Kind, Phase, phases_of, took
 from flows.stitch import Stitched
 from flows.stitch.timeline import Span
@@ -329,10 +332,10 @@ def shot_facts(
         prompt,
         job.shot.notes,
         job.shot.model,
-        tuple((column, str(value)) for column, value in given.items()),
+        tuple((column, input_words(value)) for column, value in given.items()),
         row["seed"],
-        row["state"],
-        error.message if error else "",
+        state_words(row["state"], attempts),
+        error_words(error, job) if error else "",
         error.remedy if error else "",
         row["request_id"],
         nano(Decimal(row["cost_usd"])),
@@ -347,6 +350,23 @@ def shot_facts(
         job.previous.name if job.previous else None,
         attempts,
     )
+
+
+def state_words(state: str, attempts: Sequence[AttemptFacts]) -> str:
+    """As the manifest has it; of a clip that no attempt holds, what became of the last one."""
+    return attempts[-1].state if state == "not bought" and attempts else state
+
+
+def error_words(error: ShotreelError, job: Job) -> str:
+    """The message without the names that stand beside it on the page."""
+    words = error.message
+    for name in (job.name, f"{job.shot.sequence}/{job.shot.shot}"):
+        words = re.sub(rf"^{re.escape(name)}( \(\S+ account \S+\))?: ", "", words)
+    return words
+
+
+def input_words(value: Value) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def holder_of(line: Line, pasts: Sequence[Past]) -> Attempt | None:

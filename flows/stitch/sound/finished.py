@@ -43,9 +43,11 @@ _LEVELS: TypeAdapter[Levels] = TypeAdapter(Levels)
 
 
 def made_of(finish: Finish) -> list[object]:
-    """What of `finish` is heard."""
-    music = sha256_file(Path(finish.music)) if finish.music else None
-    return [VERSION, str(finish.loudness_lufs), music]
+    """What of `finish` is heard; music that cannot be read is found out when it is mixed."""
+    music = None
+    with suppress(OSError):
+        music = sha256_file(Path(finish.music)) if finish.music else None
+    return [VERSION, str(finish.loudness_lufs), bool(finish.music), music]
 
 
 def finished_sound(timeline: Timeline, finish: Finish, cache: Path) -> FinishedSound | None:

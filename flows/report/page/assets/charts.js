@@ -5,10 +5,10 @@ window.shotreelTimes = ({ report, usd, took, clock, count, when, el, view, words
   const { shots, runs } = report;
   const KINDS = {
     shot: "Waiting for the shot before",
-    turn: "Waiting for room at the account",
+    turn: "Waiting for room",
     order: "Sending the order",
-    doubt: "Asking what became of the order",
-    make: "At the provider: queue and generation",
+    doubt: "Asking what became of it",
+    make: "At the provider",
     fetch: "Download and check",
     stitch: "Stitching",
   };
@@ -17,7 +17,7 @@ window.shotreelTimes = ({ report, usd, took, clock, count, when, el, view, words
   const AXIS_PX = 30;
   const MOST_PX = 440;
   const PRINTED_ROWS = 60;
-  const CHART_PX = 120;
+  const CHART_PX = 140;
   const STEPS = [0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 43200, 86400];
 
   if (!runs.length) {
@@ -27,6 +27,9 @@ window.shotreelTimes = ({ report, usd, took, clock, count, when, el, view, words
 
   const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
   const paper = () => document.documentElement.classList.contains("paper");
+  /** On paper twice as large and shown at half the size: as sharp as print, also from a coarse screen. */
+  const k = () => (paper() ? 2 : 1);
+  const PAPER_PX = 680;
   const key = (kind) => {
     const box = el("span", { class: "key", "aria-hidden": "true" });
     box.style.background = `var(--${kind})`;
@@ -38,6 +41,7 @@ window.shotreelTimes = ({ report, usd, took, clock, count, when, el, view, words
   let visible = [];
   let rows = [];
   let range = [0, 1];
+  let soon;
 
   // frame ------------------------------------------------------------------------------------
 
@@ -137,34 +141,36 @@ window.shotreelTimes = ({ report, usd, took, clock, count, when, el, view, words
   // charts -----------------------------------------------------------------------------------
 
   let charts = [];
-  const gutter = () => (host.clientWidth < 640 ? 76 : 170);
-  const font = (px) => `${px}px system-ui, -apple-system, "Segoe UI", Roboto, sans-serif`;
+  const width = () => (paper() ? PAPER_PX : Math.max(200, host.clientWidth));
+  const gutter = () => (width() < 640 ? 76 : 170);
+  const font = (px) => `${px * k()}px system-ui, -apple-system, "Segoe UI", Roboto, sans-serif`;
 
   const axis = (extra) => ({
     font: font(12),
     stroke: () => colour("ink-2"),
-    grid: { stroke: () => colour("line"), width: 1 },
+    grid: { stroke: () => colour("line"), width: k() },
+    gap: 5 * k(),
     ticks: { show: false },
     ...extra,
   });
   const timeAxis = () =>
     axis({
-      size: AXIS_PX,
+      size: AXIS_PX * k(),
       incrs: STEPS,
-      space: 70,
+      space: 70 * k(),
       values: (u, splits, _, __, step) => splits.map((s) => clock(s, step < 1 ? 1 : 0)),
     });
 
   const chart = (target, height, data, series, yAxis, more = {}) =>
     new uPlot(
       {
-        width: Math.max(200, host.clientWidth),
-        height,
-        padding: [8, 12, 0, 0],
+        width: width() * k(),
+        height: height * k(),
+        padding: [8 * k(), 12 * k(), 0, 0],
         legend: { show: false },
         cursor: { sync: { key: "time", scales: ["x", null] }, drag: { x: true, y: false, dist: 6 }, y: false, points: { show: false } },
         scales: { x: { time: false, range: (u, from, to) => [from ?? range[0], to ?? range[1]] }, ...more.scales },
-        axes: [timeAxis(), axis({ size: gutter(), ...yAxis })],
+        axes: [timeAxis(), axis({ size: gutter() * k(), ...yAxis })],
         series: [{}, ...series],
         hooks: more.hooks ?? {},
       },
@@ -190,12 +196,12 @@ window.shotreelTimes = ({ report, usd, took, clock, count, when, el, view, words
       hooks: { draw: [drawRows], ready: [listen] },
     });
     const live = (target, say) => ({ hooks: { setCursor: [(u) => (target.textContent = u.cursor.idx == null ? "" : say(u, u.cursor.idx))] } });
-    const lane = (kind, name) => ({ label: name, stroke: () => colour(kind), fill: () => colour(kind) + "33", width: 1.5, paths: steps, points: { show: false } });
+    const lane = (kind, name) => ({ label: name, stroke: () => colour(kind), fill: () => colour(kind) + "33", width: 1.5 * k(), paths: steps, points: { show: false } });
     const flowChart = chart(flow, CHART_PX, underWay(), [lane("make", "at the provider"), lane("turn", "waiting"), lane("fetch", "being fetched")],
-      { values: whole, space: 28 },
+      { values: whole, space: 28 * k() },
       live(flowNow, (u, i) => `at ${clock(u.data[0][i])}: ${u.data[1][i]} at the provider, ${u.data[2][i]} waiting, ${u.data[3][i]} being fetched`));
     const spendChart = chart(spend, CHART_PX, paid(), [{ ...lane("accent", "paid") }],
-      { values: (u, splits) => splits.map((n) => `$${n.toLocaleString("en-US", { minimumFractionDigits: 2 })}`), space: 28 },
+      { values: (u, splits) => splits.map((n) => `$${n.toLocaleString("en-US", { minimumFractionDigits: 2 })}`), space: 28 * k() },
       live(spendNow, (u, i) => `at ${clock(u.data[0][i])}: ${usd(Math.round(u.data[1][i] * 1e9))}`));
     charts = [gantt, flowChart, spendChart];
     const most = Math.max(...flowChart.data[1]);
@@ -209,9 +215,9 @@ window.shotreelTimes = ({ report, usd, took, clock, count, when, el, view, words
 
   const drawRows = (u) => {
     const { ctx, bbox } = u;
-    const px = devicePixelRatio;
+    const px = devicePixelRatio * k();
     const rowPx = ROW_PX * px;
-    const top = scroller.scrollTop * px;
+    const top = paper() ? 0 : scroller.scrollTop * px;
     const first = Math.max(0, Math.floor(top / rowPx));
     const last = Math.min(rows.length, Math.ceil((top + bbox.height) / rowPx));
     const colours = Object.fromEntries([...Object.keys(KINDS), "ink", "ink-2", "bad", "line", "edge"].map((name) => [name, colour(name)]));
@@ -221,7 +227,8 @@ window.shotreelTimes = ({ report, usd, took, clock, count, when, el, view, words
     ctx.beginPath();
     ctx.rect(0, bbox.top, bbox.left + bbox.width, bbox.height);
     ctx.clip();
-    ctx.font = font(11.5 * px);
+    ctx.font = font((11.5 * px) / k());
+    ctx.textAlign = "left";
     ctx.textBaseline = "middle";
     const room = bbox.left - 10 * px;
     for (let place = first; place < last; place++) {
@@ -314,10 +321,10 @@ window.shotreelTimes = ({ report, usd, took, clock, count, when, el, view, words
       const each = stitched.map(([, from, to]) => to - from).sort((a, b) => a - b);
       lines.push(line("stitch", each.length, each.reduce((a, b) => a + b, 0), each[each.length >> 1], each.at(-1), null));
     }
-    const head = ["", "How many", "Typical", "Longest", "Together"];
+    const head = ["", "Clips", "Typical", "Longest", "Together"];
     summary.replaceChildren(
       el("table", {}, el("caption", {}, "Where the time went"),
-        el("thead", {}, el("tr", {}, ...head.map((text) => el("th", { scope: "col" }, text)), el("td", { class: "bar hide-small" }))),
+        el("thead", {}, el("tr", {}, ...head.map((text, i) => el("th", { scope: "col", class: i === 1 ? "hide-small" : null }, text)), el("td", { class: "bar hide-small" }))),
         el("tbody", {}, ...lines)),
     );
   };
@@ -327,25 +334,27 @@ window.shotreelTimes = ({ report, usd, took, clock, count, when, el, view, words
     bar.style.width = `${100 * (share ?? 0)}%`;
     bar.style.background = `var(--${kind})`;
     meter.append(bar);
-    return el("tr", {}, el("th", { scope: "row" }, key(kind), KINDS[kind]), el("td", {}, n.toLocaleString("en-US")), el("td", {}, took(median)), el("td", {}, took(longest)), el("td", {}, took(total)), el("td", { class: "bar hide-small" }, share === null ? null : meter));
+    return el("tr", {}, el("th", { scope: "row" }, key(kind), KINDS[kind]), el("td", { class: "hide-small" }, n.toLocaleString("en-US")), el("td", {}, took(median)), el("td", {}, took(longest)), el("td", {}, took(total)), el("td", { class: "bar hide-small" }, share === null ? null : meter));
   };
 
   // life -------------------------------------------------------------------------------------
 
   scroller.addEventListener("scroll", () => charts[0]?.redraw(false, false));
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => draw());
-  let width = 0;
+  let drawn = 0;
   new ResizeObserver(() => {
-    if (host.clientWidth === width || paper()) return;
-    width = host.clientWidth;
+    if (host.clientWidth === drawn || paper()) return;
+    drawn = host.clientWidth;
     if (charts.length) draw();
   }).observe(host);
 
   return {
-    /** These shots, and no others, are drawn. */
+    /** These shots, and no others, are drawn; while somebody types, when there is a pause. */
     rows(indexes) {
       visible = indexes;
-      draw();
+      clearTimeout(soon);
+      if (charts.length) soon = setTimeout(draw, 150);
+      else draw();
     },
     redraw: draw,
   };

@@ -54,6 +54,7 @@
   const count = (n, one, many = one + "s") => `${n.toLocaleString("en-US")} ${n === 1 ? one : many}`;
   const when = (ms) => new Date(ms).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
   const short = (model) => model.split("/").slice(1).join("/") || model;
+  const plainly = (column) => column[0].toUpperCase() + column.slice(1).replaceAll("_", " ");
   const rate = film ? film.rate[0] / film.rate[1] : 24;
   const sum = (numbers) => numbers.reduce((a, b) => a + b, 0);
 
@@ -122,7 +123,10 @@
     }
     document.documentElement.style.setProperty("--shape", `${film.width} / ${film.height}`);
     player.src = film.path;
-    if (report.poster) player.poster = report.poster;
+    if (report.poster) {
+      player.poster = report.poster;
+      player.after(el("img", { class: "printed", src: report.poster, alt: "" }));
+    }
     player.setAttribute("aria-label", `The film ${report.title}`);
     drawStrip();
     const follow = () => {
@@ -163,7 +167,9 @@
       box.style.flexGrow = part.frames;
       $("strip").append(box);
     }
-    roving($("strip"), "button");
+    const buttons = [...$("strip").querySelectorAll("button")];
+    for (const button of buttons) button.tabIndex = -1;
+    roving($("strip"), () => buttons, (button) => button);
   };
 
   let nowShown;
@@ -203,18 +209,20 @@
 
     const number = (term, value, note) =>
       el("div", {}, el("dt", {}, term), el("dd", {}, value), el("dd", { class: "small" }, note ?? "\u00a0"));
-    const difference = money.paid_nano_usd - money.quoted_nano_usd;
+    const difference = money.cost_nano_usd - money.quoted_nano_usd;
     const sequences = new Set(shots.map((shot) => shot.sequence)).size;
+    const orders = runs.find((run) => run.is_this)?.attempts ?? 0;
     $("numbers").append(
       number("Clips here", `${here.toLocaleString("en-US")} of ${shots.length.toLocaleString("en-US")}`, `in ${count(sequences, "sequence")}`),
       film
-        ? number("Length", took(film.duration_s * 1000), `${count(film.num_frames, "frame")}, ${film.width} \u00d7 ${film.height}, ${+rate.toFixed(3)} a second`)
-        : number("Length", "none"),
-      number("Paid for the list", usd(money.paid_nano_usd), "in all runs"),
-      number("In this run", usd(money.in_this_run_nano_usd), count(runs.find((run) => run.is_this)?.attempts ?? 0, "order")),
-      number("Saved", usd(money.saved_nano_usd), "not bought again"),
-      number("In vain", usd(money.in_vain_nano_usd), "paid, and no clip"),
-      number("Estimate", usd(money.quoted_nano_usd), difference ? `${signed(difference)} was paid` : "and exactly that was paid"),
+        ? number("Length", took(film.duration_s * 1000), `${count(film.num_frames, "frame")}, ${film.width} \u00d7 ${film.height} at ${+rate.toFixed(3)}`)
+        : number("Length", "none", "there is no film"),
+      number("Cost of the clips", usd(money.cost_nano_usd), "in all runs"),
+      number("Estimate", usd(money.quoted_nano_usd), difference ? `${usd(Math.abs(difference))} ${difference > 0 ? "less" : "more"} than paid` : "exactly what was paid"),
+      number("Paid in this run", usd(money.in_this_run_nano_usd), orders ? count(orders, "order") : "nothing was ordered"),
+      number("Saved in this run", usd(money.saved_nano_usd), "was there already"),
+      number("Made in", runs.length ? took(runs.at(-1).ended_ms) : "none", "from the first order to the film"),
+      number("Paid in vain", usd(money.in_vain_nano_usd), money.in_vain_nano_usd ? "no clip came of it" : "every charge bought a clip"),
     );
     $("footer").textContent = `Written ${when(report.written_ms)} by shotreel. The ledger is the source of every amount.`;
 
@@ -228,6 +236,7 @@
       el("h3", {}, `${count(wrong.length, "clip")} ${wrong.length === 1 ? "is" : "are"} missing`),
       el("ul", {}, ...few),
       el("button", { type: "button", class: "link all", onclick: () => {
+        filters.reset();
         filters.elements.state.value = "missing";
         apply();
         $("shots").scrollIntoView();
@@ -288,7 +297,7 @@
       open.dataset.index = index;
       open.setAttribute("aria-label", `${shot.name}, ${word}: look at it`);
       frameOf(shot, open.firstElementChild);
-      card.querySelector(".name").textContent = shot.name;
+      card.querySelector(".name").append(el("span", { class: "prefix" }, `${shot.sequence}/`), shot.name.slice(shot.sequence.length + 1));
       card.querySelector(".cost").textContent = shot.origin === "shared" ? "shared" : usd(shot.cost_nano_usd);
       card.querySelector(".prompt").textContent = shot.prompt;
       card.querySelector(".facts").textContent = [short(shot.model), shot.seed === null ? null : `seed ${shot.seed}`, orderedFor(shot) ? took(orderedFor(shot)) : null].filter(Boolean).join(" \u00b7 ");
@@ -314,36 +323,46 @@
         view(index);
       }
     });
-    roving(sheet, ".open");
+    roving(sheet, () => visible.map((index) => cards[index]), (card) => card.querySelector(".open"));
   };
 
-  /** One stop of the tab key; arrows move between the things inside. */
-  const roving = (group, selector) => {
-    const all = () => [...group.querySelectorAll(selector)].filter((item) => item.offsetParent !== null);
-    const stop = (item) => {
-      for (const other of group.querySelectorAll("[tabindex='0']")) other.tabIndex = -1;
-      const card = item.closest(".card");
-      for (const button of card ? card.querySelectorAll("button") : [item]) button.tabIndex = 0;
+  /**
+   * One stop of the tab key; arrows move between the things inside. `boxes` are what is shown, in
+   * order; asking only where they are does not lay out what is in them.
+   */
+  const roving = (group, boxes, buttonOf) => {
+    let current = [];
+    const stop = (box) => {
+      for (const button of current) button.tabIndex = -1;
+      current = box ? (box.matches("button") ? [box] : [...box.querySelectorAll("button")]) : [];
+      for (const button of current) button.tabIndex = 0;
     };
-    group.restart = () => {
-      for (const item of group.querySelectorAll("button")) item.tabIndex = -1;
-      const first = all()[0];
-      if (first) stop(first);
+    const boxOf = (node) => boxes().find((box) => box.contains(node));
+    const inNextRow = (list, at, by) => {
+      const from = list[at].getBoundingClientRect();
+      let best = at;
+      let row;
+      for (let i = at + by; i >= 0 && i < list.length; i += by) {
+        const box = list[i].getBoundingClientRect();
+        if (Math.abs(box.top - from.top) < 4) continue;
+        row ??= box.top;
+        if (Math.abs(box.top - row) > 4) break;
+        if (best === at || Math.abs(box.left - from.left) < Math.abs(list[best].getBoundingClientRect().left - from.left)) best = i;
+      }
+      return best;
     };
-    group.addEventListener("focusin", (event) => stop(event.target.closest(".card")?.querySelector(selector) ?? event.target));
+    group.restart = () => stop(boxes()[0]);
+    group.addEventListener("focusin", (event) => stop(boxOf(event.target)));
     group.addEventListener("keydown", (event) => {
-      const from = event.target.closest(".card")?.querySelector(selector) ?? event.target;
-      const list = all();
-      const at = list.indexOf(from);
+      const list = boxes();
+      const at = list.indexOf(boxOf(event.target));
       if (at < 0) return;
-      const top = (item) => item.getBoundingClientRect().top;
-      const columns = Math.max(1, list.findIndex((item, i) => i > at && top(item) > top(from) + 4) - at);
-      const step = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: columns, ArrowUp: -columns, Home: -at, End: list.length - 1 - at }[event.key];
-      if (step === undefined) return;
+      const to = { ArrowRight: () => at + 1, ArrowLeft: () => at - 1, ArrowDown: () => inNextRow(list, at, 1), ArrowUp: () => inNextRow(list, at, -1), Home: () => 0, End: () => list.length - 1 }[event.key]?.();
+      if (to === undefined) return;
       event.preventDefault();
-      const to = list[Math.min(list.length - 1, Math.max(0, at + step))];
-      stop(to);
-      to.focus();
+      const box = list[Math.min(list.length - 1, Math.max(0, to))];
+      stop(box);
+      buttonOf(box).focus();
     });
     group.restart();
   };
@@ -377,6 +396,7 @@
     filters.addEventListener("submit", (event) => event.preventDefault());
     filters.addEventListener("input", apply);
     filters.addEventListener("reset", () => setTimeout(apply));
+    $("clear").addEventListener("click", () => filters.elements.text.focus());
   };
 
   let placed;
@@ -389,6 +409,7 @@
       (!state.value || state.value === `=${shot.state}` || (state.value === "missing" && shot.state !== "stored")) &&
       words.every((word) => hay[index].includes(word));
     sheet.classList.toggle("list", how.value === "list");
+    sheet.classList.toggle("grouped", order.value === "list");
     place(order.value);
     visible = [];
     const groups = new Map();
@@ -410,6 +431,7 @@
     const cost = usd(sum(visible.map((index) => shots[index].cost_nano_usd)));
     $("count").textContent = visible.length === shots.length ? `${count(shots.length, "clip")}, ${cost}` : `${visible.length.toLocaleString("en-US")} of ${count(shots.length, "clip")}, ${cost}`;
     $("none").hidden = visible.length > 0;
+    $("clear").hidden = visible.length === shots.length;
     sheet.restart();
     times.rows(visible);
   };
@@ -469,7 +491,7 @@
         ["Goes on from", shot.after],
         ["Model", shot.model],
         ["Seed", shot.seed, "mono"],
-        ...shot.inputs.map(([column, value]) => [column, value, "mono"]),
+        ...shot.inputs.map(([column, value]) => [plainly(column), value, "mono"]),
         ["Notes", shot.notes],
         ["Request", shot.request_id, "mono"],
         ["Clip", shot.sha256 && shot.sha256.slice(0, 16), "mono"],
@@ -525,39 +547,50 @@
 
   // cost -------------------------------------------------------------------------------------
 
-  const groupTable = (caption, what, groups) => {
-    const most = Math.max(1, ...groups.map((g) => Math.max(g.paid_nano_usd, g.quoted_nano_usd)));
-    const share = (nano) => `${(100 * nano) / most}%`;
-    const body = el("tbody");
-    for (const group of groups) {
-      const meter = el("span", { class: "meter", "aria-hidden": "true" });
-      const bars = [["i", group.paid_nano_usd], ["i", group.in_vain_nano_usd, "vain"]];
-      for (const [tag, nano, kind] of bars) {
-        const bar = el(tag, { class: kind });
-        bar.style.width = share(nano);
-        meter.append(bar);
-      }
-      const tick = el("b");
-      tick.style.left = `max(0px, ${share(group.quoted_nano_usd)} - 2px)`;
-      meter.append(tick);
-      const difference = group.paid_nano_usd - group.quoted_nano_usd;
-      body.append(el("tr", {},
-        el("th", { scope: "row" }, group.key), el("td", { class: "bar hide-small" }, meter), el("td", {}, group.clips.toLocaleString("en-US")),
-        el("td", {}, usd(group.quoted_nano_usd)), el("td", {}, usd(group.paid_nano_usd)),
-        el("td", { class: difference > 0 ? "more" : difference < 0 ? "less" : "" }, difference ? signed(difference) : "none")));
-    }
-    const head = el("tr", {}, el("th", { scope: "col" }, what), el("td", { class: "bar hide-small" }), ...["Clips", "Estimate", "Paid", "Difference"].map((t) => el("th", { scope: "col" }, t)));
-    const quoted = sum(groups.map((g) => g.quoted_nano_usd));
-    const paid = sum(groups.map((g) => g.paid_nano_usd));
-    const foot = el("tr", {}, el("th", { scope: "row" }, "Total"), el("td", { class: "hide-small" }), el("td", {}, sum(groups.map((g) => g.clips)).toLocaleString("en-US")), el("td", {}, usd(quoted)), el("td", {}, usd(paid)), el("td", {}, paid - quoted ? signed(paid - quoted) : "none"));
+  const table = (caption, heads, rows, foot) => {
+    const cells = (row, first) => row.map((cell, i) => (i === 0 ? el(first, { scope: "row" }, cell) : cell instanceof Node ? cell : el("td", {}, cell)));
     return el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": caption },
-      el("table", {}, el("caption", {}, caption), el("thead", {}, head), body, el("tfoot", {}, foot)));
+      el("table", {}, el("caption", {}, caption),
+        el("thead", {}, el("tr", {}, ...heads.map((head) => (head instanceof Node ? head : el("th", { scope: "col" }, head))))),
+        el("tbody", {}, ...rows.map((row) => el("tr", {}, ...cells(row, "th")))),
+        foot ? el("tfoot", {}, el("tr", {}, ...cells(foot, "th"))) : null));
+  };
+  const more = (nano) => el("td", { class: nano > 0 ? "more" : nano < 0 ? "less" : "" }, nano ? signed(nano) : "none");
+
+  const groupTable = (caption, what, groups) => {
+    const most = Math.max(1, ...groups.map((g) => Math.max(g.cost_nano_usd, g.quoted_nano_usd)));
+    const total = (key) => sum(groups.map((group) => group[key]));
+    const small = (text) => el("td", { class: "hide-small" }, text);
+    const meter = (group) => {
+      const [bar, tick] = [el("i"), el("b")];
+      bar.style.width = `${(100 * group.cost_nano_usd) / most}%`;
+      tick.style.left = `max(0px, ${(100 * group.quoted_nano_usd) / most}% - 2px)`;
+      return el("td", { class: "bar hide-small" }, el("span", { class: "meter", "aria-hidden": "true" }, bar, tick));
+    };
+    return table(caption, [what, el("td", { class: "bar hide-small" }), el("th", { scope: "col", class: "hide-small" }, "Clips"), "Estimate", "Cost", "Difference"],
+      groups.map((g) => [g.key, meter(g), small(g.clips.toLocaleString("en-US")), usd(g.quoted_nano_usd), usd(g.cost_nano_usd), more(g.cost_nano_usd - g.quoted_nano_usd)]),
+      ["Total", el("td", { class: "hide-small" }), small(total("clips").toLocaleString("en-US")), usd(total("quoted_nano_usd")), usd(total("cost_nano_usd")), more(total("cost_nano_usd") - total("quoted_nano_usd"))]);
   };
 
   const drawCost = () => {
-    const vain = money.in_vain_nano_usd ? ` ${usd(money.in_vain_nano_usd)} of it bought no clip.` : "";
-    $("cost-words").textContent = `Estimated ${usd(money.quoted_nano_usd)}, paid ${usd(money.paid_nano_usd)}.${vain}`;
-    $("tables").append(groupTable("By sequence", "Sequence", money.by_sequence), groupTable("By model", "Model", money.by_model));
+    const difference = money.cost_nano_usd - money.quoted_nano_usd;
+    const beside = money.paid_nano_usd - money.cost_nano_usd;
+    const said = [`The clips were estimated at ${usd(money.quoted_nano_usd)} and cost ${usd(money.cost_nano_usd)}${difference ? `, ${usd(Math.abs(difference))} ${difference > 0 ? "more" : "less"}` : ""}.`];
+    if (money.in_vain_nano_usd) said.push(`${usd(money.in_vain_nano_usd)} was paid in vain${beside ? `, ${usd(beside)} of it on top of that` : ""}.`);
+    if (money.not_billed_nano_usd) said.push(`${usd(money.not_billed_nano_usd)} of it is an estimate still.`);
+    $("cost-words").textContent = said.join(" ");
+    const because = (text) => el("td", { class: "words" }, text);
+    const reason = el("th", { scope: "col", class: "words" }, "Because");
+    $("tables").append(
+      groupTable("By sequence", "Sequence", money.by_sequence),
+      groupTable("By model", "Model", money.by_model),
+    );
+    if (money.differences.length)
+      $("tables").append(table("Estimate against actual", ["Shot", "Estimate", "Cost", "Difference", reason],
+        money.differences.map(([name, quoted, cost, why]) => [name, usd(quoted), usd(cost), more(cost - quoted), because(why)])));
+    if (money.in_vain.length)
+      $("tables").append(table("Paid in vain", ["Shot", "Paid", reason.cloneNode(true)],
+        money.in_vain.map(([name, cost, why]) => [name, usd(cost), because(why)])));
   };
 
   // time -------------------------------------------------------------------------------------

@@ -1,0 +1,1 @@
+"""Keeping an installation in order: what may be removed, copies, numbers for a monitor."""

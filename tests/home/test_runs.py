@@ -1,0 +1,211 @@
+"""Runs on the studio's worker: cancelled, by a schedule, approved or not, and told of."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from decimal import Decimal
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import pairwise
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.e2e.prefect_server import until
+from tests.e2e.world import clean_environment
+from tests.home.conftest import Home, table
+
+
+def shot_list(name: str, count: int) -> str:
+    return "sequence,shot,prompt\n" + "".join(f"{name},{n},{name} {n}\n" for n in range(count))
+
+
+def test_commands_use_the_studio_of_their_home(home: Home) -> None:
+    done = home.run("make", home.write("joined.csv", shot_list("joined", 2)))
+    assert done.code == 0, done.err
+    wanted = {"flow_runs": {"name": {"any_": ["joined"]}}}
+    (run,) = home.api("POST", "flow_runs/filter", wanted)
+    assert run["state_type"] == "COMPLETED"
+    assert len(home.told("requests")["requests"]) == len(home.rows("SELECT id FROM attempts"))
+
+
+def test_a_plan_is_an_artifact_and_spends_nothing(home: Home) -> None:
+    before = home.posts
+    run_id = home.submit("plan", shots=shot_list("planned", 3))
+    run = home.until_state(run_id, "COMPLETED")
+    assert run["state"]["message"] == "3 of 3 clips to buy, for $0.96."
+    rows = table(home.artifacts(run_id)["plan"])
+    assert [row["need"] for row in rows[:-1]] == ["to buy"] * 3
+    assert home.posts == before
+
+
+def test_the_log_says_once_what_has_become_of_each_shot(home: Home) -> None:
+    run_id = home.submit("make-film", shots=shot_list("logged", 3))
+    home.until_state(run_id, "COMPLETED")
+    lines = until(lambda: [x for x in home.logs(run_id) if "(3 of 3)" in x] and home.logs(run_id))
+    for n in range(3):
+        assert sum(f"logged/{n}:" in line for line in lines) == 1, lines
+    assert any(line == "3 clips: 0 in the store, 3 to come; $0.96 to buy" for line in lines)
+
+
+def test_a_run_cancelled_on_its_worker_loses_nothing(home: Home) -> None:
+    count = 30
+    late = {"at": "job", "do": "late", "delay_s": 8, "times": 0, "match": {"prompt": "cancelled"}}
+    misbehave(home, late)
+    run_id = home.submit("make-film", shots=shot_list("cancelled", count), out="cancelled")
+    under_way = "SELECT COUNT(*) FROM attempts WHERE sequence = 'cancelled' AND state = 'submitted'"
+    until(lambda: home.rows(under_way)[0][0] >= 5)
+    state = {"type": "CANCELLING", "name": "Cancelling"}
+    home.api("POST", f"flow_runs/{run_id}/set_state", {"state": state})
+    home.until_state(run_id, "CANCELLED")
+    misbehave(home)
+    left = home.rows(under_way)[0][0]
+    assert left
+    assert home.run("recover").code == 0
+    states = home.rows("SELECT DISTINCT state FROM attempts WHERE sequence = 'cancelled'")
+    assert {state for (state,) in states} <= {"stored", "released", "reserved"}
+    accepted = [r for r in home.told("requests")["requests"] if "cancelled" in str(r["inputs"])]
+    stored = home.rows(
+        "SELECT COUNT(*) FROM attempts WHERE sequence = 'cancelled' AND state = 'stored'"
+    )
+    assert stored == [(len(accepted),)]
+
+
+def misbehave(home: Home, *rules: dict[str, Any]) -> None:
+    httpx.put(f"{home.state.sandbox_url}/sandbox/faults", json=list(rules)).raise_for_status()
+
+
+def test_a_scheduled_run_fires_by_itself_and_buys_only_what_is_new(home: Home) -> None:
+    home.write("shot_lists/night.csv", shot_list("night", 2))
+    deployment = home.deployment("make-films")
+    (schedule,) = deployment["schedules"]
+    assert (schedule["active"], schedule["schedule"]["timezone"]) == (False, "UTC")
+    path = f"deployments/{deployment['id']}/schedules/{schedule['id']}"
+    often = {"interval": 5, "timezone": "UTC"}
+    home.api("PATCH", path, {"active": True, "schedule": often})
+    wanted = {
+        "deployments": {"id": {"any_": [deployment["id"]]}},
+        "flow_runs": {"state": {"type": {"any_": ["COMPLETED"]}}},
+        "sort": "EXPECTED_START_TIME_ASC",
+    }
+    try:
+        runs = until(lambda: (r := home.api("POST", "flow_runs/filter", wanted))[1:] and r)
+    finally:
+        home.api("PATCH", path, {"active": False, "schedule": schedule["schedule"]})
+    assert all(run["auto_scheduled"] for run in runs)
+    (first,), (second,) = (table(home.artifacts(run["id"])["films"]) for run in runs[:2])
+    assert (first["list"], first["USD"], second["USD"]) == ("night", "0.64", "0.00")
+    assert (home.folder / "out" / "night" / "film.mp4").stat().st_size
+    overlapping = [
+        (a["end_time"], b["start_time"])
+        for a, b in pairwise(runs)
+        if b["start_time"] < a["end_time"]
+    ]
+    assert not overlapping
+
+
+def test_what_is_rejected_is_not_bought(home: Home) -> None:
+    before = home.posts
+    run_id = home.submit("make-film", shots=shot_list("rejected", 2), approve_above_usd=0.5)
+    home.until_state(run_id, "PAUSED")
+    given = {"run_input": {"decision": "reject"}}
+    answer = home.api("POST", f"flow_runs/{run_id}/resume", given)
+    assert answer["status"] == "ACCEPT", answer
+    run = home.until_state(run_id, "FAILED")
+    assert "rejected" in run["state"]["message"]
+    assert home.posts == before
+    assert home.rows("SELECT id FROM attempts WHERE sequence = 'rejected'") == []
+
+
+def test_who_lowers_the_budget_below_the_plan_is_asked_again(home: Home) -> None:
+    run_id = home.submit("make-film", shots=shot_list("lowered", 3), approve_above_usd=0.5)
+    for given in (
+        {"decision": "approve", "budget_usd": 0.4},
+        {"decision": "approve", "drop": "lowered/7"},
+        {"decision": "approve", "budget_usd": None, "drop": "lowered/0\nlowered/1"},
+    ):
+        home.until_state(run_id, "PAUSED")
+        home.api("POST", f"flow_runs/{run_id}/resume", {"run_input": given})
+        until(lambda: home.flow_run(run_id)["state_type"] != "PAUSED")
+    home.until_state(run_id, "COMPLETED")
+    assert home.rows("SELECT shot, state FROM attempts WHERE sequence = 'lowered'") == [
+        ("2", "stored")
+    ]
+    assert home.rows("SELECT budget_nano_usd FROM runs ORDER BY rowid DESC LIMIT 1") == [
+        (int(Decimal("0.4") * 10**9),)
+    ]
+
+
+def test_nobody_who_approves_means_no(home: Home) -> None:
+    before = home.posts
+    shots = home.write("nobody.csv", shot_list("nobody", 2))
+    done = home.run("make", shots, "--approve-above", "0.5", SHOTREEL_APPROVAL_S="2")
+    assert done.code == 4
+    assert "Nobody approved the plan within 2 seconds. Nothing was bought." in done.err
+    assert home.posts == before
+
+
+class Desk(BaseHTTPRequestHandler):
+    """Takes what a webhook posts."""
+
+    posted: list[dict[str, Any]]
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.posted.append(json.loads(body))
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+@pytest.fixture
+def webhook(home: Home) -> Iterator[list[dict[str, Any]]]:
+    """What arrives at Prefect's own custom webhook block `team`."""
+    posted: list[dict[str, Any]] = []
+    desk = ThreadingHTTPServer(("127.0.0.1", 0), type("Own", (Desk,), {"posted": posted}))
+    thread = threading.Thread(target=desk.serve_forever, daemon=True)
+    thread.start()
+    save = (
+        "from prefect.blocks.notifications import CustomWebhookNotificationBlock as Block;"
+        f"Block(name='team', url='http://127.0.0.1:{desk.server_port}',"
+        "json_data={'title': '{{subject}}', 'text': '{{body}}'}).save('team', overwrite=True)"
+    )
+    env = clean_environment() | {"PREFECT_API_URL": home.state.api_url}
+    subprocess.run([sys.executable, "-c", save], check=True, env=env, cwd=home.folder)
+    yield posted
+    desk.shutdown()
+    desk.server_close()
+
+
+def test_a_run_tells_a_notification_block_how_it_ended(
+    home: Home, webhook: list[dict[str, Any]]
+) -> None:
+    slug = "custom-webhook/team"
+    made = home.submit("make-film", shots=shot_list("told", 1), out="told", notify=slug)
+    home.until_state(made, "COMPLETED")
+    (told,) = until(lambda: webhook)
+    assert "is ready" in told["title"]
+    assert "1 of 1 clips are here; they cost $0.32." in told["text"]
+    assert f"{home.state.ui_url}/runs/flow-run/{made}" in told["text"]
+    webhook.clear()
+    dear = home.submit("make-film", shots=shot_list("dear", 1), budget_usd=0.1, notify=slug)
+    home.until_state(dear, "FAILED")
+    (told,) = until(lambda: webhook)
+    assert "the budget is $0.10" in told["text"]
+
+
+def test_a_notification_block_that_is_not_there_is_said_before_anything_is_bought(
+    home: Home,
+) -> None:
+    before = home.posts
+    run_id = home.submit("make-film", shots=shot_list("mute", 1), notify="slack-webhook/nobody")
+    assert (
+        "notify: 'slack-webhook/nobody'" in home.until_state(run_id, "FAILED")["state"]["message"]
+    )
+    assert home.posts == before
