@@ -298,7 +298,7 @@ async def arrive(shots: str, folder: Path) -> tuple[float, float]:
         await stitch_items.fn("film", items, folder / "arrived.mp4", AS_IT_IS)
         late_s = time.perf_counter() - max(arrived.values())
         await early
-        *_, last = cut(items, AS_IT_IS, name="film").drawings
+        *_, last = cut(items, AS_IT_IS, cache=folder, name="film").drawings
         start = time.perf_counter()
         await asyncio.to_thread(draw, last, folder / "alone")
         return late_s, time.perf_counter() - start

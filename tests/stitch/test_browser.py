@@ -43,7 +43,7 @@ function seen() {
     return btoa(Array.from(pixels, byte => String.fromCharCode(byte)).join(""));
 }
 async function at(time) {
-    const late = new Promise((_, failed) => setTimeout(failed, 10000, `no picture at ${time} s`));
+    const late = new Promise((_, failed) => setTimeout(failed, 60000, `no picture at ${time} s`));
     await Promise.race([
         new Promise(done => { film.onseeked = done; film.currentTime = time; }), late]);
     return seen();

@@ -65,7 +65,9 @@ async def _hold_back_the_last(segments: Path) -> None:
         drawn = set(segments.glob("*.mp4"))
         items = film_items(plan, await clips.all(), AS_IT_IS)
         assert items
-        wanted = {d.key for d in cut(items, AS_IT_IS, name="film.mp4").drawings}
+        wanted = {
+            d.key for d in cut(items, AS_IT_IS, cache=segments.parent, name="film.mp4").drawings
+        }
     # All that the film needs is there, and nothing was drawn in vain.
     assert {path.stem for path in drawn} == wanted
     assert len(wanted) == 4
