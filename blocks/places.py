@@ -27,6 +27,7 @@ class LedgerDatabase(Block):
 
     _block_type_name = "shotreel ledger"
     _block_type_slug = "shotreel-ledger"
+    _documentation_url = "https://docs.sqlalchemy.org/en/20/core/engines.html"  # type: ignore[assignment]
 
     url: SecretStr = Field(
         default_factory=lambda: SecretStr(ledger_url()),
@@ -46,6 +47,7 @@ class ClipFolder(Block):
 
     _block_type_name = "shotreel clip store"
     _block_type_slug = "shotreel-clips"
+    _documentation_url = "https://filesystem-spec.readthedocs.io"  # type: ignore[assignment]
 
     url: str = Field(
         default_factory=clips_url,

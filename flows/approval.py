@@ -20,9 +20,10 @@ from pydantic import Field, ValidationError
 
 from blocks import settings
 from blocks.errors import BudgetError
+from blocks.fields import EmptyField
 from flows.costs.estimate import Line, Plan, check_budget, make_plan
 from flows.costs.money import plain, usd
-from flows.form import MAX_USD, EmptyField
+from flows.form import MAX_USD
 from flows.generate.job import Job
 from flows.generate.workshop import Workshop
 from flows.report import artifacts
@@ -42,7 +43,7 @@ class Approval(RunInput):
     ]
     budget_usd: Annotated[
         Annotated[Decimal, Field(ge=0)] | None,
-        EmptyField("number", MAX_USD),
+        EmptyField("number", maximum=MAX_USD),
         Field(title="Lower the budget to (USD)", description="Empty: it stays as it is."),
     ] = None
     drop: Annotated[

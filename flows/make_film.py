@@ -59,8 +59,8 @@ async def make_film(
     budget_usd: form.Budget = None,
     approve_above_usd: form.ApproveAbove = None,
     notify: form.Notify = None,
-    finish: form.Finishing = AS_IT_IS,
     split: form.Split = None,
+    finish: form.Finishing = AS_IT_IS,
 ) -> Any:
     """Read the list, plan, buy what is missing, stitch, account, report.
 
@@ -71,8 +71,8 @@ async def make_film(
         budget_usd: Nothing is bought above it. A live run needs one.
         approve_above_usd: A plan that costs more waits until a person has approved it.
         notify: The Prefect notification block to tell, such as slack-webhook/team.
-        finish: What can be chosen about the film at any time, for nothing.
         split: Clips that a sub-run buys, on another worker; 0: none. Default: by the list's length.
+        finish: What can be chosen about the film at any time, for nothing.
     """
     board = Board(signalled(logged(view.get())))
     place = Place(Path(out) if out else Path("out") / list_name(shots))

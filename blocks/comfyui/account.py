@@ -68,7 +68,11 @@ class ComfyUIAccount(Block):
             "time: a second one waits there, so that the GPU is never idle between two."
         ),
     )
-    url: str = Field(default_factory=lambda: settings.url("COMFYUI_URL"))
+    url: str = Field(
+        default_factory=lambda: settings.url("COMFYUI_URL"),
+        title="URL",
+        description="Of the server, such as http://gpu:8188.",
+    )
 
     monthly_budget_usd: ClassVar[Decimal | None] = None
     limits: ClassVar[set[str]] = {"max_in_flight"}

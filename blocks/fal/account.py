@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, ClassVar, Literal, cast, get_args
+from typing import Annotated, Any, ClassVar, Literal, cast, get_args
 
 import httpx
 from prefect.blocks.core import Block
@@ -19,6 +19,7 @@ from blocks import settings
 from blocks.errors import InputError
 from blocks.fal import wire
 from blocks.fal.upload import Upload
+from blocks.fields import EmptyField
 from blocks.http import Call, Reply, origin, send
 from blocks.model import Inputs, Model
 from blocks.prices import quote_of, shipped
@@ -61,7 +62,7 @@ class FalAccount(Block):
     _documentation_url = "https://fal.ai/docs"  # type: ignore[assignment]
 
     key: SecretStr = Field(title="Key", description="From fal.ai/dashboard/keys.")
-    max_in_flight: int | None = Field(
+    max_in_flight: Annotated[int | None, EmptyField("integer", 1, 10_000)] = Field(
         default=None,
         ge=1,
         le=10_000,
@@ -87,17 +88,37 @@ class FalAccount(Block):
         title="Platform retries",
         description="fal starts a request again whose runner broke; off sends X-Fal-No-Retry.",
     )
-    monthly_budget_usd: Decimal | None = Field(
+    monthly_budget_usd: Annotated[Decimal | None, EmptyField("number", maximum=10**9)] = Field(
         default=None,
         ge=0,
         title="Monthly budget (USD)",
         description="No more than this is bought in a calendar month (UTC), over all runs.",
     )
-    run_url: str = Field(default_factory=lambda: settings.url("FAL_RUN_URL"))
-    queue_url: str = Field(default_factory=lambda: settings.url("FAL_QUEUE_URL"))
-    platform_url: str = Field(default_factory=lambda: settings.url("FAL_PLATFORM_URL"))
-    rest_url: str = Field(default_factory=lambda: settings.url("FAL_REST_URL"))
-    media_url: str = Field(default_factory=lambda: settings.url("FAL_MEDIA_URL"))
+    run_url: str = Field(
+        default_factory=lambda: settings.url("FAL_RUN_URL"),
+        title="Direct calls",
+        description="Only for a proxy or a test server.",
+    )
+    queue_url: str = Field(
+        default_factory=lambda: settings.url("FAL_QUEUE_URL"),
+        title="Queue",
+        description="Only for a proxy or a test server.",
+    )
+    platform_url: str = Field(
+        default_factory=lambda: settings.url("FAL_PLATFORM_URL"),
+        title="Platform",
+        description="Only for a proxy or a test server.",
+    )
+    rest_url: str = Field(
+        default_factory=lambda: settings.url("FAL_REST_URL"),
+        title="Uploads",
+        description="Only for a proxy or a test server.",
+    )
+    media_url: str = Field(
+        default_factory=lambda: settings.url("FAL_MEDIA_URL"),
+        title="Media",
+        description="Only for a proxy or a test server.",
+    )
 
     key_env: ClassVar[str] = "FAL_KEY"
     limits: ClassVar[set[str]] = {

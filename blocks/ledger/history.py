@@ -62,7 +62,10 @@ def price_rules(ledger: Ledger, service: str, account: str) -> list[PriceRule]:
         .order_by(prices.c.id)
     )
     with ledger.engine.connect() as connection:
-        return [PriceRule(*row[:4], as_of=row.at.date()) for row in connection.execute(query)]
+        return [
+            PriceRule(model, unit, price_usd, source, as_of=at.date())
+            for model, unit, price_usd, source, at in connection.execute(query)
+        ]
 
 
 def note_top_up(

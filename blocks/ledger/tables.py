@@ -19,6 +19,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_EVEN, Decimal
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import BigInteger, Column, Integer, MetaData, Table, Text, TypeDecorator
@@ -61,6 +62,7 @@ class Json(TypeDecorator[Any]):
         return None if value is None else json.loads(value)
 
 
+@lru_cache(4096)  # few amounts, many rows
 def from_nano(value: int) -> Decimal:
     """An exact amount without trailing zeros: 320000000 is 0.32."""
     amount = (Decimal(value) / NANO).normalize()

@@ -20,6 +20,7 @@ from starlette.types import Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from . import faults as fault_rules
+from . import logo
 from .comfyui import ComfyUI
 from .control import Control
 from .fal import FalQueue
@@ -254,6 +255,7 @@ class _App:
                 *WaveSpeed(studio, media).routes(),
                 *ComfyUI(studio, media).routes(),
                 *Control(studio).routes(),
+                logo.ROUTE,
             ],
             redirect_slashes=False,
         )

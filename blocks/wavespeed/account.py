@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, ClassVar, Literal, cast, get_args
+from typing import Annotated, Any, ClassVar, Literal, cast, get_args
 from urllib.parse import quote
 
 import httpx
@@ -18,6 +18,7 @@ from pydantic import Field, SecretStr
 
 from blocks import settings
 from blocks.errors import InputError, PriceError
+from blocks.fields import EmptyField
 from blocks.http import UPLOAD_TIMEOUT_S, Answer, Call, Reply, origin, send
 from blocks.model import Inputs, Model
 from blocks.prices import require_usd
@@ -85,20 +86,24 @@ class WaveSpeedAccount(Block):
         title="Tier",
         description="Sets how many requests may be in flight, and how many may start in a minute.",
     )
-    max_in_flight: int | None = Field(
+    max_in_flight: Annotated[int | None, EmptyField("integer", 1, 10_000)] = Field(
         default=None,
         ge=1,
         le=10_000,
         title="Requests in flight",
         description="Fewer than the tier allows (Bronze 2, Silver 300, Gold 3000, Ultra 10000).",
     )
-    monthly_budget_usd: Decimal | None = Field(
+    monthly_budget_usd: Annotated[Decimal | None, EmptyField("number", maximum=10**9)] = Field(
         default=None,
         ge=0,
         title="Monthly budget (USD)",
         description="No more than this is bought in a calendar month (UTC), over all runs.",
     )
-    url: str = Field(default_factory=lambda: settings.url("WAVESPEED_URL"))
+    url: str = Field(
+        default_factory=lambda: settings.url("WAVESPEED_URL"),
+        title="URL",
+        description="Only for a proxy or a test server.",
+    )
 
     key_env: ClassVar[str] = "WAVESPEED_API_KEY"
     limits: ClassVar[set[str]] = {"max_in_flight", "monthly_budget_usd", "tier"}

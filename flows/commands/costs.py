@@ -25,6 +25,9 @@ from flows.costs.refresh import SOLD_BY
 from flows.costs.spend import anything_live, spending, sums
 from flows.generate.accounts import DEFAULT_ACCOUNT, SANDBOX
 
+MAX_LINES = 200
+"""A table that anybody reads on a terminal."""
+
 
 def costs(
     by: By,
@@ -100,12 +103,15 @@ def show(totals: Sequence[Total], by: By, *, live: bool) -> None:
     table.add_column("attempts", justify="right", footer=str(sum(t.attempts for t in totals)))
     table.add_column("units", justify="right", footer=plain(units))
     table.add_column("USD", justify="right", footer=plain(cost_usd))
-    for total in totals:
+    for total in totals[:MAX_LINES]:
         table.add_row(
             escape(total.key), str(total.attempts), plain(total.units), plain(total.cost_usd)
         )
     console = Console()
     console.print(table)
+    if len(totals) > MAX_LINES:
+        more = f"… and {len(totals) - MAX_LINES} more, which --json names"
+        console.print(more, style="dim")
     if not live and totals:
         console.print("Sandbox: no money was spent.", style="dim")
 

@@ -208,7 +208,7 @@ def closing(made: Made, took_s: float, *, live: bool) -> str:
     if accounts.in_vain_usd:
         lines.append(f"        {usd(accounts.in_vain_usd)} paid in vain, see the run's artifacts")
     lines.append(f"Bill    {made.out / 'costs.csv'}")
+    lines += (f"Note    {note}" for note in made.notes)
     if "the page" not in made.errors:
         lines.append(f"Page    {made.out / 'report.html'}")
-    lines += (f"Note    {note}" for note in made.notes)
     return "\n".join(lines)

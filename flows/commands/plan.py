@@ -191,13 +191,14 @@ def offer_table(outlook: Outlook) -> Table:
     """What the whole list would cost on each model, were nothing of it here."""
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     for name in ("the whole list on", "clips", "USD", ""):
-        table.add_column(name, justify="right" if name in ("clips", "USD") else "left")
+        right = name in ("clips", "USD")
+        table.add_column(name, justify="right" if right else "left", no_wrap=name != "")
     for offer in outlook.offers:
         why = ""
         if offer.refusals:
             first = offer.refusals[0]
             why = f"not {offer.refused}: row {first.row}, {first.why}"
-        cost = "unknown" if offer.cost_usd is None else plain(offer.cost_usd)
+        cost = "unknown" if offer.cost_usd is None else usd(offer.cost_usd).removeprefix("$")
         table.add_row(offer.model, str(offer.clips), cost if offer.clips else "", escape(why))
     return table
 

@@ -9,22 +9,24 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable, Iterable, Iterator
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
 from decimal import Decimal
-from itertools import chain
+from functools import cache, lru_cache
+from itertools import chain, islice
 from pathlib import Path
 
 from blocks.errors import SetupError
 from blocks.ledger.history import TopUp
-from blocks.ledger.tables import in_nano
+from blocks.ledger.tables import in_nano, moment_text
 from flows.costs.bill import safe_cell
-from flows.costs.focus_columns import RENAMED, Kind, Version, columns_of
+from flows.costs.focus_columns import RENAMED, Version, columns_of
 from flows.costs.money import plain
 from flows.costs.spend import Spend
 
 PROVIDERS = {"fal": "fal", "wavespeed": "WaveSpeedAI", "comfyui": "ComfyUI"}
 A_SECOND = timedelta(seconds=1)
+ROWS_AT_ONCE = 20_000
 
 Row = dict[str, str]
 """Empty: null."""
@@ -40,9 +42,10 @@ def write_focus(
         _write_parquet(path, renamed, version)
         return
     with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, columns_of(version), restval="")
-        writer.writeheader()
-        writer.writerows(renamed)
+        columns = list(columns_of(version))
+        writer = csv.writer(file)
+        writer.writerow(columns)
+        writer.writerows(map(row.get, columns) for row in renamed)
 
 
 def is_charge(spend: Spend) -> bool:
@@ -57,23 +60,23 @@ def in_version(row: Row, version: Version) -> Row:
 
 def usage_row(row: Spend) -> Row:
     """A correction is billed in the month in which it came; its period stays the usage's."""
-    begun = row.submitted_at or row.at
+    begun, ended = row.submitted_at or row.at, row.ended_at or row.at
+    if ended[:19] <= begun[:19]:
+        ended = moment_text(datetime.fromisoformat(begun) + A_SECOND)
     corrects = row.cause.startswith("correction")
     cost = decimal(row.cost_usd)
-    frames = row.num_frames or row.inputs.get("num_frames") or 0
+    frames = row.num_frames or json.loads(row.inputs).get("num_frames") or 0
     unit_price = "" if corrects else decimal(unit_price_usd(row))
     return {
         **_parties(row.service, row.account),
+        **_billing_period(row.at[:7]),
         "BilledCost": "0.0",
-        "BillingCurrency": "USD",
-        "BillingPeriodStart": moment(month(row.at)),
-        "BillingPeriodEnd": moment(next_month(row.at)),
         "ChargeCategory": "Usage",
         "ChargeClass": "Correction" if corrects else "",
         "ChargeDescription": safe_cell(f"{row.model}, {row.sequence}/{row.shot}: {row.cause}"),
         "ChargeFrequency": "Usage-Based",
         "ChargePeriodStart": moment(begun),
-        "ChargePeriodEnd": moment(max(row.ended_at or row.at, begun + A_SECOND)),
+        "ChargePeriodEnd": moment(ended),
         "ConsumedQuantity": "" if corrects else f"{frames}.0",
         "ConsumedUnit": "" if corrects else "Frames",
         "ContractedCost": cost,
@@ -99,21 +102,19 @@ def usage_row(row: Spend) -> Row:
 
 def purchase_row(row: TopUp) -> Row:
     """A payment into a prepaid account. A negative one takes an earlier one back."""
-    amount = decimal(row.amount_usd)
+    amount, at = decimal(row.amount_usd), moment_text(row.at)
     corrects = row.amount_usd < 0
     unit_price = "" if corrects else "1.0"
     return {
         **_parties(row.service, row.account),
+        **_billing_period(at[:7]),
         "BilledCost": amount,
-        "BillingCurrency": "USD",
-        "BillingPeriodStart": moment(month(row.at)),
-        "BillingPeriodEnd": moment(next_month(row.at)),
         "ChargeCategory": "Purchase",
         "ChargeClass": "Correction" if corrects else "",
         "ChargeDescription": safe_cell(f"Top-up: {row.reason}" if row.reason else "Top-up"),
         "ChargeFrequency": "One-Time",
-        "ChargePeriodStart": moment(row.at),
-        "ChargePeriodEnd": moment(row.at + A_SECOND),
+        "ChargePeriodStart": moment(at),
+        "ChargePeriodEnd": moment(moment_text(row.at + A_SECOND)),
         "ContractedCost": amount,
         "ContractedUnitPrice": unit_price,
         "EffectiveCost": "0.0",
@@ -129,6 +130,7 @@ def purchase_row(row: TopUp) -> Row:
     }
 
 
+@cache
 def _parties(service: str, account: str) -> Row:
     provider = PROVIDERS.get(service.removeprefix("sandbox/"), service)
     return {
@@ -161,62 +163,51 @@ def unit_price_usd(row: Spend) -> Decimal:
 
 
 def _write_parquet(path: Path, rows: Iterator[Row], version: Version) -> None:
-    """By pandas. Amounts are decimal128, times timestamps in UTC, nulls nulls."""
+    """Amounts are decimal128, times timestamps in UTC, nulls nulls."""
     try:
         import pyarrow as pa
+        import pyarrow.parquet as pq
     except ImportError:
         raise SetupError(
             f"{path} cannot be written: Parquet needs pyarrow.",
             remedy="Run: pip install 'shotreel[parquet]' - or name a file that ends in .csv.",
         ) from None
-    import pandas as pd
-
-    columns = columns_of(version)
     kinds = {
-        "decimal": pa.decimal128(38, 18),
+        "decimal": pa.decimal128(38, 9),
         "moment": pa.timestamp("s", tz="UTC"),
         "text": pa.string(),
         "json": pa.string(),
     }
-    read: dict[Kind, Callable[[str], object]] = {"decimal": Decimal, "moment": read_moment}
-    table = pd.DataFrame(
-        (
-            [_value(row.get(name, ""), read.get(kind)) for name, kind in columns.items()]
-            for row in rows
-        ),
-        columns=list(columns),
-        dtype=object,
-    )
-    schema = pa.schema([(name, kinds[kind]) for name, kind in columns.items()])
-    table.to_parquet(path, engine="pyarrow", index=False, schema=schema)
+    schema = pa.schema([(name, kinds[kind]) for name, kind in columns_of(version).items()])
+    with pq.ParquetWriter(path, schema) as writer:
+        while batch := list(islice(rows, ROWS_AT_ONCE)):
+            columns = [
+                pa.array([row.get(field.name) or None for row in batch], pa.string())
+                for field in schema
+            ]
+            typed = [c.cast(field.type) for c, field in zip(columns, schema, strict=True)]
+            writer.write_table(pa.Table.from_arrays(typed, schema=schema))
 
 
-def _value(text: str, read: Callable[[str], object] | None) -> object:
-    if not text:
-        return None
-    return read(text) if read else text
-
-
+@lru_cache(4096)
 def decimal(amount: Decimal) -> str:
     """With a point always: readers that guess a column's type take it for a decimal, as it is."""
     text = plain(amount)
     return text if "." in text else f"{text}.0"
 
 
-def moment(at: datetime) -> str:
-    """As FOCUS writes times: UTC, to the second."""
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+def moment(at: str) -> str:
+    """As FOCUS writes times, UTC to the second, of a time as the ledger keeps it."""
+    return f"{at[:19]}Z"
 
 
-def read_moment(text: str) -> datetime:
-    return datetime.fromisoformat(text)
-
-
-def month(at: datetime) -> datetime:
-    return at.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-
-
-def next_month(at: datetime) -> datetime:
-    """The end of the billing period, which is exclusive."""
-    first = month(at)
-    return first.replace(year=first.year + first.month // 12, month=first.month % 12 + 1)
+@cache
+def _billing_period(month: str) -> Row:
+    """The calendar month; its end is exclusive."""
+    first = datetime.fromisoformat(f"{month}-01T00:00:00+00:00")
+    after = first.replace(year=first.year + first.month // 12, month=first.month % 12 + 1)
+    return {
+        "BillingCurrency": "USD",
+        "BillingPeriodStart": moment(moment_text(first)),
+        "BillingPeriodEnd": moment(moment_text(after)),
+    }

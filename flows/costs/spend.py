@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import ColumnElement, distinct, func, select
+from sqlalchemy import ColumnElement, Text, distinct, func, select, type_coerce
 
 from blocks.ledger import Ledger
 from blocks.ledger.tables import attempts, charges, runs
@@ -33,7 +32,11 @@ GROUPS: dict[By, tuple[tuple[ColumnElement[Any], ...], str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Spend:
-    """One charge row beside what it was for."""
+    """One charge row beside what it was for.
+
+    Times and inputs are as the ledger keeps them, ISO 8601 in UTC and JSON: of a hundred thousand
+    rows few have to be understood.
+    """
 
     service: str
     account: str
@@ -46,13 +49,13 @@ class Spend:
     attempt_id: str
     fingerprint: str
     request_id: str | None
-    inputs: dict[str, object]
-    submitted_at: datetime | None
-    ended_at: datetime | None
+    inputs: str
+    submitted_at: str | None
+    ended_at: str | None
     num_frames: int | None
     unit_price_usd: Decimal
     price_as_of: str
-    at: datetime
+    at: str
     units: Decimal
     cost_usd: Decimal
     source: str
@@ -74,13 +77,13 @@ def spending(ledger: Ledger, *, live: bool) -> Iterator[Spend]:
             charges.c.attempt_id,
             attempts.c.fingerprint,
             charges.c.request_id,
-            attempts.c.inputs,
-            attempts.c.submitted_at,
-            attempts.c.ended_at,
+            type_coerce(attempts.c.inputs, Text),
+            type_coerce(attempts.c.submitted_at, Text),
+            type_coerce(attempts.c.ended_at, Text),
             attempts.c.num_frames,
             attempts.c.unit_price_usd,
             attempts.c.price_as_of,
-            charges.c.at,
+            type_coerce(charges.c.at, Text),
             charges.c.units,
             charges.c.cost_usd,
             charges.c.source,

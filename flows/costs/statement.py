@@ -162,7 +162,11 @@ def paid_for(ledger: Ledger, film: str, services: Iterable[str]) -> list[Paid]:
         .order_by(attempts.c.created_at)
     )
     with ledger.engine.connect() as connection:
-        return [Paid(*row[:5], row[5] or "", row[6]) for row in connection.execute(query)]
+        rows = connection.execute(query).all()
+    return [
+        Paid(sequence, shot, take, fingerprint, state, request_id or "", cost_usd)
+        for sequence, shot, take, fingerprint, state, request_id, cost_usd in rows
+    ]
 
 
 def film_of(ledger: Ledger, run_id: str) -> str:

@@ -157,22 +157,15 @@ async def show_accounts(accounts: Statement) -> None:
 
 
 async def show_summary(summary: str, items: Sequence[Item], files: Sequence[Path]) -> None:
-    """`files` are named where they are there; a page from a server cannot link to them."""
+    """The files by their paths: a browser opens no file:// link of a page that a server served."""
     if FlowRunContext.get() is None:
         return
-    named = [f"`{path.absolute()}`" for path in files if path.exists()]
-    lines = [
-        summary,
-        "",
-        *(f"- {name}" for name in named),
-        "",
-        "| sequence | clips | units | USD |",
-        "|---|--:|--:|--:|",
-    ]
+    lines = [summary, "", "| sequence | clips | units | USD |", "|---|--:|--:|--:|"]
     lines += [
         f"| {t.key} | {t.attempts} | {plain(t.units)} | {plain(t.cost_usd)} |"
         for t in totals_by(items, "sequence")
     ]
+    lines += ["", *(f"- `{file.absolute()}`" for file in files if file.exists())]
     await shown(acreate_markdown_artifact("\n".join(lines), "film", "The film and what it cost"))
 
 

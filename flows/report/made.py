@@ -108,7 +108,8 @@ async def report(
     seams = await report_seams(film, place, matched=finish.match_seams)
     _, cost_usd = total(items)
     summary = f"{len(clips)} of {len(outcomes)} clips are here; they cost {usd(cost_usd)}."
-    await artifacts.show_summary(summary, items, [place.film, place.report])
+    files = [place.film, place.report, place.costs]
+    await artifacts.show_summary(summary, items, files)
     context = FlowRunContext.get()
     return Made(
         place.out,

@@ -5,10 +5,16 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
+
+from blocks.fields import EmptyField
 
 OnMissing = Literal["slate", "skip", "fail"]
 Fit = Literal["pad", "crop", "blur"]
+
+
+_AS_NUMBER = PlainSerializer(float, when_used="json")
+"""A form's default has to be of the form's type."""
 
 
 class Finish(BaseModel):
@@ -20,17 +26,17 @@ class Finish(BaseModel):
     """slate: a card with shot, prompt and reason; skip: it is left out; fail: no new film."""
     fit: Annotated[Fit, Field(title="A clip of another shape")] = "pad"
     """pad: between bars; crop: filled, the edges cut; blur: before its own blurred picture."""
-    title: Annotated[str, Field(max_length=500)] = ""
-    end_title: Annotated[str, Field(max_length=500)] = ""
-    music: Annotated[str | None, WithJsonSchema({"type": "string"})] = None
+    title: Annotated[str, Field(title="Title", max_length=500)] = ""
+    end_title: Annotated[str, Field(title="End title", max_length=500)] = ""
+    music: Annotated[str | None, EmptyField("string"), Field(title="Music")] = None
     """A sound file that goes under the whole film."""
     loudness_lufs: Annotated[
-        Annotated[Decimal, Field(ge=-70, le=0)] | None,
+        Annotated[Decimal, Field(ge=-70, le=0), _AS_NUMBER] | None,
         Field(title="Loudness (LUFS)"),
-        WithJsonSchema({"type": "number", "minimum": -70, "maximum": 0}),
+        EmptyField("number", -70, 0),
     ] = Decimal(-14)
     """None leaves the clips' levels alone."""
-    match_seams: bool = False
+    match_seams: Annotated[bool, Field(title="Match the seams")] = False
 
     def of_sequence(self) -> Finish:
         """A sequence keeps its clips' levels: music and loudness are the whole film's."""

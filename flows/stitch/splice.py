@@ -14,6 +14,7 @@ from av.container import OutputContainer
 from av.packet import Packet
 from av.video.stream import VideoStream
 
+from blocks import bitstream
 from blocks.errors import ClipError, StitchError
 from blocks.media import Packets, open_media, presentation_order
 from flows.stitch.edit import Format
@@ -70,6 +71,7 @@ def splice(pieces: Sequence[Piece], film: Format, out: Path, sound: Path | None 
             frame = 0
             for piece, renaming in zip(pieces, renamings, strict=True):
                 packets = _packets_of(piece)
+                _unmark(packets, piece, film)
                 _retime(packets, 1 / film.rate, frame, ahead)
                 frame += len(packets)
                 # libav interleaves what it is given by time, and holds one clip meanwhile.
@@ -141,6 +143,20 @@ def _packets_of(piece: Piece) -> Packets:
             remedy="The file was changed or damaged: fetch the clip again.",
         )
     return packets[piece.first : piece.first + piece.num_frames]
+
+
+def _unmark(packets: Packets, piece: Piece, film: Format) -> None:
+    """Leave only those keyframes marked from which any player can start: an MP4's index means
+    IDR frames. From the others, of an open group, Chromium shows nothing after a seek."""
+    try:
+        for packet in packets:
+            if packet.is_keyframe:
+                units = list(bitstream.units(bytes(packet), film.codec, piece.extradata))
+                packet.is_keyframe = bitstream.begins_alone(units, film.codec)
+    except ValueError as error:
+        raise ClipError(
+            f"{piece.name} is damaged.", remedy="Fetch the clip again; it is not bought again."
+        ) from error
 
 
 def _retime(packets: Packets, interval_s: Fraction, start: int, ahead: int) -> None:

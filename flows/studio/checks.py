@@ -14,7 +14,7 @@ from flows.studio.api import TAG, read
 from flows.studio.keeper import POOL
 from flows.studio.place import answers, here
 
-DEPLOYED = ("make-film", "make-films", "plan", "recover", "reconcile")
+DEPLOYED = ("make-film", "make-films", "buy-clips", "plan", "recover", "reconcile")
 BLOCKS = (
     "shotreel-fal-account",
     "shotreel-wavespeed-account",
@@ -22,6 +22,10 @@ BLOCKS = (
     "shotreel-ledger",
     "shotreel-clips",
 )
+TOO_NEW = {
+    "fastapi": ((0, 151), "its server does not start"),
+    "sqlalchemy": ((2, 1), "it schedules nothing"),
+}
 UP = "Run `shotreel up`."
 
 
@@ -70,14 +74,16 @@ def no_server() -> Check:
 
 
 def prefect_version(url: str, served: str) -> Check:
-    own, fastapi = version("prefect"), version("fastapi")
+    own = version("prefect")
     told = f"{url.removesuffix('/api')}, version {served}"
     if served.split(".")[:2] != own.split(".")[:2]:
         remedy = f"Serve with the version that is here: prefect {own}."
         return Check("Prefect", "broken", f"{told}; here it is {own}", remedy)
-    if tuple(map(int, fastapi.split(".")[:2])) >= (0, 151):
-        what = f"{told}; it does not start with fastapi {fastapi}"
-        return Check("Prefect", "broken", what, "pip install 'fastapi<0.151'")
+    for package, (below, why) in TOO_NEW.items():
+        if tuple(map(int, version(package).split(".")[:2])) >= below:
+            what = f"{told}; with {package} {version(package)} {why}"
+            remedy = f"pip install '{package}<{below[0]}.{below[1]}'"
+            return Check("Prefect", "broken", what, remedy)
     return Check("Prefect", "ok", told)
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from blocks.errors import SetupError
 from flows import prefect_env
-from flows.studio.api import end_runs, kept
+from flows.studio.api import end_runs, kept, set_logos
 from flows.studio.part import Part, end_marked, is_locked, stop, take, write_pid
 from flows.studio.place import State, StudioPlace, answers
 
@@ -23,6 +23,8 @@ POOL = "shotreel"
 START_S = 180.0
 LOOK_EVERY_S = 1.0
 BACKOFF_S = (1.0, 5.0, 15.0, 60.0)
+STEADY_S = 60.0
+"""What has lived so long and dies is started again at once."""
 PREFECT = str(Path(sys.executable).with_name("prefect"))
 PREFECT_YAML = Path(__file__).parents[2] / "deployments" / "prefect.yaml"
 QUIET = "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL"
@@ -108,6 +110,8 @@ class Keeper:
             except SetupError as error:
                 self.place.write(replace(self.state, phase="failed", message=str(error)))
                 raise
+            else:
+                self.place.write(replace(self.state, phase="down"))
             finally:
                 self._end()
 
@@ -142,6 +146,8 @@ class Keeper:
 
     def _prepare(self) -> None:
         """The work pool, the blocks' types and the deployments; what is there already stays."""
+        if self.ending.is_set():
+            return
         if not PREFECT_YAML.exists():
             raise SetupError(
                 f"{PREFECT_YAML} is not there.",
@@ -164,6 +170,10 @@ class Keeper:
                 if done.returncode and "already exists" not in told:
                     raise SetupError(f"Prefect did not take the {what}: {told.strip()[-2000:]}")
                 self.say(f"{what}: in place")
+        from blocks.sandbox import logo
+
+        logos = {slug: self.state.sandbox_url + logo.path_of(slug) for slug in logo.LOGOS}
+        set_logos(self.state.api_url, logos)
 
     def _settle(self) -> None:
         """Runs without a worker have ended, and Prefect has to know: they would wait for ever."""
@@ -180,7 +190,9 @@ class Keeper:
                 if part.alive():
                     continue
                 if name not in due:
-                    wait_s = BACKOFF_S[min(part.starts, len(BACKOFF_S)) - 1]
+                    if part.lived_s > STEADY_S:
+                        part.starts = 1
+                    wait_s = BACKOFF_S[min(max(1, part.starts), len(BACKOFF_S)) - 1]
                     due[name] = time.monotonic() + wait_s
                     self.say(f"{name}: died; again in {wait_s:g} s. {part.last_words(3)}")
                 if time.monotonic() >= due[name]:

@@ -37,6 +37,7 @@ class Part:
     lock: Path
     log: Path
     starts: int = 0
+    _started_s: float = 0.0
     _process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
 
     def alive(self) -> bool:
@@ -62,7 +63,12 @@ class Part:
             )
             write_pid(file, self._process.pid)
         self.starts += 1
+        self._started_s = time.monotonic()
         return True
+
+    @property
+    def lived_s(self) -> float:
+        return time.monotonic() - self._started_s
 
     def stop(self, within_s: float = STOP_S) -> None:
         stop(self.lock, within_s)

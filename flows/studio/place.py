@@ -18,7 +18,7 @@ from flows.studio import part
 PORT = 4200
 SANDBOX_PORT = 8700
 HEALTH_TIMEOUT_S = 2.0
-Phase = Literal["starting", "up", "failed"]
+Phase = Literal["starting", "up", "failed", "down"]
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from blocks.errors import SetupError
 from blocks.ledger import Ledger
 from blocks.ledger.history import note_top_up, paid_in
 from blocks.provider import Bill, Failed
-from flows.costs.focus import next_month, write_focus
+from flows.costs.focus import write_focus
 from flows.costs.focus_columns import EMPTY, MANDATORY, OWN, Version, columns_of
 from flows.costs.spend import spending
 from tests.ledger.books import change, in_state
@@ -177,12 +177,10 @@ def test_version_1_4_renames_two_columns_and_nothing_else(ledger: Ledger, tmp_pa
     assert total(new, "EffectiveCost") == total(old, "EffectiveCost")
 
 
-@pytest.mark.parametrize(
-    ("at", "end"), [("2026-12-31", "2027-01-01"), ("2026-01-01", "2026-02-01")]
-)
-def test_billing_period_ends_where_the_next_begins(at: str, end: str) -> None:
-    found = next_month(datetime.fromisoformat(at).replace(tzinfo=UTC) + timedelta(hours=5))
-    assert found.date().isoformat() == end
+def test_billing_period_of_december_ends_with_the_year(ledger: Ledger, tmp_path: Path) -> None:
+    change(ledger, "UPDATE charges SET at = '2026-12-31T23:59:30.000000+00:00'")
+    rows = [r for r in written(ledger, tmp_path / "focus.csv") if r["ChargeCategory"] == "Usage"]
+    assert {r["BillingPeriodEnd"] for r in rows} == {"2027-01-01T00:00:00Z"}
 
 
 # --- Parquet ----------------------------------------------------------------------------------

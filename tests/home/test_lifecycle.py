@@ -91,8 +91,7 @@ def test_a_run_whose_worker_is_killed_is_said_to_have_crashed(home: Home) -> Non
     pid = pids(home)["worker"]
     assert pid
     os.kill(pid, signal.SIGKILL)
-    run = home.until_state(run_id, "CRASHED")
-    assert "not lost" in run["state"]["message"] or run["state"]["message"]
+    home.until_state(run_id, "CRASHED")
     assert home.run("recover").code == 0
     query = (
         "SELECT COUNT(*) FROM attempts WHERE state IN ('posting', 'unknown', 'submitted', 'ready')"
@@ -140,10 +139,5 @@ def test_doctor_knows_every_part(home: Home) -> None:
     for name in ("Prefect", "worker", "deployments", "blocks", "sandbox", "ledger", "clip store"):
         assert checks[name]["verdict"] == "ok", checks[name]
     assert home.state.ui_url in checks["Prefect"]["what"]
-    pid = pids(home)["worker"]
-    assert pid
-    os.kill(pid, signal.SIGSTOP)
-    try:
-        assert "make-film" in checks["deployments"]["what"]
-    finally:
-        os.kill(pid, signal.SIGCONT)
+    for name in ("make-film", "recover (schedule off)"):
+        assert name in checks["deployments"]["what"]

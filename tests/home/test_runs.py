@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import pairwise
@@ -16,7 +19,7 @@ import httpx
 import pytest
 
 from tests.e2e.prefect_server import until
-from tests.e2e.world import clean_environment
+from tests.e2e.world import SHOTREEL, clean_environment
 from tests.home.conftest import Home, table
 
 
@@ -147,6 +150,45 @@ def test_nobody_who_approves_means_no(home: Home) -> None:
     assert done.code == 4
     assert "Nobody approved the plan within 2 seconds. Nothing was bought." in done.err
     assert home.posts == before
+
+
+def test_who_sits_at_the_terminal_is_asked_there(home: Home) -> None:
+    before = home.posts
+    shots = home.write("asked.csv", shot_list("asked", 2))
+    code, told = at_a_terminal(home, ["make", shots, "--approve-above", "0.5"], "reject\n")
+    assert "2 clips would cost $0.64, which is above $0.50." in told
+    assert (code, "was rejected" in told) == (4, True), told
+    assert home.posts == before
+    answers = "without\nasked/1\n"
+    code, told = at_a_terminal(home, ["make", shots, "--approve-above", "0.5"], answers)
+    assert code == 0, told
+    assert home.posts == before + 1
+
+
+def at_a_terminal(home: Home, arguments: list[str], typed: str) -> tuple[int, str]:
+    """The exit code, and what stood on the terminal."""
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.chdir(home.folder)
+        os.execve(SHOTREEL, [SHOTREEL, *arguments], clean_environment() | home.env)
+    told = b""
+    with suppress(OSError):  # the terminal's end, once the command has ended
+        while chunk := os.read(terminal, 4096):
+            told += chunk
+            if typed and told.rstrip().endswith(b":"):
+                line, _, typed = typed.partition("\n")
+                os.write(terminal, line.encode() + b"\n")
+                told += b"\n"
+    _, status = os.waitpid(pid, 0)
+    return os.waitstatus_to_exitcode(status), told.decode("utf-8", "replace")
+
+
+def test_where_nobody_can_be_asked_nothing_is_bought(home: Home) -> None:
+    shots = home.write("nowhere.csv", shot_list("nowhere", 2))
+    elsewhere = str(home.folder / "elsewhere")
+    done = home.run("make", shots, "--approve-above", "0.5", SHOTREEL_HOME=elsewhere)
+    assert done.code == 4
+    assert "Nobody can be asked here. Nothing was bought." in done.err
 
 
 class Desk(BaseHTTPRequestHandler):

@@ -74,7 +74,7 @@ films = st.lists(clips | clips | clips | cards, min_size=1, max_size=8).filter(
 
 def seen(edit: EditList) -> list[tuple[tuple[int, int], ...]]:
     """For each frame of the film what is seen in it: (item, its frame), one or two."""
-    frames = []
+    frames: list[tuple[tuple[int, int], ...]] = []
     for segment in edit.segments:
         assert segment.start == len(frames)
         assert segment.num_frames > 0
@@ -108,7 +108,8 @@ def test_transitions_are_shared_with_the_item_before_and_no_longer_than_asked(
         assert place.start == end - place.shared
         end = place.start + place.num_frames
         wanted_s = item.begins.duration_s if item.begins else Fraction(0)
-        most = max(1, wanted_s * edit.format.rate + Fraction(1, 2)) if wanted_s else 0
+        frames = wanted_s * edit.format.rate + Fraction(1, 2)
+        most = max(Fraction(1), frames) if wanted_s else Fraction(0)
         assert place.shared + place.from_black <= most
         if index == 0 or item.opens:
             assert not place.shared
