@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    # Not for the session: while it is open its loop runs, and no other test can run one.
     program = next(filter(None, map(shutil.which, CHROMIUM)), None)
     if program is None:
         reason = "no browser: install chromium"

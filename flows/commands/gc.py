@@ -1,4 +1,4 @@
-"""`shotreel gc`: remove what can be made again for nothing; paid clips where a person says so."""
+"""`shotreel gc`: remove what can be made again for nothing; paid clips only when told to."""
 
 from __future__ import annotations
 

@@ -80,7 +80,7 @@ class Workshop:
     """Started in this run: what Prefect's record of it has to hold in the end."""
     jobs: dict[str, Job] = field(default_factory=dict)
     intents: dict[str, Intent] = field(default_factory=dict)
-    drawings: dict[str, asyncio.Future[Path]] = field(default_factory=dict)
+    drawings: dict[str, asyncio.Future[None]] = field(default_factory=dict)
     """Segments of films that are drawn, or are being drawn, by this run."""
     stop: SetupError | None = None
     """Set where money can no longer be written down: nothing more is bought."""

@@ -24,7 +24,15 @@ from flows.stitch.finish import AS_IT_IS, Finish
 from flows.stitch.item import Card, Clip, Item
 from flows.stitch.mark import mark
 from flows.stitch.render import VERSION as RENDER_VERSION
-from flows.stitch.render import Drawing, draw, drawing_of, headers_of, is_drawn, place_of
+from flows.stitch.render import (
+    Drawing,
+    draw_row,
+    drawing_of,
+    headers_of,
+    is_drawn,
+    place_of,
+    rows_of,
+)
 from flows.stitch.seams.match import VERSION as MATCH_VERSION
 from flows.stitch.seams.matched import matched
 from flows.stitch.sound import FinishedSound, finished_sound
@@ -126,7 +134,7 @@ def stitch(
     missing = [drawing for drawing in drawings.values() if not is_drawn(drawing, cache)]
     with ThreadPoolExecutor(1) as beside:
         heard = beside.submit(cutting.heard, cache)
-        for _ in (pool.map if pool else map)(partial(draw, cache=cache), missing):
+        for _ in (pool.map if pool else map)(partial(draw_row, cache=cache), rows_of(missing)):
             pass
         heard.result()
     return assemble(cutting, out, cache=cache, seal=seal)
@@ -176,7 +184,7 @@ def assemble(cutting: Cutting, out: Path, *, cache: Path, seal: Seal | None = No
             begun_at=cutting.begun_at,
             ended_at=datetime.now(UTC),
             unsealed=unsealed,
-            notes=tuple(_notes(cutting)),
+            notes=tuple(_notes(cutting, sound)),
         )
         _remember(stitched, cutting, cache, None if unsealed else seal)
     except OSError as error:
@@ -227,6 +235,7 @@ def timeline_of(items: Sequence[Item], edit: EditList) -> Timeline:
                 has_audio=info_of(item).has_audio,
                 begins=place.begins,
                 continues=item.continues,
+                from_black=place.from_black,
             )
             for item, place in zip(items, edit.places, strict=True)
         ),
@@ -267,8 +276,8 @@ def _piece(segment: Segment, cutting: Cutting, cache: Path) -> Piece:
     return Piece(path, *headers_of(path), num_frames, drawing.name, 0, num_frames)
 
 
-def _notes(cutting: Cutting) -> Iterator[str]:
-    """Transitions that are not as long as the list asks for."""
+def _notes(cutting: Cutting, sound: FinishedSound | None) -> Iterator[str]:
+    """Transitions that are not as long as the list asks for, and sound that is not as loud."""
     for item, place in zip(cutting.items, cutting.edit.places, strict=True):
         if item.begins and place.is_short:
             got = place.shared + place.from_black
@@ -276,6 +285,8 @@ def _notes(cutting: Cutting) -> Iterator[str]:
                 f"{item.title}: its {item.begins.kind} has {got} frames instead of "
                 f"{place.wanted}; the clips beside it are too short."
             )
+    if sound and (short := sound.shortfall(cutting.finish)):
+        yield short
 
 
 def _remember(film: Stitched, cutting: Cutting, cache: Path, seal: Seal | None) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import astuple, dataclass
 from functools import cached_property
@@ -127,8 +127,31 @@ def headers_of(drawn: Path) -> tuple[bytes, int]:
     return extradata, max(i - place for i, place in enumerate(presentation_order(packets)))
 
 
-def draw(drawing: Drawing, cache: Path) -> Path:
+def rows_of(drawings: Iterable[Drawing]) -> Iterator[tuple[Drawing, ...]]:
+    """Which drawings, in the film's order, one process should make after another: what is seen of
+    a clip alone and then the seam that it ends in, so that the clip is decoded once."""
+    row: list[Drawing] = []
+    for drawing in drawings:
+        follows = len(row) == 1 and len(row[0].items) == 1 and min(drawing.items) in row[0].items
+        if row and not follows:
+            yield tuple(row)
+            row.clear()
+        row.append(drawing)
+    if row:
+        yield tuple(row)
+
+
+def draw_row(drawings: Sequence[Drawing], cache: Path) -> None:
+    """Draw segments one after another; see `draw`."""
+    sources: _Sources = {}
+    for drawing in drawings:
+        draw(drawing, cache, sources)
+
+
+def draw(drawing: Drawing, cache: Path, sources: _Sources | None = None) -> Path:
     """Draw the segment without sound, unless it is there. One picture of each clip is held.
+
+    `sources` are taken over from the drawing before, and left to the next.
 
     Raises ClipError where a clip cannot be decoded, StitchError where the segment cannot be
     written.
@@ -139,7 +162,8 @@ def draw(drawing: Drawing, cache: Path) -> Path:
     partial = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _encode(_frames(drawing), drawing.film, partial)
+        known = {} if sources is None else sources
+        _encode(_frames(drawing, known), drawing.film, partial)
         partial.replace(path)
     except (av.FFmpegError, OSError) as error:
         raise StitchError(
@@ -152,14 +176,18 @@ def draw(drawing: Drawing, cache: Path) -> Path:
     return path
 
 
-def _frames(drawing: Drawing) -> Iterator[VideoFrame]:
+def _frames(drawing: Drawing, sources: _Sources) -> Iterator[VideoFrame]:
     """The segment's frames in order, in the film's format."""
-    sources: dict[int, _Source] = {}
+    for index in sources.keys() - drawing.items.keys():
+        del sources[index]
+    started: set[int] = set()
     for run in drawing.runs:
         for shown in filter(None, (run.shown, run.after)):
-            if shown.item not in sources:
-                item = drawing.items[shown.item]
-                sources[shown.item] = _Source(item, drawing.film, drawing.fit, shown.first)
+            index = shown.item
+            if index not in started and (index not in sources or sources[index].at > shown.first):
+                item = drawing.items[index]
+                sources[index] = _Source(item, drawing.film, drawing.fit, shown.first)
+            started.add(index)
     for run in drawing.runs:
         source = sources[run.shown.item]
         if run.transition is None:
@@ -173,16 +201,18 @@ def _frames(drawing: Drawing) -> Iterator[VideoFrame]:
 
 
 class _Source:
-    """An item's frames as the film has them, forwards only."""
+    """An item's frames as the film has them, forwards only; `at` is the next that was not seen."""
 
     def __init__(self, item: Item, film: Format, fit: Fit, first: int) -> None:
         self._film = film
+        self.at = first
         self._footage = None if isinstance(item, Card) else Footage(item, film, fit, first)
         # What is the film's already never becomes a picture.
         self._plain = self._footage is not None and self._footage.is_plain
         self._clip = None if self._plain else moving(item, self._footage, film, fit)
 
     def frame(self, index: int) -> VideoFrame:
+        self.at = index + 1
         if self._clip is None:
             assert self._footage is not None
             return self._footage.frame(index)
@@ -190,6 +220,9 @@ class _Source:
         matrix = "ITU709" if is_bt709(self._film.colour, self._film.height) else "ITU601"
         frame = VideoFrame.from_ndarray(picture, format="rgb24")
         return frame.reformat(format="yuv420p", dst_colorspace=matrix, interpolation=EXACT)
+
+
+_Sources = dict[int, _Source]
 
 
 def _transition(

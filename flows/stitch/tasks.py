@@ -27,7 +27,7 @@ from flows.report.place import Place
 from flows.stitch import Finish, Item, Stitched, assemble, cut, is_current
 from flows.stitch.film import Seal
 from flows.stitch.reel import Outcomes, film_items, film_order, has_clip, sequence_items
-from flows.stitch.render import Drawing, draw, is_drawn, place_of
+from flows.stitch.render import Drawing, draw_row, is_drawn, rows_of
 from flows.unvisited import unvisited
 
 T = TypeVar("T")
@@ -63,7 +63,7 @@ async def stitch_sequences(
         return await _stitched(name, items, place.sequence(name), finish.of_sequence())
 
     sequences = film_order(plan)
-    early = asyncio.create_task(_draw_early(plan, clips, finish))
+    early = asyncio.create_task(draw_early(plan, clips, finish))
     try:
         made = await asyncio.gather(
             *(one(name, [line.job.fingerprint for line in sequences[name]]) for name in sequences)
@@ -106,7 +106,7 @@ async def _stitched(
         return error
 
 
-async def _draw_early(plan: Plan, clips: Clips, finish: Finish) -> None:
+async def draw_early(plan: Plan, clips: Clips, finish: Finish) -> None:
     """Begin to draw each segment when all that it shows is there.
 
     Which format the film will have is a guess until its last clip is here; where it was wrong,
@@ -143,21 +143,21 @@ def _ready(plan: Plan, outcomes: Outcomes, finish: Finish) -> list[Drawing]:
     ]
 
 
-def _begin(drawings: Iterable[Drawing]) -> list[asyncio.Future[Path]]:
+def _begin(drawings: Iterable[Drawing]) -> list[asyncio.Future[None]]:
     """Have segments drawn, each once in a run."""
     known, cache = current.get().drawings, _cache()
 
-    async def one(drawing: Drawing) -> Path:
-        if await asyncio.to_thread(is_drawn, drawing, cache):
-            return place_of(drawing, cache)
-        return await _in_process(partial(draw, drawing, cache))
+    async def one(row: Sequence[Drawing]) -> None:
+        left = [each for each in row if not await asyncio.to_thread(is_drawn, each, cache)]
+        if left:
+            await _in_process(partial(draw_row, left, cache))
 
     wanted = {drawing.key: drawing for drawing in drawings}
-    for key, drawing in wanted.items():
-        if key not in known:
-            known[key] = asyncio.create_task(one(drawing))
-            known[key].add_done_callback(_retrieve)
-    return [known[key] for key in wanted]
+    for row in rows_of(each for key, each in wanted.items() if key not in known):
+        drawn = asyncio.create_task(one(row))
+        drawn.add_done_callback(_retrieve)
+        known.update(dict.fromkeys((each.key for each in row), drawn))
+    return list(dict.fromkeys(known[key] for key in wanted))
 
 
 async def _in_process(work: Callable[[], T]) -> T:
@@ -171,7 +171,7 @@ async def _in_process(work: Callable[[], T]) -> T:
         ) from None
 
 
-def _retrieve(drawn: asyncio.Future[Path]) -> None:
+def _retrieve(drawn: asyncio.Future[None]) -> None:
     """Whoever needs the segment hears of its error; a guess that nobody needs is no news."""
     if not drawn.cancelled():
         drawn.exception()

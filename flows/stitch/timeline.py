@@ -30,7 +30,8 @@ class Span:
 
     `name` is "sequence/shot", or what the card is; `clip` and `sha256` are None for a card.
     `clip_start` is the first frame of the clip that is seen, `clip_frames` how many it has, both
-    at the film's rate. `continues` says that it was made to go on from the shot before it.
+    at the film's rate. `continues` says that it was made to go on from the shot before it;
+    `from_black` is how many of its frames come up from black, where it shares none.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Span:
     has_audio: bool = False
     begins: Transition | None = None
     continues: bool = False
+    from_black: int = 0
 
     @property
     def end(self) -> int:

@@ -57,7 +57,7 @@ def buy(studio: Studio, folder: Path, num_clips: int, draw: random.Random) -> in
     rows = []
     for n in range(num_clips):
         fate = "well" if draw.random() < WELL else draw.choice(fates)
-        rows.append(f"{n},bench {n} ({fate}),{draw.choice([FAL, WAVESPEED])}")
+        rows.append(f'{n},"bench {n} ({fate})",{draw.choice([FAL, WAVESPEED])}')
     made(studio, folder, rows, "made")
     edited = [r if draw.random() > 0.1 else r.replace("bench", "bench again") for r in rows]
     made(studio, folder, edited, "a tenth edited, made again")

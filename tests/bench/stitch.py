@@ -11,6 +11,8 @@ clips and its time is scaled to all of them by their number.
 from __future__ import annotations
 
 import argparse
+import asyncio
+import os
 import subprocess
 import sys
 import tempfile
@@ -24,6 +26,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from shutil import rmtree
 from threading import Event, Thread
+from uuid import uuid4
 
 import av
 import imageio_ffmpeg
@@ -31,18 +34,32 @@ import numpy as np
 from av.video.frame import VideoFrame
 
 from blocks.media import probe, sha256_file
-from flows.generate.workshop import WORKERS
-from flows.stitch import Begin, Clip, stitch
+from blocks.sandbox import Sandbox
+from flows.generate.accounts import open_workshop
+from flows.generate.all_clips import Clips
+from flows.generate.job import services_of
+from flows.generate.task import bring_planned
+from flows.generate.workshop import WORKERS, current
+from flows.generate.workshop import Clip as Stored
+from flows.make_film import plan_list, reserve
+from flows.report.board import Board
+from flows.shots import read_shots
+from flows.stitch import Begin, Clip, cut, stitch
+from flows.stitch.finish import AS_IT_IS
+from flows.stitch.reel import film_items
+from flows.stitch.render import draw
+from flows.stitch.tasks import draw_early, stitch_items
 
 WIDTH, HEIGHT, RATE, NUM_FRAMES = 1280, 720, 24, 96
 DISSOLVE = Begin("dissolve", Fraction(1, 2))
 MEMORY_CLIPS = (50, 500)
+ARRIVING, EVERY_S = 12, 3.0
 EVERY = 10  # in the measurement of memory each tenth seam is a dissolve, the others are cuts
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parts = {"cuts": cuts, "dissolves": dissolves, "memory": memory}
+    parts = {"cuts": cuts, "dissolves": dissolves, "memory": memory, "arriving": arriving}
     parser.add_argument("parts", nargs="*", choices=[*parts, []], default=list(parts))
     parser.add_argument("--clips", type=int, default=60)
     parser.add_argument("--moviepy-clips", type=int, default=4, help="0 leaves moviepy out")
@@ -230,6 +247,61 @@ def held_by(pid: int) -> int:
             if line.startswith("Pss:"):
                 return int(line.split()[1]) * 1024
     return 0
+
+
+# clips that arrive one by one --------------------------------------------------------------------
+
+
+def arriving(folder: Path, clips: Sequence[Clip], given: argparse.Namespace) -> None:
+    """Every three seconds a clip: how long after the last is the film there? The program's own
+    drawing beside the generation, over the sandbox's clips, every seam a dissolve."""
+    environment = {"SHOTREEL_HOME": str(folder / "home"), "NO_PROXY": "*"}
+    rows = [f"{n:03},A wave breaks,{n},{'dissolve' if n else ''}" for n in range(ARRIVING)]
+    listed = folder / "list.csv"
+    listed.write_text("\n".join(("shot,prompt,seed,transition", *rows)))
+    with Sandbox(folder / "sandbox", latency_s=0.1) as sandbox:
+        os.environ |= environment | {"SHOTREEL_SANDBOX_URL": sandbox.url}
+        late_s, one_s = asyncio.run(arrive(str(listed), folder))
+    print(f"\n| {ARRIVING} clips, one every {EVERY_S} s, every seam a dissolve | seconds |")
+    print("|---|---:|")
+    print(f"| from the last clip to the film | {late_s:.2f} |")
+    print(f"| the drawing of its segment alone | {one_s:.2f} |")
+
+
+async def arrive(shots: str, folder: Path) -> tuple[float, float]:
+    rows = read_shots(shots)
+    begun = 0.0
+    arrived: dict[str, float] = {}
+
+    async def bring(name: str, fingerprint: str) -> Stored:
+        clip = await bring_planned(name, fingerprint)
+        await generated.wait()  # all are there: painting them is not what is measured
+        await asyncio.sleep(max(0.0, begun + int(name[-3:]) * EVERY_S - time.perf_counter()))
+        arrived[name] = time.perf_counter()
+        return clip
+
+    async with open_workshop(services_of(rows, live=False), Board(), run_id=uuid4().hex) as shop:
+        current.set(shop)
+        plan = await plan_list(shop, rows, live=False)
+        await reserve(shop, plan, "list", None)
+        generated = asyncio.Event()
+        clips = Clips(bring)
+        clips.start(shop, plan)
+        while len(list((folder / "home" / "clips").rglob("*.mp4"))) < ARRIVING:  # noqa: ASYNC110
+            await asyncio.sleep(0.2)
+        begun = time.perf_counter()
+        generated.set()
+        early = asyncio.create_task(draw_early(plan, clips, AS_IT_IS))
+        outcomes = await clips.all()
+        items = film_items(plan, outcomes, AS_IT_IS)
+        assert items
+        await stitch_items.fn("film", items, folder / "arrived.mp4", AS_IT_IS)
+        late_s = time.perf_counter() - max(arrived.values())
+        await early
+        *_, last = cut(items, AS_IT_IS, cache=folder, name="film").drawings
+        start = time.perf_counter()
+        await asyncio.to_thread(draw, last, folder / "alone")
+        return late_s, time.perf_counter() - start
 
 
 # all of them -------------------------------------------------------------------------------------

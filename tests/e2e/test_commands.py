@@ -68,6 +68,40 @@ def test_a_focus_file_that_cannot_be_written_is_said(world: World) -> None:
     assert "nowhere/focus.csv" in done.err
 
 
+def test_top_ups_are_what_is_billed(world: World) -> None:
+    noted = world.run("costs", "--top-up", "fal", "25", "--reason", "invoice 7", "--json")
+    assert noted.code == 0, noted.err
+    assert world.run("costs", "--top-up", "fal", "-5", "--reason", "typed wrong").code == 0
+    assert world.run("costs", "--top-up", "paypal", "5").code == 2
+    done = world.run("costs", "--focus", "focus.csv", "--focus-version", "1.4")
+    assert done.code == 0, done.err
+    with (world.folder / "focus.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["ChargeCategory"], row["BilledCost"]) for row in rows] == [
+        ("Purchase", "25.0"),
+        ("Purchase", "-5.0"),
+    ]
+    assert rows[0]["ServiceProviderName"] == "fal"
+    assert world.run("costs", "--focus", "focus.parquet").code == 0
+    assert (world.folder / "focus.parquet").read_bytes()[:4] == b"PAR1"
+
+
+def test_plan_says_what_each_model_would_ask_and_how_long_it_takes(world: World) -> None:
+    done = world.run("plan", world.write(LIST), "--json")
+    assert done.code == 0, done.err
+    told = done.json
+    assert {offer["model"]: offer["cost_usd"] for offer in told["compare"]}[WAVESPEED] == "0.72"
+    assert [share["key"] for share in told["sequences"]] == ["s", "t"]
+    assert len(told["changes"]["new"]) == 3
+    assert {account["service"] for account in told["time"]["accounts"]} == {
+        "sandbox/fal",
+        "sandbox/wavespeed",
+    }
+    words = world.run("plan", world.write(LIST))
+    assert "until the last clip is there" in words.out
+    assert "the whole list on" in words.out
+
+
 def test_costs_of_an_empty_ledger_are_nothing(world: World) -> None:
     told = world.run("costs", "--json").json
     assert {**told, "live": None} == {
@@ -155,7 +189,10 @@ def test_a_sandbox_on_a_port_in_use_says_so(world: World) -> None:
     assert world.run("sandbox", "--port", "70000").code == 2
 
 
-@pytest.mark.parametrize("command", ["", "make", "plan", "recover", "costs", "sandbox", "doctor"])
+@pytest.mark.parametrize(
+    "command",
+    ["", "make", "plan", "recover", "reconcile", "costs", "prices", "sandbox", "doctor"],
+)
 def test_help_explains_every_option(world: World, command: str) -> None:
     done = world.run(*filter(None, [command]), "--help")
     assert done.code == 0

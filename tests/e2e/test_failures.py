@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.conftest import NewWorld
-from tests.e2e.film import assert_film_is_its_clips
+from tests.e2e.film import assert_film_is_its_clips, frames_of
 from tests.e2e.world import NOTHING, WAVESPEED, World
 
 LIST = f"shot,prompt,model,seed\na,Sea,,1\nb,Rock,,2\nc,Sky,{WAVESPEED},3\nd,Gull,,4\n"
@@ -47,7 +47,7 @@ def test_one_failed_shot_takes_no_other_with_it(
     assert word in done.err
     assert "Paid: no" in done.err
     out = world.folder / "out/list"
-    manifest = world.make(shots, code=3)
+    manifest = world.make(shots, "--on-missing", "skip", code=3)
     assert [s["path"] for s in manifest["shots"] if s["shot"] == "b"] == [None]
     assert manifest["film"]["num_frames"] == 3 * 96
     assert_film_is_its_clips(out, manifest)
@@ -61,6 +61,35 @@ def test_one_failed_shot_takes_no_other_with_it(
     assert set(states(manifest).values()) == {"stored"}
     assert world.charged == world.billed == (Decimal(13), 3 * PRICE + Decimal("0.24"))
     assert_film_is_its_clips(out, manifest)
+
+
+def test_a_missing_shot_is_a_slate_or_left_out_or_keeps_the_old_film(world: World) -> None:
+    shots = world.write(
+        "shot,prompt,seed,transition\na,Sea,1,\nb,Sky,2,dissolve\nc,Rock,3,dissolve\n"
+    )
+    world.misbehave({**REFUSED, "match": {"prompt": "Sky"}})
+    film = world.folder / "out/list/film.mp4"
+    with_slate = world.make(shots, code=3)["film"]
+    assert with_slate["num_frames"] == 3 * 96 - 2 * 12
+    old = film.read_bytes()
+    done = world.run("make", shots, "--on-missing", "fail")
+    assert done.code == 3
+    assert "1 clips are missing" in done.out
+    assert "of an earlier run" in done.out
+    assert film.read_bytes() == old
+    without = world.make(shots, "--on-missing", "skip", code=3)["film"]
+    assert without["num_frames"] == 2 * 96 - 12
+    assert len(frames_of(film)) == 2 * 96 - 12
+
+
+def test_nothing_at_all_is_not_taken_for_the_film_of_before(world: World) -> None:
+    film = world.folder / "out/list/film.mp4"
+    world.make(world.write("shot,prompt\na,Sea\n"))
+    old = film.read_bytes()
+    world.misbehave({"at": "submit", "do": "status", "status": 422, "times": 0})
+    assert world.make(world.write("shot,prompt\na,Another sea\n"), code=3)["film"] is None
+    assert not film.exists()
+    assert film.with_name("film.old.mp4").read_bytes() == old
 
 
 def test_a_charged_failure_is_on_the_bill_and_not_bought_again_by_itself(world: World) -> None:
@@ -132,7 +161,7 @@ def test_an_unknown_outcome_is_found_again_and_never_paid_twice(
 ) -> None:
     world, shots = unsettled
     assert world.rows("SELECT shot FROM attempts WHERE state = 'unknown'") == [("b",)]
-    assert world.make(shots, code=5, **QUIET)["film"]["num_frames"] == 3 * 96
+    assert world.make(shots, code=5, **QUIET)["film"]["num_frames"] == 4 * 96
     assert world.run("recover", **QUIET).code == 5
     assert world.posts == 4
 

@@ -72,6 +72,7 @@ def test_files_are_where_the_contract_says(film: Film) -> None:
         "poster.jpg",
         "contact-sheet.jpg",
         "provenance.json",
+        "seams.csv",
         "sequences/Nacht.mp4",
         "sequences/day.mp4",
         *(f"clips/{name}.mp4" for name in NAMES if name != "day/020"),
@@ -224,3 +225,17 @@ def test_a_list_is_read_from_a_pasted_text_and_from_a_url_too(world: World) -> N
     named = world.make((world.folder / "named.csv").as_uri())
     assert pasted["shots"][0]["fingerprint"] == named["shots"][0]["fingerprint"]
     assert world.posts == 1
+
+
+def test_every_seam_of_the_film_is_measured(film: Film) -> None:
+    with (film.out / "seams.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    shots = [shot for shot in film.manifest["shots"] if shot["take"] == 1]
+    names = [f"{shot['sequence']}/{shot['shot']}" for shot in shots]
+    assert len(rows) == len(names) - 1
+    assert {row["kind"] for row in rows} == {"cut"}
+    starts = [int(row["frame"]) for row in rows]
+    ends = [sum(shot["num_frames"] for shot in shots[: n + 1]) for n in range(len(rows))]
+    assert starts == ends
+    assert all(float(row["colour_step"]) >= 0 for row in rows)
+    assert not any(row["matched"] for row in rows)

@@ -103,7 +103,7 @@ def test_a_scheduled_run_fires_by_itself_and_buys_only_what_is_new(home: Home) -
     assert all(run["auto_scheduled"] for run in runs)
     (first,), (second,) = (table(home.artifacts(run["id"])["films"]) for run in runs[:2])
     assert first["list"] == "night"
-    assert (Decimal(first["USD"]), Decimal(second["USD"])) == (Decimal("0.64"), Decimal(0))
+    assert [Decimal(films["USD"]) for films in (first, second)] == [Decimal("0.64"), Decimal(0)]
     assert (home.folder / "out" / "night" / "film.mp4").stat().st_size
     overlapping = [
         (a["end_time"], b["start_time"])

@@ -20,7 +20,8 @@ from flows.costs.statement import paid_for, state_accounts
 from flows.generate.job import Job, jobs_of
 from flows.generate.workshop import Clip
 from flows.report.manifest import manifest_of
-from flows.report.page.facts import Report, report_of
+from flows.report.page.facts import Report
+from flows.report.page.tell import report_of
 from flows.report.page.write import page_of, pasts_of, put
 from flows.report.place import Place, write_atomically
 from flows.shots import read_shots

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from blocks.ledger import Change, State
-from flows.report.page.facts import places_in_film
 from flows.report.page.phases import Phase, phases_of, took
+from flows.report.page.tell import places_in_film
 from flows.stitch.timeline import Span
 from tests.page.stage import FRAMES, Stage
 
@@ -130,6 +131,20 @@ def test_a_later_run_has_paid_nothing_and_shows_the_run_that_did(stage: Stage) -
     assert report.money.in_this_run_nano_usd == 0
     assert {shot.origin for shot in report.shots} == {"an earlier run", "shared"}
     assert [run.is_this for run in report.runs] == [False]
+
+
+def test_a_film_that_was_made_again_later_is_no_part_of_the_run_that_paid(stage: Stage) -> None:
+    [run] = stage.report().runs
+    assert [what for what, _, _ in run.stitched] == ["the film"]
+    assert stage.film and stage.film.begun_at and stage.film.ended_at
+    hour = timedelta(hours=1)
+    film = replace(
+        stage.film, begun_at=stage.film.begun_at + hour, ended_at=stage.film.ended_at + hour
+    )
+    stage.film = film
+    [again] = stage.report().runs
+    assert again.stitched == ()
+    assert again.ended_ms <= run.ended_ms
 
 
 def test_cards_between_shots_do_not_move_them(stage: Stage) -> None:

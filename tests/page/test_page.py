@@ -182,6 +182,15 @@ def test_filters_leave_what_fits(opened: Page) -> None:
     assert shown(opened) == everything
 
 
+def test_the_list_shows_a_shot_a_row(opened: Page) -> None:
+    opened.get_by_label("List", exact=True).check(force=True)
+    for card in opened.locator(".card:visible").all():
+        parts = [card.locator(part) for part in (".open", ".name", ".prompt", ".facts", ".cost")]
+        boxes = [box for part in parts if (box := part.bounding_box())]
+        assert [box["x"] for box in boxes] == sorted(box["x"] for box in boxes)
+        assert max(box["y"] for box in boxes) < min(box["y"] + box["height"] for box in boxes)
+
+
 def test_shots_are_put_in_order(opened: Page) -> None:
     choose(opened, "order", "state")
     assert shown(opened)[0] == "sea/030"

@@ -188,3 +188,35 @@ def test_requests_are_found_again_by_their_inputs(run: Run) -> None:
     assert [row["request_id"] for row in only] == [ids[1]]
     future = client.platform(listing, endpoint_id=MODEL, start="2100-01-01T00:00:00Z").json()
     assert future["items"] == []
+
+
+def test_price_and_refund_rules_are_in_the_charges_and_in_the_billing(client: Client) -> None:
+    """fal's schema knows no negative amounts: there a refund is a discount of the whole cost."""
+    client.misbehave(at="job", do="price", unit_price_usd=0.1, match={"prompt": "dear"})
+    client.misbehave(at="job", do="refund", refund_after_s=0.1, match={"prompt": "given back"})
+    dear, back = client.submit(prompt="dear"), client.submit(prompt="given back")
+    time.sleep(0.4)
+    charges = [
+        (c["request_id"], c["kind"], c["cost_usd"]) for c in client.told("charges")["charges"]
+    ]
+    assert sorted(charges) == sorted(
+        [
+            (dear["request_id"], "charge", "0.4"),
+            (back["request_id"], "charge", "0.32"),
+            (back["request_id"], "refund", "-0.32"),
+        ]
+    )
+    reply = client.platform("/models/billing-events").json()
+    events = {event["request_id"]: event for event in reply["billing_events"]}
+    assert events[dear["request_id"]]["unit_price"] == 0.1
+    assert events[back["request_id"]]["cost_estimate_nano_usd"] == 0
+    assert events[back["request_id"]]["percent_discount"] == 100
+
+
+def test_pricing_rule_names_another_price_unit_and_currency(client: Client) -> None:
+    rule = {"unit_price_usd": 0.5, "unit": "video", "currency": "EUR"}
+    client.misbehave(at="pricing", do="price", match={"model": MODEL}, **rule)
+    [price] = client.platform("/models/pricing", endpoint_id=MODEL).json()["prices"]
+    assert (price["unit_price"], price["unit"], price["currency"]) == (0.5, "video", "EUR")
+    [usual] = client.platform("/models/pricing", endpoint_id=MODEL).json()["prices"]
+    assert (usual["unit_price"], usual["unit"], usual["currency"]) == (0.08, "unit", "USD")

@@ -75,14 +75,18 @@ def test_the_film_is_as_loud_as_wanted(tmp_path: Path, make: object, target: str
     film = film_of(tmp_path, clip, clip, loudness_lufs=target)
     lufs, peak_dbtp = measured(film.path)
     assert lufs == pytest.approx(float(target), abs=0.5)
+    assert film.notes == ()
     assert peak_dbtp <= -1 + TRUE_PEAK_TOLERANCE_DB
 
 
 def test_peaks_come_before_loudness(tmp_path: Path) -> None:
     clip = shoot(tmp_path / "clip.mp4", num_frames=96, sound=beats(4))
-    lufs, peak_dbtp = measured(film_of(tmp_path, clip).path)
+    film = film_of(tmp_path, clip)
+    lufs, peak_dbtp = measured(film.path)
     assert peak_dbtp <= -1 + TRUE_PEAK_TOLERANCE_DB
     assert -23 < lufs < -14
+    (note,) = film.notes
+    assert f"{lufs:.1f} LUFS instead of -14" in note
 
 
 def test_loud_and_soft_stay_as_far_apart(tmp_path: Path) -> None:

@@ -135,7 +135,7 @@ def test_a_hard_cut_is_never_corrected() -> None:
 
 def test_what_is_not_seen_and_what_is_another_scene_stay() -> None:
     here = ends(picture(100, 0, 0))
-    assert matched(here, ends(picture(100.5, 0.5, 0))) is None
+    assert matched(here, ends(picture(101.5, 1.5, 0))) is None
     assert matched(here, ends(picture(150, 0, 0))) is None
     assert matched(here, ends(picture(100, 20, 0)), continues=False, shared=12) is None
 

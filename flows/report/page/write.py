@@ -23,8 +23,9 @@ from blocks.ledger import Ledger
 from flows.costs.estimate import Plan
 from flows.costs.statement import Statement
 from flows.generate.workshop import Clip, current
-from flows.report.page.facts import Past, Report, report_of
+from flows.report.page.facts import Past, Report
 from flows.report.page.pictures import POSTER_PX, data_urls, make_pictures, side_px
+from flows.report.page.tell import report_of
 from flows.report.place import Place, write_atomically
 from flows.stitch import Stitched
 

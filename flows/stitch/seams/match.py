@@ -21,12 +21,13 @@ from flows.stitch.timeline import Transition
 # Raise it when the same pictures would be corrected otherwise.
 VERSION = 1
 
-# What is smaller is not seen, in levels of 255.
-_LEAST = 1.0
+# What is smaller is not seen, in levels of 255, and would only cost the clip its untouched frames.
+_LEAST = 2.0
 # Shots that differ by more are different scenes, and are left so.
 _MOST_LUMA, _MOST_COLOUR = 32.0, 16.0
 # Contrast is corrected by this factor at most, and only where both show the same thing.
 _MOST_GAIN = 1.25
+_LEAST_SPREAD = 1.0  # a plain colour has no contrast
 # A third of a level from frame to frame is not seen; but in three seconds a shot is to be itself.
 _LEVELS_PER_S = 8
 _RAMP_S = (Fraction(1), Fraction(3))
@@ -97,7 +98,7 @@ def match_of(
 
 def _gain(here: Picture, there: Picture, channel: int) -> float:
     """What brings the contrast of one picture to the other's."""
-    if there.spread[channel] < _LEAST:
+    if there.spread[channel] < _LEAST_SPREAD:
         return 1.0
     gain = here.spread[channel] / there.spread[channel]
     return round(min(_MOST_GAIN, max(1 / _MOST_GAIN, gain)), 4)

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flows.stitch.sound.source import sample_at
-from flows.stitch.timeline import Timeline, Transition
+from flows.stitch.timeline import Span, Timeline, Transition
 
 Gain = NDArray[np.float32]
 
@@ -78,12 +78,18 @@ def parts_of(timeline: Timeline) -> list[Part]:
             sample_at(span.start, rate),
             sample_at(span.end, rate),
             sample_at(span.start - span.clip_start, rate),
-            _fade(span.begins, span.start, rate),
+            _fade_in(span, rate),
             _fade(after.begins, after.start, rate) if after else None,
         )
         for index, (span, after) in enumerate(zip(spans, follows, strict=True))
         if span.has_audio and span.clip
     ]
+
+
+def _fade_in(span: Span, rate: Fraction) -> Fade | None:
+    if span.from_black and not span.begins:
+        return _fade(Transition("dissolve", span.from_black), span.start, rate)
+    return _fade(span.begins, span.start, rate)
 
 
 def _fade(transition: Transition | None, start: int, rate: Fraction) -> Fade | None:

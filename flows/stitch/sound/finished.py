@@ -29,6 +29,8 @@ VERSION = 1
 _TRIES = 3
 _NEAR_ENOUGH_LU = 0.2
 _SAFETY_DB = 0.1
+# What EBU R 128 allows.
+_UNHEARD_LU = 0.5
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,16 @@ class FinishedSound:
 
     path: Path
     levels: Levels
+
+    def shortfall(self, finish: Finish) -> str:
+        """Why the film is not as loud as it was to be; empty where it is."""
+        wanted, reached = finish.loudness_lufs, self.levels.reached_lufs
+        if wanted is None or reached is None or abs(float(wanted) - reached) <= _UNHEARD_LU:
+            return ""
+        return (
+            f"The film's loudness is {reached:.1f} LUFS instead of {wanted}: its peaks stand too "
+            "far above the rest, or it is nearly silent."
+        )
 
 
 _LEVELS: TypeAdapter[Levels] = TypeAdapter(Levels)
@@ -65,7 +77,7 @@ def finished_sound(timeline: Timeline, finish: Finish, cache: Path) -> FinishedS
     note = path.with_suffix(".json")
     partial = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        with suppress(OSError, ValueError, ClipError):
+        with suppress(OSError, ValueError, LookupError, ClipError, av.FFmpegError):
             if track.is_whole(path, sample_at(timeline.num_frames, timeline.rate)):
                 return FinishedSound(path, _LEVELS.validate_json(note.read_bytes()))
         path.parent.mkdir(parents=True, exist_ok=True)

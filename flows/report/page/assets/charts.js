@@ -16,7 +16,7 @@ window.shotreelTimes = ({ report, usd, took, clock, count, when, el, view, words
   const ROW_PX = 18;
   const AXIS_PX = 30;
   const MOST_PX = 440;
-  const PRINTED_ROWS = 60;
+  const PRINTED_ROWS = 40;
   const CHART_PX = 140;
   const STEPS = [0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 43200, 86400];
 
@@ -55,6 +55,7 @@ window.shotreelTimes = ({ report, usd, took, clock, count, when, el, view, words
   scroller.append(pin, spacer);
   const flow = el("div", { class: "chart", role: "img" });
   const spend = el("div", { class: "chart", role: "img" });
+  const cut = el("span", { class: "live" });
   const flowNow = el("span", { class: "live" });
   const spendNow = el("span", { class: "live" });
   const tip = el("div", { class: "tip", hidden: true, role: "tooltip" });
@@ -68,7 +69,7 @@ window.shotreelTimes = ({ report, usd, took, clock, count, when, el, view, words
   host.append(
     label,
     summary,
-    el("div", { class: "tools" }, el("h3", {}, "What waited for what"),
+    el("div", { class: "tools" }, el("h3", {}, "What waited for what ", cut),
       el("button", { type: "button", "aria-label": "Zoom in", onclick: zoom(0.5) }, "+"),
       el("button", { type: "button", "aria-label": "Zoom out", onclick: zoom(2) }, "\u2212"),
       el("button", { type: "button", onclick: () => show(...range) }, "Whole run")),
@@ -188,6 +189,7 @@ window.shotreelTimes = ({ report, usd, took, clock, count, when, el, view, words
     drawSummary();
     const full = rows.length * ROW_PX + 8;
     const height = paper() ? Math.min(rows.length, PRINTED_ROWS) * ROW_PX + 8 : Math.min(full, MOST_PX);
+    cut.textContent = paper() && rows.length > PRINTED_ROWS ? `the first ${PRINTED_ROWS} of ${rows.length.toLocaleString("en-US")}` : "";
     scroller.style.height = `${height + AXIS_PX + 2}px`;
     spacer.style.height = `${Math.max(0, full - height)}px`;
     scroller.setAttribute("aria-label", `When each of ${count(rows.length, "row")} waited, was made and was fetched. Each shot's own page has it as a table.`);

@@ -215,7 +215,7 @@
     $("numbers").append(
       number("Clips here", `${here.toLocaleString("en-US")} of ${shots.length.toLocaleString("en-US")}`, `in ${count(sequences, "sequence")}`),
       film
-        ? number("Length", took(film.duration_s * 1000), `${count(film.num_frames, "frame")}, ${film.width} \u00d7 ${film.height} at ${+rate.toFixed(3)}`)
+        ? number("Length", took(film.duration_s * 1000), `${count(film.num_frames, "frame")}, ${film.width} \u00d7 ${film.height}`)
         : number("Length", "none", "there is no film"),
       number("Cost of the clips", usd(money.cost_nano_usd), "in all runs"),
       number("Estimate", usd(money.quoted_nano_usd), difference ? `${usd(Math.abs(difference))} ${difference > 0 ? "less" : "more"} than paid` : "exactly what was paid"),

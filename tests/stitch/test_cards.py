@@ -1,0 +1,135 @@
+"""Words in the film: cards, slates and captions, where and for as long as they should be."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from flows.stitch import Begin, Card, Finish, Item
+from flows.stitch.card import caption_picture, card_picture
+from flows.stitch.lettering import LINE, fitted, width_of
+
+from .conftest import X264, assert_clock_is_right, pictures_of, shoot
+from .test_seams import HALF, clip_of, coded, made
+
+TITLE = Card("title", "title", Fraction(3), heading="The Keeper of the Light", opens=True)
+FINE = {**X264, "crf": "8"}
+
+
+def slate(begins: Begin | None = None) -> Card:
+    words = ("storm/020", "A wave breaks", "The service refused the prompt.")
+    return Card("slate", words[0], Fraction(3, 2), *words, begins=begins)
+
+
+def test_cards_stand_before_and_after_the_clips(tmp_path: Path) -> None:
+    clip = coded(tmp_path, 0)
+    film = made(tmp_path, [TITLE, clip_of(clip, None, opens=True), TITLE])
+    assert [span.name for span in film.stitched.timeline.spans] == ["title", "0", "title"]
+    assert [span.num_frames for span in film.stitched.timeline.spans] == [72, 36, 72]
+    assert film.copied() == [(72, 1, 0, 36)]
+    assert_clock_is_right(film.path)
+    light = pictures_of(film.path, "gray").max(axis=(1, 2))
+    # It comes up from black and goes there.
+    assert light[0] < 20 < 150 < light[36] and light[71] < 60
+
+
+def test_a_slate_stands_for_its_shot_and_passes_into_the_next(tmp_path: Path) -> None:
+    clips = [coded(tmp_path, n) for n in range(2)]
+    film = made(tmp_path, [clip_of(clips[0]), slate(HALF), clip_of(clips[1])])
+    spans = film.stitched.timeline.spans
+    assert [(span.name, span.num_frames) for span in spans][1] == ("storm/020", 36)
+    assert (spans[1].clip, spans[1].sha256) == (None, None)
+    assert film.stitched.num_frames == 3 * 36 - 24
+    assert (film.stitched.copied, film.stitched.rendered) == (1, 1)
+
+
+def test_a_caption_is_burnt_in_and_the_rest_of_the_picture_is_not_touched(tmp_path: Path) -> None:
+    clip = shoot(tmp_path / "clip.mp4", size=(640, 360), num_frames=12, options=FINE)
+    film = made(tmp_path, [clip_of(clip, None, caption="Far out at sea")])
+    shown, source = (pictures_of(path, "gray").astype(int) for path in (film.path, clip))
+    plate = caption_picture("Far out at sea", 640, 360)[..., 3] > 0
+    difference = np.abs(shown - source).mean(axis=0)
+    assert difference[~plate].mean() < 2.5
+    assert difference[plate].mean() > 40
+    rows, columns = np.flatnonzero(plate.any(axis=1)), np.flatnonzero(plate.any(axis=0))
+    assert 360 * 0.6 < rows[0] <= rows[-1] <= 360 * 0.95
+    assert columns[0] + columns[-1] == pytest.approx(639, abs=2)
+
+
+@pytest.mark.parametrize("grey", [20, 128, 235])
+def test_a_caption_can_be_read_on_any_picture(grey: int) -> None:
+    """White on its plate: at least 7 to 1, as the guidelines for reading ask for."""
+    plate = caption_picture("Words", 640, 360).astype(float)
+    inside = plate[..., 3] > 0
+    alpha = plate[..., 3:][inside] / 255
+    shown = (plate[..., :3][inside] * alpha + grey * (1 - alpha)).mean(axis=1) / 255
+    linear = np.where(shown <= 0.04045, shown / 12.92, ((shown + 0.055) / 1.055) ** 2.4)
+    assert (linear.max() + 0.05) / (np.median(linear) + 0.05) > 7
+
+
+SIZES = [(1280, 720), (720, 1280), (960, 960), (192, 112)]
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.text(max_size=200), st.sampled_from(SIZES))
+def test_no_text_leaves_the_safe_area(text: str, size: tuple[int, int]) -> None:
+    width, height = size
+    caption = caption_picture(text, width, height)[..., 3] > 0
+    card = card_picture(Card("slate", "s", Fraction(1), text, text, text), width, height)
+    paper = card[0, 0].astype(int)
+    written = np.abs(card.astype(int) - paper).max(axis=2) > 8
+    for words in (caption, written):
+        rows, columns = np.flatnonzero(words.any(axis=1)), np.flatnonzero(words.any(axis=0))
+        if rows.size:
+            assert height * 0.04 <= rows[0] <= rows[-1] <= height * 0.96
+            assert width * 0.04 <= columns[0] <= columns[-1] <= width * 0.96
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.text(max_size=120), st.booleans())
+def test_lines_fit_where_they_are_to_stand(text: str, balanced: bool) -> None:
+    words = fitted(text, 300, 120, (30, 24, 18), balanced=balanced)
+    assert words.size in (30, 24, 18)
+    assert len(words.lines) * words.size * LINE <= 120
+    assert all(width_of(line, words.size, words.weight) <= 301 for line in words.lines)
+
+
+def test_long_lines_are_alike_in_length() -> None:
+    words = fitted("The storm came in from the west that night", 500, 200, (30,), balanced=True)
+    short, long = sorted(width_of(line, 30, "Regular") for line in words.lines)
+    assert short > 0.6 * long
+
+
+@pytest.mark.parametrize("fit", ["pad", "crop", "blur"])
+def test_a_clip_of_another_shape_is_fitted_as_it_was_chosen(tmp_path: Path, fit: str) -> None:
+    lead = shoot(tmp_path / "lead.mp4", size=(320, 180), num_frames=24)
+    square = shoot(
+        tmp_path / "square.mp4", size=(120, 120), num_frames=6, options=FINE, luma=lambda _: 200
+    )
+    finish = Finish.model_validate({"fit": fit})
+    items: list[Item] = [clip_of(lead, None), clip_of(square, None)]
+    picture = pictures_of(made(tmp_path, items, finish).path, "gray")[27].astype(int)
+    middle, edges = picture[:, 80:-80].mean(), np.concatenate([picture[:, :60], picture[:, -60:]])
+    assert middle > 205
+    if fit == "pad":
+        assert edges.max() < 12
+    elif fit == "crop":
+        assert edges.min() > 205
+    else:
+        assert 60 < edges.min() <= edges.max() < 150
+
+
+def test_another_fit_draws_only_the_clips_that_it_concerns(tmp_path: Path) -> None:
+    lead = coded(tmp_path, 0, 48)
+    other = shoot(tmp_path / "other.mp4", size=(112, 112), num_frames=12)
+    items: list[Item] = [clip_of(lead, None), clip_of(lead), clip_of(other, None)]
+    made(tmp_path, items)
+    before = {path.name for path in (tmp_path / "cache" / "segments").iterdir()}
+    made(tmp_path, items, Finish(fit="crop"))
+    after = {path.name for path in (tmp_path / "cache" / "segments").iterdir()}
+    assert len(after - before) == 1

@@ -1,0 +1,96 @@
+"""What can be drawn is drawn while other clips are still being made."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from flows.generate.accounts import open_workshop
+from flows.generate.all_clips import Clips
+from flows.generate.job import services_of
+from flows.generate.task import bring_planned
+from flows.generate.workshop import Clip, current
+from flows.make_film import plan_list, reserve
+from flows.report.board import Board
+from flows.shots import read_shots
+from flows.stitch import Card, Finish, cut
+from flows.stitch.finish import AS_IT_IS
+from flows.stitch.reel import film_items
+from flows.stitch.tasks import draw_early
+from tests.generate.conftest import open_studio, studio
+from tests.generate.studio import Studio
+
+__all__ = ["open_studio", "studio"]
+
+LIST = "shot,prompt,seed,transition\na,Sea,1,\nb,Rock,2,dissolve\nc,Sky,3,dissolve\n"
+
+
+def test_seams_are_drawn_while_the_last_clip_is_still_being_made(
+    studio: Studio, tmp_path: Path
+) -> None:
+    segments = tmp_path / "home" / "stitch" / "segments"
+    asyncio.run(asyncio.wait_for(_hold_back_the_last(segments), 100))
+
+
+async def _hold_back_the_last(segments: Path) -> None:
+    rows = read_shots(LIST)
+    released = asyncio.Event()
+
+    async def bring(name: str, fingerprint: str) -> Clip:
+        clip = await bring_planned(name, fingerprint)
+        if name.endswith("c"):
+            await released.wait()
+        return clip
+
+    async with open_workshop(services_of(rows, live=False), Board(), run_id=uuid4().hex) as shop:
+        current.set(shop)
+        plan = await plan_list(shop, rows, live=False)
+        await reserve(shop, plan, "list", None)
+        clips = Clips(bring)
+        clips.start(shop, plan)
+        early = asyncio.create_task(draw_early(plan, clips, AS_IT_IS))
+        try:
+            # The seam of a and b, and the rest of b up to where c will begin.
+            while len(list(segments.glob("[!.]*.mp4"))) < 2:  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+            assert not early.done()
+            released.set()
+            await early
+        finally:
+            await clips.stop()
+        await asyncio.gather(*shop.drawings.values())
+        drawn = set(segments.glob("*.mp4"))
+        items = film_items(plan, await clips.all(), AS_IT_IS)
+        assert items
+        wanted = {
+            d.key for d in cut(items, AS_IT_IS, cache=segments.parent, name="film.mp4").drawings
+        }
+    # All that the film needs is there, and nothing was drawn in vain.
+    assert {path.stem for path in drawn} == wanted
+    assert len(wanted) == 4
+
+
+@pytest.mark.parametrize("on_missing", ["slate", "skip", "fail"])
+def test_the_items_are_what_came_of_the_plan(studio: Studio, on_missing: str) -> None:
+    studio.misbehave(at="submit", do="status", status=422, match={"prompt": "Rock"}, times=0)
+    made = studio.make(LIST)
+
+    outcomes = {line.job.fingerprint: made.outcomes[line.job.shot.shot] for line in made.plan.lines}
+    finish = Finish.model_validate({"on_missing": on_missing, "title": "A film"})
+    items = film_items(made.plan, outcomes, finish)
+    if on_missing == "fail":
+        assert items is None
+        return
+    assert items
+    names = [item.title for item in items]
+    assert names == ["title", "main/a", *(["main/b"] if on_missing == "slate" else []), "main/c"]
+    assert [item.opens for item in items[:2]] == [True, True]
+    if on_missing == "slate":
+        missing = items[2]
+        assert isinstance(missing, Card)
+        assert (missing.kind, missing.heading, missing.text) == ("slate", "main/b", "Rock")
+        assert missing.duration_s == 4
+        assert missing.note == made.error("b").message
