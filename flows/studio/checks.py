@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from importlib.metadata import version
 from typing import Any
@@ -48,6 +49,7 @@ def prefect_checks() -> list[Check]:
             ("deployments", deployments),
             ("blocks", blocks),
             ("runs", runs),
+            ("automations", automations),
         ):
             try:
                 checks.append(look(client))
@@ -149,6 +151,18 @@ def runs(client: httpx.Client) -> Check:
         names = ", ".join(str(run["name"]) for run in waiting[:5])
         return Check("runs", "ok", f"{len(waiting)} wait for approval: {names}")
     return Check("runs", "ok", "none waits")
+
+
+def automations(client: httpx.Client) -> Check:
+    """Only with several machines a silent run has to be noticed: here the keeper does it."""
+    found = read(client, "/automations/filter", {})
+    silent = [each for each in found if "prefect.flow-run.heartbeat" in json.dumps(each["trigger"])]
+    if not silent:
+        return Check("automations", "ok", "none for silent runs (deployments/automations.yaml)")
+    off = [str(each["name"]) for each in silent if not each["enabled"]]
+    if off:
+        return Check("automations", "broken", f"switched off: {', '.join(off)}", "See the UI.")
+    return Check("automations", "ok", f"silent runs: {silent[0]['name']}")
 
 
 def sandbox() -> Check:

@@ -136,7 +136,8 @@ def test_doctor_knows_every_part(home: Home) -> None:
     told = home.run("doctor", "--json")
     assert told.code == 0, told.out
     checks = {check["name"]: check for check in json.loads(told.out)["checks"]}
-    for name in ("Prefect", "worker", "deployments", "blocks", "sandbox", "ledger", "clip store"):
+    parts = ("Prefect", "worker", "deployments", "blocks", "runs", "automations", "sandbox")
+    for name in (*parts, "ledger", "clip store"):
         assert checks[name]["verdict"] == "ok", checks[name]
     assert home.state.ui_url in checks["Prefect"]["what"]
     for name in ("make-film", "recover (schedule off)"):
