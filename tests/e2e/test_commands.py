@@ -191,7 +191,7 @@ def test_a_sandbox_on_a_port_in_use_says_so(world: World) -> None:
 
 @pytest.mark.parametrize(
     "command",
-    ["", "make", "plan", "recover", "reconcile", "costs", "prices", "sandbox", "doctor"],
+    ["", "make", "plan", "recover", "reconcile", "costs", "prices", "sandbox", "doctor", "up"],
 )
 def test_help_explains_every_option(world: World, command: str) -> None:
     done = world.run(*filter(None, [command]), "--help")

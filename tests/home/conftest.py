@@ -121,6 +121,8 @@ class Home:
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         ledger = self.place.home / "ledger.sqlite"
+        if not ledger.exists():
+            return []
         with sqlite3.connect(f"file:{ledger}?mode=ro", uri=True) as connection:
             return connection.execute(query).fetchall()
 
