@@ -15,7 +15,8 @@ from tests.e2e.prefect_server import PrefectServer, stop, until
 from tests.e2e.world import PREFECT, REPOSITORY, World, clean_environment
 
 LIST = "sequence,shot,prompt,seed\ns,a,Sea,1\ns,b,Rock,2\nt,c,Sky,3\n"
-TASKS = {"s/a", "s/b", "t/c", "stitch-s", "stitch-t", "stitch-film", "account-costs"}
+ENDING = ["stitch-film", "account-costs", "hand-over"]
+TASKS = {"s/a", "s/b", "t/c", "stitch-s", "stitch-t", *ENDING}
 
 
 def flow_run(server: PrefectServer, name: str) -> dict[str, Any]:
@@ -56,7 +57,7 @@ def test_a_run_is_recorded_with_its_tasks_and_artifacts(
         artifact["key"]: artifact
         for artifact in prefect_server.ask("artifacts/filter", flow_runs=of_run(run))
     }
-    assert set(artifacts) == {"plan", "clips", "bill", "film"}
+    assert set(artifacts) == {"plan", "clips", "bill", "film", "contact-sheet"}
     assert artifacts["clips"]["data"] == 100
     plan = json.loads(artifacts["plan"]["data"])
     assert [(row["shot"], row["USD"]) for row in plan][-1] == ("total", "0.96")
@@ -116,7 +117,7 @@ def test_every_task_run_is_recorded_after_a_run_on_the_embedded_server(
     with sqlite3.connect(tmp_path / "prefect.db") as database:
         recorded = database.execute("SELECT name, state_type FROM task_run").fetchall()
         flows = database.execute("SELECT name, state_type FROM flow_run").fetchall()
-    wanted = [f"s/{n:02}" for n in range(40)] + ["stitch-s", "stitch-film", "account-costs"]
+    wanted = [f"s/{n:02}" for n in range(40)] + ["stitch-s", *ENDING]
     assert sorted(recorded) == sorted((name, "COMPLETED") for name in wanted)
     assert flows == [("list", "COMPLETED")]
 
