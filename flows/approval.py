@@ -31,6 +31,9 @@ from flows.report.notice import current as current_notice
 
 PATIENCE_S = 24 * 3600.0
 LOOK_EVERY_S = 2
+GRACE_S = 300.0
+"""Prefect's own timeout comes later: it would end the run without a word about the money."""
+
 MAX_LINES = 20
 
 
@@ -144,14 +147,15 @@ async def ask(shop: Workshop, question: Question) -> Approval:
     await current_notice.get().send("needs your approval", told)
     form = Approval.with_initial_data(description=described(question, patience_s))
     try:
-        # A key of its own: Prefect answers a pause that it has seen before without the input.
-        return await apause_flow_run(
-            wait_for_input=form,
-            timeout=math.ceil(patience_s),
-            poll_interval=LOOK_EVERY_S,
-            key=uuid4().hex,
-        )
-    except FlowPauseTimeout:
+        async with asyncio.timeout(patience_s):
+            # A key of its own: Prefect answers a pause that it has seen before without the input.
+            return await apause_flow_run(
+                wait_for_input=form,
+                timeout=math.ceil(patience_s + GRACE_S),
+                poll_interval=LOOK_EVERY_S,
+                key=uuid4().hex,
+            )
+    except (TimeoutError, FlowPauseTimeout):
         why = f"Nobody approved the plan within {words_of(patience_s)}."
     except ValidationError as error:
         wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())

@@ -21,7 +21,7 @@ from tests.e2e.prefect_server import until
 from tests.e2e.world import SHOTREEL, Done, clean_environment, free_port
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page, Route
+    from playwright.sync_api import Browser, Page, Route
 
 UP_S = 400
 ENDED = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
@@ -144,24 +144,28 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
 
 
 @pytest.fixture
-def ui(page: Page, home: Home) -> Iterator[Page]:
-    """The UI, cut off from the outside: Prefect's V2 UI asks a host of Amplitude's."""
+def ui(browser: Browser, home: Home) -> Iterator[Page]:
+    """The UI, cut off from the outside: Prefect's V2 UI asks a host of Amplitude's.
+
+    That it also asks for what is not there (icons, names that are free) is how it works.
+    """
+    context = browser.new_context(viewport={"width": 1400, "height": 1100})
+    page = context.new_page()
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
 
     def at_home(route: Route) -> None:
-        parts = urlsplit(route.request.url)
-        if parts.path.count("/") == 1 and parts.path.endswith(".svg"):
-            route.fulfill(status=200, body="")  # its icons of some states are not there
-        elif parts.hostname == "127.0.0.1":
+        if urlsplit(route.request.url).hostname == "127.0.0.1":
             route.continue_()
         else:
             route.fulfill(status=200, json={})
 
     page.route("**/*", at_home)
-    page.on("response", lambda r: print(r.status, r.url) if r.status >= 400 else None)
     page.set_default_timeout(60_000)
-    page.set_viewport_size({"width": 1400, "height": 1100})
     yield page
     picture(page, "last")
+    context.close()
+    assert not errors, errors
 
 
 def picture(page: Page, name: str) -> None:

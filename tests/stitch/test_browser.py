@@ -44,8 +44,11 @@ function seen() {
 }
 async function at(time) {
     const late = new Promise((_, failed) => setTimeout(failed, 60000, `no picture at ${time} s`));
-    await Promise.race([
-        new Promise(done => { film.onseeked = done; film.currentTime = time; }), late]);
+    const sought = new Promise(done => { film.onseeked = done; });
+    // After a seek the picture before may still stand until the new one is presented.
+    const shown = new Promise(done => film.requestVideoFrameCallback(done));
+    film.currentTime = time;
+    await Promise.race([Promise.all([sought, shown]), late]);
     return seen();
 }
 </script>
