@@ -10,6 +10,7 @@ import asyncio
 import queue
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -91,7 +92,7 @@ class Clerk:
                     each.run()
                     if isinstance(each.error, SQLAlchemyError):
                         raise each.error
-        except SQLAlchemyError:
+        except Exception:  # noqa: BLE001 - whatever it was, each caller is told about its own
             # Nothing of the batch was written: one call's trouble, or a disk's, is not all calls'.
             for each in batch:
                 each.run()
@@ -101,5 +102,5 @@ class Clerk:
             for each in batch:
                 each.tell()
 
-        if not loop.is_closed():
+        with suppress(RuntimeError):  # the loop has ended, and its callers with it
             loop.call_soon_threadsafe(tell)
