@@ -110,7 +110,7 @@ def deployments(client: httpx.Client) -> Check:
     found = {each["name"]: each for each in read(client, "/deployments/filter", wanted)}
     gone = [name for name in DEPLOYED if name not in found]
     if gone:
-        return Check("deployments", "broken", f"not deployed: {', '.join(gone)}", UP)
+        return Check("deployments", "missing", f"not deployed: {', '.join(gone)}", UP)
     said = [f"{name}{scheduled(each)}" for name, each in sorted(found.items())]
     paused = [name for name, each in found.items() if each["paused"]]
     if paused:
@@ -127,7 +127,7 @@ def scheduled(deployment: dict[str, Any]) -> str:
 def blocks(client: httpx.Client) -> Check:
     gone = [slug for slug in BLOCKS if client.get(f"/block_types/slug/{slug}").status_code == 404]
     if gone:
-        return Check("blocks", "broken", f"not registered: {', '.join(gone)}", UP)
+        return Check("blocks", "missing", f"not registered: {', '.join(gone)}", UP)
     documents = read(client, "/block_documents/filter", {"include_secrets": False})
     saved = [
         f"{document['block_type']['slug']}/{document['name']}"
