@@ -58,7 +58,7 @@ def test_a_film_is_made_from_the_ui_and_bought_after_approval_only(ui: Page, hom
     dialog.get_by_label("Leave out").fill("sky")
     picture(ui, "approval")
     dialog.get_by_role("button", name="Resume").click()
-    expect(dialog).to_be_hidden()
+    expect(dialog).to_be_hidden(timeout=SOON_MS)
     home.until_state(run_id, "COMPLETED")
     ui.reload()
     assert home.charged_usd - before[1] == Decimal("0.64")
