@@ -37,6 +37,15 @@ async def bring_home(shop: Workshop, job: Job, intent: Intent) -> Clip:
 
     Raises a ProviderError (or ClipError, BudgetError) that says what was paid and what to do.
     """
+    try:
+        return await until_home(shop, job, intent)
+    except asyncio.CancelledError:
+        if intent.quote.source == "no_price":
+            await call_off(shop, job)
+        raise
+
+
+async def until_home(shop: Workshop, job: Job, intent: Intent) -> Clip:
     bought = 0
     while True:
         held = (await shop.book(shop.ledger.holders, [job.fingerprint])).get(job.fingerprint)
@@ -78,11 +87,7 @@ async def advance(shop: Workshop, job: Job | None, attempt: Attempt) -> Clip | N
         case "unknown":
             await settle_unknown(shop, attempt)
         case "submitted":
-            try:
-                await follow(shop, attempt)
-            except asyncio.CancelledError:
-                await call_off(shop, attempt)
-                raise
+            await follow(shop, attempt)
         case "ready":
             return await fetch(shop, attempt)
         case "stored":
@@ -151,15 +156,16 @@ async def follow(shop: Workshop, attempt: Attempt) -> None:
         )
 
 
-async def call_off(shop: Workshop, attempt: Attempt) -> None:
+async def call_off(shop: Workshop, job: Job) -> None:
     """A run that is stopped frees a machine of one's own; what is paid for goes on, and is kept."""
-    if attempt.price_source != "no_price" or attempt.ticket is None:
-        return
-    provider = shop.provider_of(attempt)
     with suppress(TimeoutError):
         async with asyncio.timeout(CALL_OFF_S):
-            await provider.cancel(sent_model(attempt.model), attempt.ticket)
-            await record(shop, attempt, Failed("called off: the run was stopped", "no"))
+            held = (await shop.book(shop.ledger.holders, [job.fingerprint])).get(job.fingerprint)
+            if held is None or held.state != "submitted" or not shop.ledger.is_mine(held):
+                return
+            assert held.ticket is not None
+            await shop.provider_of(held).cancel(sent_model(held.model), held.ticket)
+            await record(shop, held, Failed("called off: the run was stopped", "no"))
 
 
 async def record(shop: Workshop, attempt: Attempt, outcome: Ready | Failed | Gone) -> Attempt:
