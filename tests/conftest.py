@@ -18,6 +18,21 @@ from tests.browser import browser, page
 __all__ = ["browser", "page"]
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--studio",
+        action="store_true",
+        help="also the tests that bring a whole studio up: server, workers, browser (minutes)",
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if not config.getoption("--studio"):
+        for item in items:
+            if item.get_closest_marker("studio"):
+                item.add_marker(pytest.mark.skip(reason="brings a whole studio up: --studio"))
+
+
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[str]:
     """URL of a server whose databases may be made: the environment's, or a throw-away one."""

@@ -6,7 +6,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
 
 from blocks.errors import InputError, SetupError
 
@@ -48,5 +48,13 @@ def back_up(url: str, file: Path) -> int:
 
 def pg_dump(url: str, file: Path) -> str:
     """The command; a password is asked for, or comes from PGPASSWORD or ~/.pgpass."""
-    place = make_url(url).set(drivername="postgresql", password=None, query={})
-    return f"pg_dump --format=custom --file={file} {place.render_as_string(hide_password=False)}"
+    given = make_url(url)
+    # Anew: to set the password to None leaves it as it is in SQLAlchemy 2.0.
+    place = URL.create(
+        "postgresql",
+        username=given.username,
+        host=given.host,
+        port=given.port,
+        database=given.database,
+    )
+    return f"pg_dump --format=custom --file={file} {place.render_as_string()}"

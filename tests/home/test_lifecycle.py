@@ -15,6 +15,8 @@ from tests.e2e.prefect_server import until
 from tests.e2e.world import free_port
 from tests.home.conftest import Home
 
+pytestmark = pytest.mark.studio
+
 PARTS = ("keeper", "server", "sandbox", "worker")
 
 

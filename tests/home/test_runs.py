@@ -23,6 +23,8 @@ from tests.e2e.prefect_server import until
 from tests.e2e.world import SHOTREEL, clean_environment
 from tests.home.conftest import Home, table
 
+pytestmark = pytest.mark.studio
+
 
 def shot_list(name: str, count: int) -> str:
     return "sequence,shot,prompt\n" + "".join(f"{name},{n},{name} {n}\n" for n in range(count))

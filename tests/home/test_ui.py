@@ -7,9 +7,12 @@ import re
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+import pytest
 from playwright.sync_api import expect
 
 from tests.home.conftest import Home, picture, table
+
+pytestmark = pytest.mark.studio
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page

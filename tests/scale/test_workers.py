@@ -17,6 +17,8 @@ from tests.e2e.prefect_server import PrefectServer, until
 from tests.e2e.world import REPOSITORY, World, clean_environment
 from tests.scale.conftest import Bucket, Cluster, Database, clustered
 
+pytestmark = pytest.mark.studio
+
 SEQUENCES, SHOTS = 4, 12
 IN_FLIGHT = 6
 
