@@ -10,27 +10,34 @@ from prefect.states import Completed
 
 from flows import form
 from flows.costs.money import usd
+from flows.costs.outlook import Outlook, look_ahead, sold_services
 from flows.generate.accounts import open_workshop
 from flows.generate.job import services_of
 from flows.make_film import plan_list, run_name
 from flows.report import artifacts
 from flows.report.board import Board
-from flows.shots import read_shots
+from flows.shots import Shot, list_name, read_shots
 
 
 @flow(name="plan", flow_run_name=run_name, persist_result=False)
 async def plan(shots: form.ShotList, live: form.Live = False) -> State[None]:
-    """Read the list, price it, look up what is there already; show it as an artifact.
+    """Read the list, price it, look up what is there already; show it as artifacts.
 
     Args:
         shots: A path, an http(s) or fsspec URL, or the CSV text itself.
         live: Ask the real accounts for their prices. Off: the sandbox.
     """
-    rows = read_shots(shots)
-    services = services_of(rows, live=live)
-    async with open_workshop(services, Board(), run_id=uuid4().hex, spends=False) as shop:
-        made = await plan_list(shop, rows, live=live)
-    await artifacts.show_plan(made)
+    outlook = await outlook_of(read_shots(shots), list_name(shots), live=live)
+    await artifacts.show_plan(outlook.plan)
+    await artifacts.show_outlook(outlook)
+    made = outlook.plan
     return Completed(
         message=f"{made.count('buy')} of {len(made.lines)} clips to buy, for {usd(made.most_usd)}."
     )
+
+
+async def outlook_of(shots: list[Shot], film: str, *, live: bool) -> Outlook:
+    services = services_of(shots, live=live) | await sold_services(live=live)
+    async with open_workshop(services, Board(), run_id=uuid4().hex, spends=False) as shop:
+        plan = await plan_list(shop, shots, live=live)
+        return await look_ahead(shop, plan, film, live=live)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
-from uuid import uuid4
 
 import click
 from rich.console import Console
@@ -15,34 +14,23 @@ from rich.table import Table
 
 from flows.costs.estimate import Line, Plan
 from flows.costs.money import plain, usd
-from flows.costs.outlook import Outlook, Share, look_ahead, sold_services
-from flows.generate.accounts import open_workshop
-from flows.generate.job import services_of
-from flows.make_film import plan_list
+from flows.costs.outlook import Outlook, Share
+from flows.plan import outlook_of
+from flows.report import outlook as words
 from flows.report.artifacts import NEEDS
-from flows.report.board import Board
-from flows.shots import Shot, list_name, read_shots
-
-MAX_LINES = 200
-MAX_NAMED = 10
+from flows.report.outlook import MAX_LINES
+from flows.shots import list_name, read_shots
 
 
 def plan(shots: str, *, live: bool, as_json: bool) -> int:
     """Raises ShotreelError. Nothing is reserved, nothing is spent."""
-    made = asyncio.run(_plan(read_shots(shots), list_name(shots), live=live))
+    made = asyncio.run(outlook_of(read_shots(shots), list_name(shots), live=live))
     if as_json:
         click.echo(json.dumps({**as_dict(made.plan), **ahead(made)}))
     else:
         show(made.plan)
         show_ahead(made)
     return 0
-
-
-async def _plan(shots: list[Shot], film: str, *, live: bool) -> Outlook:
-    services = services_of(shots, live=live) | await sold_services(live=live)
-    async with open_workshop(services, Board(), run_id=uuid4().hex, spends=False) as shop:
-        plan = await plan_list(shop, shots, live=live)
-        return await look_ahead(shop, plan, film, live=live)
 
 
 def as_dict(plan: Plan) -> dict[str, Any]:
@@ -155,55 +143,29 @@ def share_dict(share: Share) -> dict[str, Any]:
 
 def show_ahead(outlook: Outlook) -> None:
     console = Console()
-    for title, shares in (("sequence", outlook.sequences), ("model", outlook.models)):
-        if len(shares) > 1:
-            console.print()
-            console.print(share_table(title, shares))
-    changes = outlook.changes
-    if changes.since:
-        console.print(
-            f"\nSince the run of {changes.since:%Y-%m-%d %H:%M} UTC: {len(changes.new)} new, "
-            f"{len(changes.changed)} changed, {len(changes.removed)} removed, "
-            f"{changes.unchanged} as they were."
-        )
-        for change in changes.changed[:MAX_NAMED]:
-            console.print(f"  {change.name}: {', '.join(change.what)}", style="dim", markup=False)
+    for title, shares in words.parts(outlook):
+        console.print()
+        console.print(grid((title, *words.SHARES), map(words.share_cells, shares[:MAX_LINES])))
+    first, *named = words.changes_told(outlook.changes) or [""]
+    if first:
+        console.print(f"\n{first}")
+    for told in named:
+        console.print(f"  {told}", style="dim", markup=False)
     console.print()
-    console.print(offer_table(outlook))
-    if outlook.waits:
-        console.print(f"\nAbout {duration(outlook.wait_s)} until the last clip is there.")
-        if not all(wait.known for wait in outlook.waits):
-            console.print("This ledger has no history of some of it: a guess.", style="dim")
+    console.print(grid(words.OFFERS, map(words.offer_cells, outlook.offers)))
+    first, *doubts = words.time_told(outlook) or [""]
+    if first:
+        console.print(f"\n{first}")
+    for told in doubts:
+        console.print(told, style="dim")
 
 
-def share_table(title: str, shares: Sequence[Share]) -> Table:
+def grid(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
+    """A title that begins with a space is of a column of numbers."""
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    table.add_column(title)
-    for name in ("clips", "to buy", "units", "USD"):
-        table.add_column(name, justify="right")
-    for share in shares[:MAX_LINES]:
-        cells = (str(share.clips), str(share.to_buy), plain(share.units), plain(share.cost_usd))
-        table.add_row(escape(share.key), *cells)
+    for title in titles:
+        right = title.startswith(" ")
+        table.add_column(title.strip(), justify="right" if right else "left", no_wrap=bool(title))
+    for row in rows:
+        table.add_row(*map(escape, row))
     return table
-
-
-def offer_table(outlook: Outlook) -> Table:
-    """What the whole list would cost on each model, were nothing of it here."""
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    for name in ("the whole list on", "clips", "USD", ""):
-        right = name in ("clips", "USD")
-        table.add_column(name, justify="right" if right else "left", no_wrap=name != "")
-    for offer in outlook.offers:
-        why = ""
-        if offer.refusals:
-            first = offer.refusals[0]
-            why = f"not {offer.refused}: row {first.row}, {first.why}"
-        cost = "unknown" if offer.cost_usd is None else usd(offer.cost_usd).removeprefix("$")
-        table.add_row(offer.model, str(offer.clips), cost if offer.clips else "", escape(why))
-    return table
-
-
-def duration(seconds: float) -> str:
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

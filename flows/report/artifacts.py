@@ -23,8 +23,11 @@ from prefect.context import FlowRunContext
 from flows.costs.bill import Item, total, totals_by
 from flows.costs.estimate import Plan
 from flows.costs.money import plain, usd
+from flows.costs.outlook import Outlook
 from flows.costs.statement import Statement
 from flows.report.board import FINISHED, Board
+from flows.report.markdown import table
+from flows.report.outlook import markdown
 
 MAX_ROWS = 2_000
 """A table artifact travels as one JSON and is shown as one page."""
@@ -107,6 +110,11 @@ async def show_plan(plan: Plan) -> None:
     await shown(acreate_table_artifact(rows, "plan", title))
 
 
+async def show_outlook(outlook: Outlook) -> None:
+    title = "What changed, what other models would ask, how long it takes"
+    await shown(acreate_markdown_artifact(markdown(outlook), "outlook", title))
+
+
 async def show_bill(items: Sequence[Item]) -> None:
     if FlowRunContext.get() is None:
         return
@@ -160,11 +168,11 @@ async def show_summary(summary: str, items: Sequence[Item], files: Sequence[Path
     """The files by their paths: a browser opens no file:// link of a page that a server served."""
     if FlowRunContext.get() is None:
         return
-    lines = [summary, "", "| sequence | clips | units | USD |", "|---|--:|--:|--:|"]
-    lines += [
-        f"| {t.key} | {t.attempts} | {plain(t.units)} | {plain(t.cost_usd)} |"
+    sums = (
+        (t.key, str(t.attempts), plain(t.units), plain(t.cost_usd))
         for t in totals_by(items, "sequence")
-    ]
+    )
+    lines = [summary, "", *table(("sequence", " clips", " units", " USD"), sums)]
     lines += ["", *(f"- `{file.absolute()}`" for file in files if file.exists())]
     await shown(acreate_markdown_artifact("\n".join(lines), "film", "The film and what it cost"))
 

@@ -6,7 +6,6 @@ import asyncio
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import pytest
 
@@ -15,12 +14,11 @@ from flows.costs.changes import last_takes
 from flows.costs.compare import Offer, compare
 from flows.costs.duration import TYPICAL_S, Limits, waits_of
 from flows.costs.estimate import Line
-from flows.costs.outlook import Outlook, look_ahead, sold_services
+from flows.costs.outlook import Outlook
 from flows.costs.refresh import SOLD_BY
-from flows.generate.accounts import open_workshop
-from flows.generate.job import InputFile, Job, jobs_of, services_of
-from flows.make_film import plan_list
-from flows.report.board import Board
+from flows.generate.job import InputFile, Job, jobs_of
+from flows.plan import outlook_of
+from flows.report.outlook import markdown
 from flows.shots import read_shots
 from tests.generate.studio import Studio, write
 from tests.ledger.books import quote
@@ -145,14 +143,7 @@ def test_model_without_a_history_takes_a_guess(monkeypatch: pytest.MonkeyPatch) 
 
 
 def outlook(shots: str) -> Outlook:
-    async def look() -> Outlook:
-        rows = read_shots(shots)
-        services = services_of(rows, live=False) | await sold_services(live=False)
-        async with open_workshop(services, Board(), run_id=uuid4().hex) as shop:
-            plan = await plan_list(shop, rows, live=False)
-            return await look_ahead(shop, plan, "list", live=False)
-
-    return asyncio.run(look())
+    return asyncio.run(outlook_of(read_shots(shots), "list", live=False))
 
 
 def test_first_plan_is_all_new_and_a_second_says_what_changed(
@@ -184,6 +175,10 @@ def test_first_plan_is_all_new_and_a_second_says_what_changed(
     by_model = {offer.model: offer for offer in after.offers}
     assert by_model[FAL].cost_usd == USD("1.36"), "as if nothing of it were here"
     assert by_model[MAGI].cost_usd == USD("3.40")
+    told = markdown(after)
+    assert "1 new, 2 changed, 1 removed, 1 as they were." in told
+    assert f"| {FAL} | 4 | 1.36 |" in told
+    assert "until the last clip is there." in told
 
 
 def test_shot_that_left_the_list_long_ago_is_not_told_again(tmp_path: Path) -> None:
