@@ -56,8 +56,9 @@ def ledger() -> Check:
 def store() -> Check:
     def look() -> str:
         url = asyncio.run(clips_place())
-        folder = ClipStore(url).folder
-        return f"{folder}, {shutil.disk_usage(folder).free / 2**30:.1f} GiB free"
+        clips = ClipStore(url)
+        where = f"{url}; copies in {clips.folder}" if clips.remote else str(clips.folder)
+        return f"{where}, {shutil.disk_usage(clips.folder).free / 2**30:.1f} GiB free"
 
     return guarded("clip store", look)
 

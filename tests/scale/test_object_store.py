@@ -16,6 +16,7 @@ import pytest
 
 from blocks.clip_store import ClipStore, name_of
 from blocks.errors import SetupError
+from flows.commands import doctor
 from tests.e2e.prefect_server import until
 from tests.e2e.world import REPOSITORY, clean_environment
 from tests.scale.conftest import Bucket
@@ -49,6 +50,15 @@ def test_a_clip_that_one_machine_keeps_another_has(
     assert path is not None
     assert path.is_relative_to(machine / "second")
     assert path.read_bytes() == CLIP
+
+
+def test_doctor_names_the_store_and_what_is_only_a_copy_of_it(
+    bucket: Bucket, machine: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SHOTREEL_CLIPS_URL", bucket.url)
+    told = doctor.store()
+    assert told.verdict == "ok"
+    assert told.what.startswith(f"{bucket.url}; copies in {machine / 'first' / 'clips-cache'}")
 
 
 def test_only_whole_clips_are_in_the_bucket(bucket: Bucket) -> None:
