@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    WithJsonSchema,
+)
 
 from blocks.fields import EmptyField
 
@@ -13,8 +20,22 @@ OnMissing = Literal["slate", "skip", "fail"]
 Fit = Literal["pad", "crop", "blur"]
 
 
-_AS_NUMBER = PlainSerializer(float, when_used="json")
-"""A form's default has to be of the form's type."""
+def _from_words(value: Any) -> Any:
+    return None if value == "off" else value
+
+
+def _in_words(value: Decimal | None) -> str:
+    return "off" if value is None else str(value)
+
+
+Loudness = Annotated[
+    Annotated[Decimal, Field(ge=-70, le=0)] | None,
+    BeforeValidator(_from_words),
+    PlainSerializer(_in_words, when_used="json"),
+    # Words, for an empty field is one that nobody has filled in: Prefect's UI sends the default.
+    WithJsonSchema({"type": "string", "pattern": r"^(off|-?[0-9]+(\.[0-9]+)?)$"}),
+]
+"""None, in forms `off`, leaves the clips' levels alone."""
 
 
 class Finish(BaseModel):
@@ -30,12 +51,8 @@ class Finish(BaseModel):
     end_title: Annotated[str, Field(title="End title", max_length=500)] = ""
     music: Annotated[str | None, EmptyField("string"), Field(title="Music")] = None
     """A sound file that goes under the whole film."""
-    loudness_lufs: Annotated[
-        Annotated[Decimal, Field(ge=-70, le=0), _AS_NUMBER] | None,
-        Field(title="Loudness (LUFS)"),
-        EmptyField("number", -70, 0),
-    ] = Decimal(-14)
-    """None leaves the clips' levels alone."""
+    loudness_lufs: Annotated[Loudness, Field(title="Loudness (LUFS)")] = Decimal(-14)
+    """A number from -70 to 0; off leaves the clips' levels alone."""
     match_seams: Annotated[bool, Field(title="Match the seams")] = False
 
     def of_sequence(self) -> Finish:
