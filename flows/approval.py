@@ -8,14 +8,16 @@ from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from decimal import Decimal
-from html import escape
-from typing import Annotated, Literal
-from uuid import uuid4
+from typing import Annotated, ClassVar, Literal
+from uuid import UUID, uuid4
 
 from prefect.exceptions import FlowPauseTimeout
 from prefect.flow_runs import apause_flow_run
 from prefect.input import RunInput
+from prefect.input.run_input import Keyset, keyset_from_paused_state
+from prefect.logging.handlers import APILogHandler
 from prefect.settings import PREFECT_API_URL
+from prefect.states import Paused
 from pydantic import Field, ValidationError
 
 from blocks import settings
@@ -27,6 +29,7 @@ from flows.form import MAX_USD
 from flows.generate.job import Job
 from flows.generate.workshop import Workshop
 from flows.report import artifacts
+from flows.report.markdown import table
 from flows.report.notice import current as current_notice
 
 PATIENCE_S = 24 * 3600.0
@@ -57,6 +60,15 @@ class Approval(RunInput):
             "lines. What goes on from a shot that is left out is left out too.",
         ),
     ] = ""
+
+    _saved: ClassVar[bool] = False
+
+    @classmethod
+    async def asave(cls, keyset: Keyset, flow_run_id: UUID | None = None) -> None:
+        """Once for each question: before the pause, while Prefect saves it after."""
+        if not cls._saved:
+            await super().asave(keyset, flow_run_id)
+            cls._saved = True
 
     @property
     def dropped(self) -> list[str]:
@@ -144,16 +156,20 @@ async def ask(shop: Workshop, question: Question) -> Approval:
     await artifacts.show_plan(question.plan)
     told = f"{question.headline} It waits for approval: Resume, in the menu of this page."
     shop.watcher.say(told)
+    await APILogHandler.aflush()  # the page asks for no more lines once the run is paused
     await current_notice.get().send("needs your approval", told)
     form = Approval.with_initial_data(description=described(question, patience_s))
+    # A key of its own: Prefect answers a pause that it has seen before without the input.
+    key = uuid4().hex
     try:
+        # A run that is paused can be answered: its form is there before it is.
+        await form.asave(keyset_from_paused_state(Paused(pause_key=key)))
         async with asyncio.timeout(patience_s):
-            # A key of its own: Prefect answers a pause that it has seen before without the input.
             return await apause_flow_run(
                 wait_for_input=form,
                 timeout=math.ceil(patience_s + GRACE_S),
                 poll_interval=LOOK_EVERY_S,
-                key=uuid4().hex,
+                key=key,
             )
     except (TimeoutError, FlowPauseTimeout):
         why = f"Nobody approved the plan within {words_of(patience_s)}."
@@ -177,19 +193,18 @@ def described(question: Question, patience_s: float) -> str:
     for line in buys:
         name = line.job.shot.sequence if by_sequence else line.job.name
         sums.setdefault((name, line.job.shot.model), []).append(line)
-    lines += ["", f"| {'sequence' if by_sequence else 'shot'} | model | clips | units | USD |"]
-    lines += ["|---|---|--:|--:|--:|"]
-    lines += [row(*key, same) for key, same in list(sums.items())[:MAX_LINES]]
+    titles = ("sequence" if by_sequence else "shot", "model", " clips", " units", " USD")
+    rows = (cells_of(*key, same) for key, same in list(sums.items())[:MAX_LINES])
+    lines += ["", *table(titles, rows)]
     if len(sums) > MAX_LINES or by_sequence:
         lines += ["", "Every shot is in the artifact `plan`."]
     return "\n".join(lines)
 
 
-def row(name: str, model: str, lines: Sequence[Line]) -> str:
+def cells_of(name: str, model: str, lines: Sequence[Line]) -> tuple[str, ...]:
     units = sum((line.units for line in lines), Decimal(0))
     cost_usd = sum((line.most_usd for line in lines), Decimal(0))
-    cells = (name, model, str(len(lines)), plain(units), plain(cost_usd))
-    return "| " + " | ".join(escape(cell).replace("|", "&#124;") for cell in cells) + " |"
+    return name, model, str(len(lines)), plain(units), plain(cost_usd)
 
 
 def words_of(seconds: float) -> str:
