@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Engine, select
 from blocks.ledger.money import run_spent
 from blocks.ledger.owner import Owner, is_alive
 from blocks.ledger.rows import COLUMNS, Attempt, Change, Charge, Cost
-from blocks.ledger.states import State
+from blocks.ledger.states import OCCUPYING, State
 from blocks.ledger.tables import attempts, charges, events, owners, runs, uploads
 
 CHUNK = 500
@@ -54,6 +54,21 @@ class Questions:
             query = query.where(attempts.c.service.in_(services))
         with self.engine.connect() as connection:
             return [Attempt(*row) for row in connection.execute(query.order_by(attempts.c.id))]
+
+    def orphans(self, service: str, account: str) -> list[Attempt]:
+        """What processes that have died since hold the account's room with."""
+        holding = (
+            attempts.c.service == service,
+            attempts.c.account == account,
+            attempts.c.state.in_(OCCUPYING),
+        )
+        with self.engine.connect() as connection:
+            owner_ids = connection.execute(select(attempts.c.owner_id).where(*holding).distinct())
+            dead = [o for o in owner_ids.scalars().all() if not self._alive(connection, o)]
+            if not dead:
+                return []
+            query = select(*COLUMNS).where(*holding, attempts.c.owner_id.in_(dead))
+            return [Attempt(*row) for row in connection.execute(query)]
 
     def request_ids(self, service: str, account: str, among: Sequence[str]) -> set[str]:
         """Those of the ids that the ledger knows."""

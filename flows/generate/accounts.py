@@ -90,7 +90,10 @@ async def open_workshop(
                 opened[service] = provider
             shop = Workshop(run_id, ledger, store, client, opened, watcher)
             stack.callback(shop.close)
-            yield shop
+            try:
+                yield shop
+            finally:
+                await shop.end_errands()
 
 
 async def live_account(name: str, *, spends: bool) -> Account:

@@ -9,9 +9,10 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 from time import monotonic
 
-from blocks.errors import FailedError, LostError, UnreachableError
+from blocks.errors import FailedError, LostError, ShotreelError, UnreachableError
 from blocks.ledger import Attempt, Intent
 from blocks.models import sent_model
 from blocks.provider import Failed, Gone, Polled, Ready, Waiting
@@ -29,7 +30,8 @@ WORK_PATIENCE_S = 3600.0
 POLL_PATIENCE_S = 120.0
 WATCH_S = 0.5
 CALL_OFF_S = 5.0
-IN_PROGRESS = ("reserved", "posting", "unknown", "submitted", "ready")
+SENT = ("posting", "unknown", "submitted", "ready")
+IN_PROGRESS = ("reserved", *SENT)
 
 
 async def bring_home(shop: Workshop, job: Job, intent: Intent) -> Clip:
@@ -57,8 +59,11 @@ async def until_home(shop: Workshop, job: Job, intent: Intent) -> Clip:
                 )
             reserved = await shop.book(shop.ledger.reserve, [intent], shop.run_id)
             held = reserved[job.fingerprint]
+        if job.fingerprint in shop.errands:
+            await asyncio.sleep(WATCH_S)
+            continue
         if held.state in IN_PROGRESS and not shop.ledger.is_mine(held):
-            mine = await shop.book(shop.ledger.take_over, held, shop.run_id)
+            mine = await taken_over(shop, held)
             if mine is None:
                 shop.watcher.state(job.fingerprint, held.state, "another run is on it")
                 await asyncio.sleep(WATCH_S)
@@ -70,6 +75,39 @@ async def until_home(shop: Workshop, job: Job, intent: Intent) -> Clip:
             return clip
 
 
+async def taken_over(shop: Workshop, held: Attempt) -> Attempt | None:
+    """The attempt, from now on this process's; None where a living one is on it, or an errand."""
+    async with shop.taking:
+        if held.fingerprint in shop.errands:
+            return None
+        return await shop.book(shop.ledger.take_over, held, shop.run_id)
+
+
+async def make_room(shop: Workshop, service: str) -> None:
+    """Bring home, beside all else, what dead processes have ordered: it holds the account's room.
+
+    Else everyone would wait for it, also the one that is to take up the work of the dead.
+    """
+    async with shop.taking:
+        account = shop.providers[service].account
+        for orphan in await shop.book(shop.ledger.orphans, service, account):
+            mine = await shop.book(shop.ledger.take_over, orphan, shop.run_id)
+            if mine is not None:
+                errand = asyncio.create_task(see_home(shop, mine))
+                shop.errands[mine.fingerprint] = errand
+
+
+async def see_home(shop: Workshop, attempt: Attempt) -> None:
+    try:
+        while attempt.state in SENT:
+            await advance(shop, None, attempt)
+            attempt = await shop.book(shop.ledger.get, attempt.id)
+    except ShotreelError:
+        pass  # it is told to whoever wants the clip
+    finally:
+        del shop.errands[attempt.fingerprint]
+
+
 async def advance(shop: Workshop, job: Job | None, attempt: Attempt) -> Clip | None:
     """One step of an attempt that this process owns; the clip where it was the last one.
 
@@ -78,7 +116,7 @@ async def advance(shop: Workshop, job: Job | None, attempt: Attempt) -> Clip | N
     shop.watcher.state(attempt.fingerprint, attempt.state)
     match attempt.state:
         case "reserved" if job is not None:
-            await buy(shop, job, attempt)
+            await buy(shop, job, attempt, partial(make_room, shop))
         case "posting":
             # This process owns it and is not waiting for its answer: that was lost with a crash.
             await shop.book(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -26,8 +27,11 @@ from flows.generate.workshop import Workshop
 PATIENCE_S = 30.0
 LINE_S = 1.0
 
+InLine = Callable[[str], Awaitable[None]]
+"""Called with the service's name, again and again while its account has no room."""
 
-async def buy(shop: Workshop, job: Job, attempt: Attempt) -> None:
+
+async def buy(shop: Workshop, job: Job, attempt: Attempt, in_line: InLine) -> None:
     """Send the attempt's one POST, when the account has room, and write down what came of it.
 
     Raises RefusedError, AccountPausedError, UnreachableError; then nothing is owed.
@@ -37,7 +41,7 @@ async def buy(shop: Workshop, job: Job, attempt: Attempt) -> None:
         stop_if_told(shop, attempt)
         attempt = await with_files(shop, job, provider, attempt)
         await again_until(
-            PATIENCE_S, lambda: post_when_room(shop, job, provider, attempt), job.name
+            PATIENCE_S, lambda: post_when_room(shop, job, provider, attempt, in_line), job.name
         )
     except (RefusedError, AccountPausedError, UnreachableError) as error:
         await shop.book(shop.ledger.release, attempt, error.message)
@@ -45,7 +49,7 @@ async def buy(shop: Workshop, job: Job, attempt: Attempt) -> None:
 
 
 async def post_when_room(
-    shop: Workshop, job: Job, provider: Provider, attempt: Attempt
+    shop: Workshop, job: Job, provider: Provider, attempt: Attempt, in_line: InLine
 ) -> Attempt | Again:
     gate = shop.gates[attempt.service]
     async with gate.turn:
@@ -60,7 +64,7 @@ async def post_when_room(
             try:  # room made by this process is seen at once, by another within a second
                 await asyncio.wait_for(gate.freed.wait(), LINE_S)
             except TimeoutError:
-                continue
+                await in_line(attempt.service)
     if claimed.state != "posting":
         return claimed  # this process was taken for dead, and another goes on with it
     posting = asyncio.create_task(post(shop, job, provider, claimed))

@@ -82,12 +82,16 @@ class Workshop:
     intents: dict[str, Intent] = field(default_factory=dict)
     drawings: dict[str, asyncio.Future[None]] = field(default_factory=dict)
     """Segments of films that are drawn, or are being drawn, by this run."""
+    errands: dict[str, asyncio.Task[None]] = field(default_factory=dict)
+    """Clips that dead processes had ordered and that this run brings home, by fingerprint."""
     stop: SetupError | None = None
     """Set where money can no longer be written down: nothing more is bought."""
 
     def __post_init__(self) -> None:
         self.gates = {service: Gate() for service in self.providers}
         self.paces = {service: Pace() for service in self.providers}
+        self.taking = asyncio.Lock()
+        """Held while an attempt changes its owner: one task of this process drives it."""
         self.downloads = asyncio.Semaphore(DOWNLOADS)
         self.uploads: dict[tuple[str, str], asyncio.Lock] = {}
         # Spawned, not forked: a fork would copy the loop's threads and their locks.
@@ -109,6 +113,12 @@ class Workshop:
 
     def provider_of(self, attempt: Attempt) -> Provider:
         return self.providers[attempt.service]
+
+    async def end_errands(self) -> None:
+        errands = list(self.errands.values())
+        for errand in errands:
+            errand.cancel()
+        await asyncio.gather(*errands, return_exceptions=True)
 
     def close(self) -> None:
         self._clerk.close()

@@ -1,4 +1,4 @@
-"""A run that is stopped: what is free is called off, what is paid goes on."""
+"""A run that is stopped: what is free is called off, what is paid goes on and frees its room."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ import pytest
 
 from blocks.ledger import Ledger
 from blocks.ledger.location import ledger_url
+from flows.generate.accounts import SANDBOX_LIMITS
+from flows.generate.workshop import DOWNLOADS
 from tests.generate.conftest import Open
 from tests.generate.studio import Studio, write
 
@@ -56,3 +58,18 @@ def test_a_stopped_run_leaves_what_is_paid_to_be_brought_home(
     assert states(("submitted",)) == 1
     assert studio.make(shots).clip("a").path.exists()
     assert len(studio.told("charges")["charges"]) == 1
+
+
+@pytest.mark.parametrize("also", ["", "a,A wave"], ids=["another list", "the same, last in line"])
+def test_what_a_dead_run_has_ordered_holds_nobody_up(
+    open_studio: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, also: str
+) -> None:
+    monkeypatch.setitem(SANDBOX_LIMITS, "fal", {"max_in_flight": 1})
+    studio = open_studio(latency_s=0.3)
+    head = "shot,prompt"
+    asyncio.run(stopped_at_work(studio, write(tmp_path / "dead.csv", head, "a,A wave")))
+    rows = [f"b{n},Rock {n}" for n in range(DOWNLOADS + 2)]  # more than are begun at one time
+    made = studio.make(write(tmp_path / "list.csv", head, *rows, *filter(None, [also])))
+    assert made.clip("b0").path.exists()
+    assert (states(("stored",)), states(("submitted",))) == (len(rows) + 1, 0)
+    assert len(studio.told("charges")["charges"]) == len(rows) + 1
