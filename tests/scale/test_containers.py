@@ -81,6 +81,7 @@ def test_automations_are_about_our_runs_alone() -> None:
     found = yaml.safe_load((DEPLOYMENTS / "automations.yaml").read_text())["automations"]
     deployments = yaml.safe_load((DEPLOYMENTS / "prefect.yaml").read_text())["deployments"]
     assert all("shotreel" in deployment["tags"] for deployment in deployments)
-    for automation in found:
-        related = automation["trigger"]["match_related"]
+    triggers = [t for a in found for t in a["trigger"].get("triggers", [a["trigger"]])]
+    for trigger in triggers:
+        related = trigger["match_related"]
         assert related["prefect.resource.id"] == "prefect.tag.shotreel"
