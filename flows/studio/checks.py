@@ -12,8 +12,8 @@ import httpx
 from flows.commands.check import Check
 from flows.studio import part
 from flows.studio.api import TAG, read
-from flows.studio.keeper import POOL
 from flows.studio.place import answers, here
+from flows.studio.prepare import POOL
 
 DEPLOYED = ("make-film", "make-films", "buy-clips", "plan", "recover", "reconcile")
 BLOCKS = (

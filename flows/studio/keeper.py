@@ -18,15 +18,14 @@ from flows import prefect_env
 from flows.studio.api import end_runs, kept, set_logos
 from flows.studio.part import Part, end_marked, is_locked, stop, take, write_pid
 from flows.studio.place import State, StudioPlace, answers
+from flows.studio.prepare import POOL, PREFECT_YAML
 
-POOL = "shotreel"
 START_S = 180.0
 LOOK_EVERY_S = 1.0
 BACKOFF_S = (1.0, 5.0, 15.0, 60.0)
 STEADY_S = 60.0
 """What has lived so long and dies is started again at once."""
 PREFECT = str(Path(sys.executable).with_name("prefect"))
-PREFECT_YAML = Path(__file__).parents[2] / "deployments" / "prefect.yaml"
 QUIET = "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL"
 
 Say = Callable[[str], None]
@@ -71,14 +70,6 @@ def parts_of(place: StudioPlace, state: State, env: Mapping[str, str]) -> dict[s
         name: Part(name, command, folder, env, place.lock(name), place.log(name))
         for name, command in commands.items()
     }
-
-
-PREPARE: dict[str, Sequence[str]] = {
-    "work pool": ["work-pool", "create", POOL, "--type", "process"],
-    "blocks": ["block", "register", "-m", "flows.studio.blocks"],
-    "deployments": ["deploy", "--all", "--prefect-file", str(PREFECT_YAML)],
-}
-"""What a new server has to be told, by Prefect's own commands."""
 
 
 @dataclass
@@ -154,22 +145,18 @@ class Keeper:
                 remedy="Install shotreel from its folder: pip install -e .",
             )
         with kept(self.state.api_url):
-            for what, arguments in PREPARE.items():
-                if self.ending.is_set():
-                    return
-                done = subprocess.run(  # noqa: S603 - commands of our own
-                    [PREFECT, "--no-prompt", *arguments],
-                    check=False,
-                    cwd=self.state.folder,
-                    env=self.env,
-                    stdin=subprocess.DEVNULL,
-                    capture_output=True,
-                    text=True,
-                )
-                told = done.stdout + done.stderr
-                if done.returncode and "already exists" not in told:
-                    raise SetupError(f"Prefect did not take the {what}: {told.strip()[-2000:]}")
-                self.say(f"{what}: in place")
+            done = subprocess.run(
+                [sys.executable, "-m", "flows.studio.prepare"],
+                check=False,
+                cwd=self.state.folder,
+                env=self.env,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+            )
+        if done.returncode:
+            raise SetupError(done.stderr.strip()[-2000:])
+        self.say(done.stdout.strip())
         from blocks.sandbox import logo
 
         logos = {slug: self.state.sandbox_url + logo.path_of(slug) for slug in logo.LOGOS}

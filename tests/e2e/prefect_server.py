@@ -6,13 +6,14 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import httpx
 
 from flows.prefect_env import DEFAULTS
+from flows.studio import api
 from tests.e2e.world import PREFECT, clean_environment, free_port
 
 START_S = 120
@@ -24,6 +25,7 @@ SETTLE_S = 300
 class PrefectServer:
     url: str
     home: Path
+    client: httpx.Client = field(repr=False)
 
     @property
     def env(self) -> dict[str, str]:
@@ -31,7 +33,7 @@ class PrefectServer:
 
     def ask(self, path: str, **body: Any) -> Any:
         """What the API answers to a POST."""
-        answer = httpx.post(f"{self.url}/{path}", json=body, timeout=30)
+        answer = self.client.post(f"/{path}", json=body)
         assert answer.is_success, answer.text
         return answer.json()
 
@@ -40,8 +42,9 @@ class PrefectServer:
 def serve(home: Path, **env: str) -> Iterator[PrefectServer]:
     """A server with nothing in it, until the block ends. `home` also keeps its log."""
     port = free_port()
-    server = PrefectServer(f"http://127.0.0.1:{port}/api", home)
-    with (home / "server.log").open("wb") as log:
+    url = f"http://127.0.0.1:{port}/api"
+    with api.server(url) as client, (home / "server.log").open("wb") as log:
+        server = PrefectServer(url, home, client)
         process = subprocess.Popen(
             [PREFECT, "server", "start", "--port", str(port)],
             env={**clean_environment(), **DEFAULTS, **server.env, **env},

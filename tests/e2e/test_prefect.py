@@ -5,11 +5,18 @@ from __future__ import annotations
 import json
 import sqlite3
 import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
+import yaml
 
+from flows.studio import api
 from tests.e2e.film import assert_film_is_its_clips
 from tests.e2e.prefect_server import PrefectServer, stop, until
 from tests.e2e.world import PREFECT, REPOSITORY, World, clean_environment
@@ -129,19 +136,15 @@ def test_every_task_run_is_recorded_after_a_run_on_the_embedded_server(
 def deployed(prefect_server: PrefectServer) -> dict[str, str]:
     """The environment in which the deployments of the repository were made."""
     env = {**clean_environment(), **prefect_server.env, "SHOTREEL_PROJECT": str(REPOSITORY)}
-    for command in (
-        ["work-pool", "create", "shotreel", "--type", "process"],
-        ["deploy", "--all", "--prefect-file", "deployments/prefect.yaml"],
-    ):
-        done = subprocess.run(
-            [PREFECT, "--no-prompt", *command],
-            check=False,
-            cwd=REPOSITORY,
-            env=env,
-            capture_output=True,
-            text=True,
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
+    done = subprocess.run(
+        [sys.executable, "-m", "flows.studio.prepare"],
+        check=False,
+        cwd=REPOSITORY,
+        env=env,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
     return env
 
 
@@ -160,6 +163,54 @@ def test_the_deployment_asks_for_parameters_in_words(
     schema = deployments["make-film"]["parameter_openapi_schema"]
     assert {"shots", "out", "live", "budget_usd"} <= set(schema["properties"])
     assert schema["required"] == ["shots"]
+
+
+def test_who_asks_while_another_writes_is_heard(
+    deployed: dict[str, str], prefect_server: PrefectServer
+) -> None:
+    """Prefect's server on SQLite answers 503 as long as the other's transaction is open."""
+    path = prefect_server.home / "prefect.db"
+    writer = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    with closing(writer), api.kept(prefect_server.url):
+        old = api.schedules_of(prefect_server.client)["recover", "every-15-minutes"]
+        schedule = f"/deployments/{old['deployment_id']}/schedules/{old['id']}"
+        prefect_server.client.patch(schedule, json={"active": True}).raise_for_status()
+        writer.execute("BEGIN IMMEDIATE")
+        refused = httpx.patch(f"{prefect_server.url}{schedule}", json={"active": True})
+        assert refused.status_code == 503
+        threading.Timer(0.5, writer.rollback).start()
+    assert not api.schedules_of(prefect_server.client)["recover", "every-15-minutes"]["active"]
+
+
+@pytest.fixture
+def automated(prefect_server: PrefectServer) -> Iterator[None]:
+    """The server does by itself what `deployments/automations.yaml` says."""
+    shipped = yaml.safe_load((REPOSITORY / "deployments" / "automations.yaml").read_text())
+    ids = [prefect_server.ask("automations/", **each)["id"] for each in shipped["automations"]]
+    yield
+    for each in ids:
+        prefect_server.client.delete(f"/automations/{each}").raise_for_status()
+
+
+def test_a_run_that_crashes_at_every_start_is_given_up(
+    deployed: dict[str, str], prefect_server: PrefectServer, automated: None
+) -> None:
+    (deployment,) = (d for d in prefect_server.ask("deployments/filter") if d["name"] == "recover")
+    run = prefect_server.ask(f"deployments/{deployment['id']}/create_flow_run")
+
+    def crashed() -> dict[str, Any]:
+        for kind in ("RUNNING", "CRASHED"):
+            asked = {"state": {"type": kind}, "force": True}
+            prefect_server.ask(f"flow_runs/{run['id']}/set_state", **asked)
+        wanted = of_run(run) | {"state": {"type": {"not_any_": ["CRASHED"]}}}
+        (found,) = until(lambda: prefect_server.ask("flow_runs/filter", flow_runs=wanted), 30)
+        state: dict[str, Any] = found["state"]
+        return state
+
+    assert crashed()["name"] == "AwaitingRetry"
+    given_up = crashed()
+    assert given_up["type"] == "FAILED"
+    assert "See in its log why" in given_up["message"]
 
 
 def test_a_worker_makes_the_film_of_a_deployment_run(

@@ -7,8 +7,11 @@ import os
 import sqlite3
 import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -16,6 +19,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
+from flows.studio.api import server
 from flows.studio.place import State, StudioPlace
 from tests.e2e.prefect_server import until
 from tests.e2e.world import SHOTREEL, Done, clean_environment, free_port
@@ -36,6 +40,7 @@ class Home:
     folder: Path
     env: dict[str, str]
     port: int
+    stack: ExitStack = field(default_factory=ExitStack)
 
     @property
     def place(self) -> StudioPlace:
@@ -70,9 +75,12 @@ class Home:
 
     # what Prefect knows -----------------------------------------------------------------------
 
+    @cached_property
+    def prefect(self) -> httpx.Client:
+        return self.stack.enter_context(server(self.state.api_url))
+
     def api(self, method: str, path: str, body: Any = None) -> Any:
-        url = f"{self.state.api_url}/{path}"
-        answer = httpx.request(method, url, json=body, timeout=30)
+        answer = self.prefect.request(method, f"/{path}", json=body)
         assert answer.is_success, answer.text
         return answer.json() if answer.content else None
 
@@ -96,6 +104,16 @@ class Home:
 
         found: dict[str, Any] = until(look)
         return found
+
+    def form_is_older_than_pause(self, run_id: str) -> bool:
+        """What a person is asked is there, question and fields, by when they can be asked."""
+        kept = self.api(
+            "POST", f"flow_runs/{run_id}/input/filter", {"prefix": "paused-", "limit": 9}
+        )
+        paused_at = datetime.fromisoformat(self.flow_run(run_id)["state"]["timestamp"])
+        return len(kept) == 2 and all(
+            datetime.fromisoformat(each["created"]) < paused_at for each in kept
+        )
 
     def artifacts(self, run_id: str) -> dict[str, Any]:
         wanted = {"flow_runs": {"id": {"any_": [run_id]}}}
@@ -142,6 +160,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
         assert f"http://127.0.0.1:{home.port}" in done.out
         yield home
     finally:
+        home.stack.close()
         home.run("down")
 
 
@@ -179,3 +198,7 @@ def picture(page: Page, name: str) -> None:
 def table(data: str) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = json.loads(data)
     return found
+
+
+def shot_list(name: str, count: int) -> str:
+    return "sequence,shot,prompt\n" + "".join(f"{name},{n},{name} {n}\n" for n in range(count))
