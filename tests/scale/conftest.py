@@ -18,6 +18,7 @@ import httpx
 import pytest
 from sqlalchemy import create_engine, make_url, text
 
+from flows.studio.part import marked
 from tests.e2e.prefect_server import PrefectServer, serve, stop, until
 from tests.e2e.world import PREFECT, REPOSITORY, clean_environment, free_port
 
@@ -101,15 +102,31 @@ def new_database(postgres_server: str) -> Iterator[Database]:
 class Worker:
     """A machine: a worker with a home of its own. `log` is what it and its runs have said."""
 
-    name: str
+    home: Path
     process: subprocess.Popen[bytes]
-    log: Path
+
+    @property
+    def log(self) -> Path:
+        return self.home / "log"
+
+    def works_on(self, run_id: str) -> bool:
+        return bool(marked(self._mark, f"PREFECT__FLOW_RUN_ID={run_id}"))
 
     def kill(self) -> None:
-        """As when the power fails: the worker and all that it has started, at once."""
-        with suppress(ProcessLookupError):
-            os.killpg(self.process.pid, signal.SIGKILL)
+        """As when the power fails: the worker and all that it has started, at once.
+
+        Prefect starts each run in a session of its own, so that they are no group.
+        """
+        while running := marked(self._mark):
+            for pid in running:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            self.process.poll()
         self.process.wait()
+
+    @property
+    def _mark(self) -> str:
+        return f"PREFECT_HOME={self.home / 'prefect'}"
 
 
 @dataclass
@@ -121,9 +138,9 @@ class Cluster:
     env: dict[str, str]
     stack: ExitStack
 
-    def prefect(self, *arguments: str) -> None:
+    def command(self, *arguments: str) -> None:
         done = subprocess.run(
-            [PREFECT, "--no-prompt", *arguments],
+            arguments,
             check=False,
             cwd=REPOSITORY,
             env={**clean_environment(), **self.server.env, "SHOTREEL_PROJECT": str(self.folder)},
@@ -155,9 +172,8 @@ class Cluster:
                 env=env,
                 stdout=out,
                 stderr=subprocess.STDOUT,
-                start_new_session=True,
             )
-        worker = Worker(name, process, log)
+        worker = Worker(home, process)
         self.stack.callback(worker.kill)
         until(lambda: "started" in log.read_text(errors="replace"), 60)
         return worker
@@ -179,6 +195,14 @@ class Cluster:
         found: dict[str, Any] = run["state"]
         return found
 
+    def is_heard(self, run_id: str) -> bool:
+        """Whether its silence would be noticed: the server has had a sign of life."""
+        wanted = {
+            "event": {"name": ["prefect.flow-run.heartbeat"]},
+            "resource": {"id": [f"prefect.flow-run.{run_id}"]},
+        }
+        return bool(self.server.ask("events/filter", filter=wanted)["total"])
+
     def history(self, run_id: str) -> list[dict[str, Any]]:
         answer = httpx.get(f"{self.server.url}/flow_run_states/", params={"flow_run_id": run_id})
         found: list[dict[str, Any]] = answer.json()
@@ -189,8 +213,7 @@ class Cluster:
 def clustered(server: PrefectServer, folder: Path, env: dict[str, str]) -> Iterator[Cluster]:
     with ExitStack() as stack:
         cluster = Cluster(server, folder, env, stack)
-        cluster.prefect("work-pool", "create", "shotreel", "--type", "process")
-        cluster.prefect("deploy", "--all", "--prefect-file", "deployments/prefect.yaml")
+        cluster.command(sys.executable, "-m", "flows.studio.prepare")
         yield cluster
 
 
