@@ -1,4 +1,4 @@
-"""Runs on the studio's worker: cancelled, by a schedule, approved or not, and told of."""
+"""Runs on the studio's worker: cancelled, approved or not, and told of."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from contextlib import suppress
 from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from itertools import pairwise
 from typing import Any
 
 import httpx
@@ -21,13 +20,9 @@ import pytest
 
 from tests.e2e.prefect_server import until
 from tests.e2e.world import SHOTREEL, clean_environment
-from tests.home.conftest import Home, table
+from tests.home.conftest import Home, shot_list, table
 
 pytestmark = pytest.mark.studio
-
-
-def shot_list(name: str, count: int) -> str:
-    return "sequence,shot,prompt\n" + "".join(f"{name},{n},{name} {n}\n" for n in range(count))
 
 
 def test_commands_use_the_studio_of_their_home(home: Home) -> None:
@@ -44,7 +39,9 @@ def test_a_plan_is_an_artifact_and_spends_nothing(home: Home) -> None:
     run_id = home.submit("plan", shots=shot_list("planned", 3))
     run = home.until_state(run_id, "COMPLETED")
     assert run["state"]["message"] == "3 of 3 clips to buy, for $0.96."
-    rows = table(home.artifacts(run_id)["plan"])
+    artifacts = home.artifacts(run_id)
+    assert "until the last clip is there." in artifacts["outlook"]
+    rows = table(artifacts["plan"])
     assert [row["need"] for row in rows[:-1]] == ["to buy"] * 3
     assert home.posts == before
 
@@ -83,36 +80,6 @@ def test_a_run_cancelled_on_its_worker_loses_nothing(home: Home) -> None:
 
 def misbehave(home: Home, *rules: dict[str, Any]) -> None:
     httpx.put(f"{home.state.sandbox_url}/sandbox/faults", json=list(rules)).raise_for_status()
-
-
-def test_a_scheduled_run_fires_by_itself_and_buys_only_what_is_new(home: Home) -> None:
-    home.write("shot_lists/night.csv", shot_list("night", 2))
-    deployment = home.deployment("make-films")
-    (schedule,) = deployment["schedules"]
-    assert (schedule["active"], schedule["schedule"]["timezone"]) == (False, "UTC")
-    path = f"deployments/{deployment['id']}/schedules/{schedule['id']}"
-    often = {"interval": 5, "timezone": "UTC"}
-    home.api("PATCH", path, {"active": True, "schedule": often})
-    wanted = {
-        "deployments": {"id": {"any_": [deployment["id"]]}},
-        "flow_runs": {"state": {"type": {"any_": ["COMPLETED"]}}},
-        "sort": "EXPECTED_START_TIME_ASC",
-    }
-    try:
-        runs = until(lambda: (r := home.api("POST", "flow_runs/filter", wanted))[1:] and r)
-    finally:
-        home.api("PATCH", path, {"active": False, "schedule": schedule["schedule"]})
-    assert all(run["auto_scheduled"] for run in runs)
-    (first,), (second,) = (table(home.artifacts(run["id"])["films"]) for run in runs[:2])
-    assert first["list"] == "night"
-    assert [Decimal(films["USD"]) for films in (first, second)] == [Decimal("0.64"), Decimal(0)]
-    assert (home.folder / "out" / "night" / "film.mp4").stat().st_size
-    overlapping = [
-        (a["end_time"], b["start_time"])
-        for a, b in pairwise(runs)
-        if b["start_time"] < a["end_time"]
-    ]
-    assert not overlapping
 
 
 def test_what_is_rejected_is_not_bought(home: Home) -> None:
