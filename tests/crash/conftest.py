@@ -10,8 +10,9 @@ from typing import TypeVar
 import pytest
 
 from tests.crash.cell import Cell, all_cells, few_cells, make_film, render_clips, run_cell
-from tests.crash.place import Place, PrefectServer, Service, Zygote
+from tests.crash.place import Place, PrefectServer, Service
 from tests.crash.points import Point
+from tests.zygote import Zygote
 
 CELLS_AT_ONCE = 8
 FILMS_AT_ONCE = 4
