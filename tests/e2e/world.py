@@ -183,5 +183,4 @@ def shotreel(argv: Sequence[str]) -> None:
     """The command, in a process that was forked."""
     from flows.cli import main
 
-    sys.argv = [SHOTREEL, *argv]
-    main()
+    main(list(argv), prog_name=Path(SHOTREEL).name)
