@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
@@ -27,6 +27,7 @@ from flows.report.place import Place, write_atomically
 from flows.shots import read_shots
 from flows.stitch import Clip as Piece
 from flows.stitch import Stitched, stitch
+from flows.stitch.seams import Seam
 from tests.stitch.conftest import shoot
 
 FRAMES = 24
@@ -51,6 +52,7 @@ class Stage:
         self.clips: dict[str, Clip] = {}
         self.errors: dict[str, ShotreelError] = {}
         self.film: Stitched | None = None
+        self.seams: Sequence[Seam] = ()
 
     def buy(self, run_id: str = RUN) -> None:
         """Every clip that is not there yet, as a run takes it through the ledger."""
@@ -105,6 +107,7 @@ class Stage:
             pasts_of(self.ledger, keys),
             {"the film": self.film},
             accounts,
+            self.seams,
         )
 
     def write(self, report: Report | None = None) -> bool:
