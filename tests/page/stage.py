@@ -20,7 +20,7 @@ from flows.costs.statement import paid_for, state_accounts
 from flows.generate.job import Job, jobs_of
 from flows.generate.workshop import Clip
 from flows.report.manifest import manifest_of
-from flows.report.page.facts import Report
+from flows.report.page.facts import Report, SeamFacts
 from flows.report.page.tell import report_of
 from flows.report.page.write import page_of, pasts_of, put
 from flows.report.place import Place, write_atomically
@@ -136,25 +136,28 @@ def intent_of(job: Job) -> Intent:
 
 
 def many(report: Report, shots: int) -> Report:
-    """The report as if its first shot stood in it so often, in sequences of 80."""
+    """The report as if its first shot stood in it so often, in sequences of 80. Each tenth seam
+    is to be looked at."""
     first = report.shots[0]
     film = report.film
     assert film
-    return replace(
-        report,
-        shots=tuple(
-            replace(
-                first,
-                name=f"reel-{index // 80:02}/{index % 80:03}",
-                sequence=f"reel-{index // 80:02}",
-                shot=f"{index % 80:03}",
-                prompt=f"number {index} of many",
-                film=(index * FRAMES, FRAMES),
-            )
-            for index in range(shots)
-        ),
-        film=replace(film, num_frames=shots * FRAMES),
+    seams = [
+        SeamFacts("the one before", "cut", 9.3, 1.2, 0, i % 10 == 0, False, 0) for i in range(10)
+    ]
+    told = tuple(
+        replace(
+            first,
+            name=f"reel-{index // 80:02}/{index % 80:03}",
+            sequence=f"reel-{index // 80:02}",
+            shot=f"{index % 80:03}",
+            prompt=f"number {index} of many",
+            film=(index * FRAMES, FRAMES),
+            seam=seams[index % 10] if index else None,
+        )
+        for index in range(shots)
     )
+    spans = tuple((shot.name, index * FRAMES, FRAMES) for index, shot in enumerate(told))
+    return replace(report, shots=told, film=replace(film, num_frames=shots * FRAMES, spans=spans))
 
 
 def write_page(report: Report, place: Place) -> None:

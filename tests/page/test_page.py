@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -393,9 +392,14 @@ def test_every_text_stands_out_from_what_is_behind_it(
 
 def test_two_thousand_shots_are_drawn_and_filtered(page: Page, stage: Stage) -> None:
     place = Place(stage.folder / "many")
-    report = replace(many(stage.report(), 2_000), film=None)
-    write_page(report, place)
+    write_page(many(stage.report(), 2_000), place)
+    place.film.symlink_to(stage.place.film)
     page.goto(place.report.as_uri())
+    assert page.locator("#seams-count").inner_text().startswith("199 of 1,999 seams to look at")
+    assert page.locator("#seams tbody tr").count() == 199
+    assert page.locator("#strip button").count() == 25
+    title = page.locator("#strip button").nth(1).get_attribute("title")
+    assert title == "Sequence reel-01, 8 seams to look at"
     assert page.locator("#count").inner_text().startswith("2,000 clips")
     assert page.locator(".card").count() == 2_000
     page.get_by_label("Find").fill("number 1234 of")

@@ -9,15 +9,16 @@ const seams = (() => {
   const all = facts.places.flatMap(({ index }) => (shots[index]?.seam ? [index] : []));
 
   const isNotable = (seam) => Boolean(seam && (seam.has_step || seam.is_frozen));
+  const isTouched = (seam) => seam.matched_frames > 0;
   const signed = (levels) => `${levels < 0 ? "\u2212" : "+"}${Math.abs(levels).toFixed(1)}`;
-  const corrected = (seam) => (seam.matched_frames ? `over ${count(seam.matched_frames, "frame")}` : "no");
+  const corrected = (seam) => (isTouched(seam) ? `over ${count(seam.matched_frames, "frame")}` : "no");
 
   /** All that is known of a seam, in a line. */
   const told = (seam) => {
     if (!seam) return null;
     const said = [`${seam.kind} from ${seam.before}`, `light ${signed(seam.luma_step)}`, `colour ${seam.colour_step.toFixed(1)}`];
     if (seam.frozen) said.push(`${count(seam.frozen, "frame stands", "frames stand")} still`);
-    if (seam.matched_frames) said.push(`corrected ${corrected(seam)}`);
+    if (isTouched(seam)) said.push(`corrected ${corrected(seam)}`);
     return said.join(", ");
   };
 
@@ -43,9 +44,8 @@ const seams = (() => {
 
   const draw = () => {
     if (!all.length) return;
-    const notable = all.filter((index) => isNotable(shots[index].seam));
-    const touched = all.filter((index) => shots[index].seam.matched_frames);
-    const first = all.filter((index) => notable.includes(index) || touched.includes(index));
+    const [notable, touched] = [isNotable, isTouched].map((is) => all.filter((index) => is(shots[index].seam)));
+    const first = all.filter((index) => isNotable(shots[index].seam) || isTouched(shots[index].seam));
     for (const part of document.querySelectorAll("#seams, nav [href='#seams']")) part.hidden = false;
     $("seams-count").textContent = [
       notable.length ? `${number(notable.length)} of ${count(all.length, "seam")} to look at` : `${count(all.length, "seam")}, none of which stands out`,
