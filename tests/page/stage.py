@@ -15,7 +15,7 @@ from blocks.ledger import Intent, Ledger
 from blocks.media import probe, sha256_file
 from blocks.provider import Failed, Quote, Ticket
 from flows.costs.bill import bill_of
-from flows.costs.estimate import Line
+from flows.costs.estimate import Line, Plan
 from flows.costs.statement import paid_for, state_accounts
 from flows.generate.job import Job, jobs_of
 from flows.generate.workshop import Clip
@@ -25,8 +25,8 @@ from flows.report.page.tell import report_of
 from flows.report.page.write import page_of, pasts_of, put
 from flows.report.place import Place, write_atomically
 from flows.shots import read_shots
-from flows.stitch import Clip as Piece
-from flows.stitch import Stitched, stitch
+from flows.stitch import Finish, Stitched, stitch
+from flows.stitch.reel import film_items
 from flows.stitch.seams import Seam
 from tests.stitch.conftest import shoot
 
@@ -79,15 +79,13 @@ class Stage:
 
     def stitch(self) -> None:
         """The film of the clips that are there, and the clips beside it."""
-        here = [line.job for line in self.lines if line.job.fingerprint in self.clips]
-        for job in here:
-            self.place.lay_out(job, self.clips[job.fingerprint].path)
-        pieces = [
-            Piece(clip.path, clip.sha256, job.name, clip.info)
-            for job in here
-            if job.take == 1 and (clip := self.clips[job.fingerprint])
-        ]
-        self.film = stitch(pieces, self.place.film, cache=self.folder / "cache")
+        for line in self.lines:
+            if clip := self.clips.get(line.job.fingerprint):
+                self.place.lay_out(line.job, clip.path)
+        finish = Finish(on_missing="skip")
+        items = film_items(Plan(tuple(self.lines)), {**self.clips, **self.errors}, finish)
+        assert items
+        self.film = stitch(items, self.place.film, cache=self.folder / "cache")
 
     def report(self, run_id: str = RUN) -> Report:
         items = bill_of(self.ledger, self.lines, "list")

@@ -147,6 +147,24 @@ def test_a_click_on_the_strip_seeks_the_film(opened: Page) -> None:
     assert int(film_time_s(opened) * 24) == 2 * FRAMES
 
 
+def test_a_card_is_a_part_of_the_film_and_no_shot(page: Page, tmp_path: Path) -> None:
+    rows = "sea,a,a wave,1,\nland,b,a field,2,The Land\n"
+    stage = Stage(tmp_path, "sequence,shot,prompt,seed,sequence_title\n" + rows)
+    stage.buy()
+    stage.stitch()
+    stage.write()
+    page.goto(stage.place.report.as_uri())
+    until(page, "document.getElementById('player').readyState >= 2")
+    strip = page.locator("#strip button")
+    titles = [button.get_attribute("title") for button in strip.all()]
+    assert titles == ["sea/a", "Title of land", "land/b"]
+    for number, (frame, name) in enumerate(((0, "sea/a"), (24, "Title of land"), (96, "land/b"))):
+        strip.nth(number).click()
+        until(page, "!document.getElementById('player').seeking")
+        assert int(film_time_s(page) * 24) == frame
+        until(page, f"document.querySelector('#now h3').textContent === '{name}'")
+
+
 def test_a_shot_opens_with_its_clip_and_escape_closes_it(opened: Page) -> None:
     opened.get_by_label("sea/020.t2, here: look at it").click()
     dialog = opened.get_by_role("dialog")
