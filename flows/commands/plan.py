@@ -100,7 +100,7 @@ def show(plan: Plan) -> None:
         + (f" (up to {usd(plan.most_usd)})" if plan.most_usd > plan.cost_usd else "")
     )
     for name, title in titles_of(plan).items():
-        console.print(f"Before {name} a card: {title}", style="dim", markup=False)
+        console.print(f"A card before {name}: {title}", style="dim", markup=False)
 
 
 def titles_of(plan: Plan) -> dict[str, str]:

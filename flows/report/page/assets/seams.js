@@ -62,7 +62,8 @@ const seams = (() => {
       showAll();
       $("seams-table").firstElementChild.focus();
     });
-    if (first.length) show(touched.length ? "To be looked at, or corrected" : "To be looked at", first);
+    const why = [notable.length && "to be looked at", touched.length && "corrected"].filter(Boolean).join(", or ");
+    if (first.length) show(words.plainly(why), first);
   };
 
   return { draw, isNotable, told };
