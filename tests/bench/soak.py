@@ -30,7 +30,8 @@ from typing import Any
 from blocks.errors import ClipError
 from blocks.media import probe
 from tests.crash.audit import Audit, audit
-from tests.crash.place import ROOT, Place, Service, Zygote, clean_environment
+from tests.crash.place import Place, Service
+from tests.zygote import ROOT, Zygote, clean_environment
 
 WORKERS = 3
 SHOTS_IN_A_LIST = 500

@@ -13,7 +13,8 @@ import pytest
 
 from tests.crash.cell import KILLED, hold
 from tests.crash.conftest import Open
-from tests.crash.place import ROOT, Place, clean_environment
+from tests.crash.place import Place
+from tests.zygote import ROOT, clean_environment
 
 NUM_SHOTS = 12
 SHOT_USD = Decimal("0.16")

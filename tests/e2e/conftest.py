@@ -11,6 +11,7 @@ import pytest
 from blocks.sandbox import Sandbox
 from tests.e2e.prefect_server import PrefectServer, serve
 from tests.e2e.world import World
+from tests.zygote import Zygote
 
 NewWorld = Callable[..., World]
 
@@ -21,9 +22,17 @@ def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prefect
         yield server
 
 
+@pytest.fixture(scope="session")
+def shotreel_zygote(prefect_server: PrefectServer) -> Iterator[Zygote]:
+    with Zygote(prefect_server.env) as zygote:
+        yield zygote
+
+
 @pytest.fixture(scope="module")
 def new_world(
-    prefect_server: PrefectServer, tmp_path_factory: pytest.TempPathFactory
+    prefect_server: PrefectServer,
+    shotreel_zygote: Zygote,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[NewWorld]:
     """Makes worlds: options are the sandbox's, by default quick and with tiny clips."""
     with ExitStack() as stack:
@@ -33,7 +42,7 @@ def new_world(
             usual: dict[str, Any] = {"latency_s": 0.2, "render": "thumb"}
             sandbox = stack.enter_context(Sandbox(folder / "sandbox", **(usual | options)))
             env = {**prefect_server.env, "SHOTREEL_SANDBOX_URL": sandbox.url}
-            return World(folder, sandbox, env)
+            return World(folder, sandbox, env, shotreel_zygote)
 
         yield make
 

@@ -12,7 +12,8 @@ import pytest
 
 from tests.e2e.film import assert_film_is_its_clips
 from tests.e2e.prefect_server import PrefectServer, stop, until
-from tests.e2e.world import PREFECT, REPOSITORY, World, clean_environment
+from tests.e2e.world import PREFECT, World
+from tests.zygote import ROOT, clean_environment
 
 LIST = "sequence,shot,prompt,seed\ns,a,Sea,1\ns,b,Rock,2\nt,c,Sky,3\n"
 ENDING = ["stitch-film", "account-costs", "hand-over"]
@@ -128,7 +129,7 @@ def test_every_task_run_is_recorded_after_a_run_on_the_embedded_server(
 @pytest.fixture(scope="module")
 def deployed(prefect_server: PrefectServer) -> dict[str, str]:
     """The environment in which the deployments of the repository were made."""
-    env = {**clean_environment(), **prefect_server.env, "SHOTREEL_PROJECT": str(REPOSITORY)}
+    env = {**clean_environment(), **prefect_server.env, "SHOTREEL_PROJECT": str(ROOT)}
     for command in (
         ["work-pool", "create", "shotreel", "--type", "process"],
         ["deploy", "--all", "--prefect-file", "deployments/prefect.yaml"],
@@ -136,7 +137,7 @@ def deployed(prefect_server: PrefectServer) -> dict[str, str]:
         done = subprocess.run(
             [PREFECT, "--no-prompt", *command],
             check=False,
-            cwd=REPOSITORY,
+            cwd=ROOT,
             env=env,
             capture_output=True,
             text=True,

@@ -19,7 +19,8 @@ import pytest
 from sqlalchemy import create_engine, make_url, text
 
 from tests.e2e.prefect_server import PrefectServer, serve, stop, until
-from tests.e2e.world import PREFECT, REPOSITORY, clean_environment, free_port
+from tests.e2e.world import PREFECT, free_port
+from tests.zygote import ROOT, clean_environment
 
 Database = Callable[[], str]
 
@@ -125,7 +126,7 @@ class Cluster:
         done = subprocess.run(
             [PREFECT, "--no-prompt", *arguments],
             check=False,
-            cwd=REPOSITORY,
+            cwd=ROOT,
             env={**clean_environment(), **self.server.env, "SHOTREEL_PROJECT": str(self.folder)},
             capture_output=True,
             text=True,
@@ -145,7 +146,7 @@ class Cluster:
             "SHOTREEL_PROJECT": str(self.folder),
             "PREFECT_WORKER_QUERY_SECONDS": "1",
             "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
-            "PYTHONPATH": str(REPOSITORY),
+            "PYTHONPATH": str(ROOT),
         }
         arguments = ["--pool", "shotreel", "--type", "process", "--name", name]
         with log.open("wb") as out:
