@@ -10,7 +10,7 @@ from typing import TypeVar
 import pytest
 
 from tests.crash.cell import Cell, all_cells, few_cells, make_film, render_clips, run_cell
-from tests.crash.place import Place, PrefectServer, Service
+from tests.crash.place import Place, Service
 from tests.crash.points import POINTS, Point
 from tests.zygote import Zygote
 
@@ -32,7 +32,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     full = metafunc.config.getoption("--full-matrix", default=False) or os.environ.get(
         "SHOTREEL_FULL_MATRIX"
     )
-    if "point" in metafunc.fixturenames:
+    if "make" in metafunc.fixturenames:
         points = [p for p in POINTS.values() if full or p.name in FILMS]
         metafunc.parametrize("point", points, ids=lambda point: point.name)
     if "cell" in metafunc.fixturenames:
@@ -133,20 +133,6 @@ def open_place(zygote: Zygote, clips: Path, tmp_path: Path) -> Iterator[Open]:
     opener = Opener(zygote, clips, tmp_path)
     yield opener.open
     opener.close()
-
-
-@pytest.fixture(scope="session")
-def prefect_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    server = PrefectServer(tmp_path_factory.mktemp("prefect"))
-    yield server.url
-    server.stop()
-
-
-@pytest.fixture(scope="session")
-def film_zygote(prefect_url: str) -> Iterator[Zygote]:
-    """Its processes run complete flows, on one Prefect server."""
-    with Zygote({"PREFECT_API_URL": prefect_url}) as started:
-        yield started
 
 
 @pytest.fixture

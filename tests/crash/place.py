@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -13,7 +12,7 @@ from typing import Any
 
 import httpx
 
-from tests.zygote import ROOT, Forked, Zygote, clean_environment
+from tests.zygote import ROOT, Forked, Zygote
 
 # Reading the certificates of the world takes longer than a cell.
 web = httpx.Client(verify=False, timeout=20)
@@ -128,39 +127,3 @@ class Place:
     def log(self) -> str:
         path = self.folder / "log.txt"
         return path.read_text("utf-8", "replace") if path.exists() else ""
-
-
-class PrefectServer:
-    """A real one, with the settings that shotreel ships."""
-
-    def __init__(self, folder: Path) -> None:
-        from flows.prefect_env import DEFAULTS
-
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = str(probe.getsockname()[1])
-        self.url = f"http://127.0.0.1:{port}/api"
-        self._log = (folder / "server.log").open("wb")
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "prefect", "server", "start", "--port", port],
-            env={**clean_environment(), **DEFAULTS, "PREFECT_HOME": str(folder)},
-            stdin=subprocess.DEVNULL,
-            stdout=self._log,
-            stderr=subprocess.STDOUT,
-        )
-        limit = time.monotonic() + 120
-        while not self._answers():
-            assert self._process.poll() is None, "the Prefect server did not start"
-            assert time.monotonic() < limit
-            time.sleep(0.2)
-
-    def _answers(self) -> bool:
-        try:
-            return web.get(f"{self.url}/health").is_success
-        except httpx.TransportError:
-            return False
-
-    def stop(self) -> None:
-        self._process.terminate()
-        self._process.wait(30)
-        self._log.close()
