@@ -22,6 +22,7 @@ from flows.make_film import plan_list
 from flows.report.artifacts import NEEDS
 from flows.report.board import Board
 from flows.shots import Shot, list_name, read_shots
+from flows.stitch.reel import film_order, title_of
 
 MAX_LINES = 200
 MAX_NAMED = 10
@@ -63,6 +64,7 @@ def as_dict(plan: Plan) -> dict[str, Any]:
             }
             for line in plan.lines
         ],
+        "titles": titles_of(plan),
         "to_buy": plan.count("buy"),
         "stored": plan.count("stored"),
         "totals": {"units": plain(plan.units), "cost_usd": plain(plan.cost_usd)},
@@ -97,6 +99,14 @@ def show(plan: Plan) -> None:
         f"{len(plan.lines)} clips: {plain(plan.units)} units, [bold]{usd(plan.cost_usd)}[/]"
         + (f" (up to {usd(plan.most_usd)})" if plan.most_usd > plan.cost_usd else "")
     )
+    for name, title in titles_of(plan).items():
+        console.print(f"A card before {name}: {title}", style="dim", markup=False)
+
+
+def titles_of(plan: Plan) -> dict[str, str]:
+    """By sequence: the cards that the film will have, for nothing."""
+    titles = ((name, title_of(lines)) for name, lines in film_order(plan).items())
+    return {name: title for name, title in titles if title}
 
 
 def what_of(line: Line) -> str:

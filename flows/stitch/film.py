@@ -223,7 +223,13 @@ def timeline_of(items: Sequence[Item], edit: EditList) -> Timeline:
         film.width,
         film.height,
         tuple(
-            Span(item.title, place.start, place.num_frames, begins=place.begins)
+            Span(
+                item.title,
+                place.start,
+                place.num_frames,
+                begins=place.begins,
+                title_of=item.title_of,
+            )
             if isinstance(item, Card)
             else Span(
                 item.title,
