@@ -12,7 +12,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,6 @@ from typing import Any
 import httpx
 
 MAX_REPLY_BYTES = 16 * 2**20
-MAX_AMOUNT = 10**9  # in USD or units: more is not a bill but a broken reply
 MAX_CONNECTIONS = 48
 """The pool is searched anew for each call: with 200 connections that took ten times the CPU."""
 
@@ -104,17 +102,6 @@ def plain(text: object) -> str:
     except RecursionError:
         return ""
     return " ".join("".join(c if c.isprintable() else " " for c in line).split())[:200]
-
-
-def read_amount(value: object, limit: int = MAX_AMOUNT) -> Decimal | None:
-    """A JSON number or numeral as the decimal it is written as; None for any other thing."""
-    if not isinstance(value, (int, float, str)) or isinstance(value, bool):
-        return None
-    try:
-        amount = Decimal(str(value))
-    except (InvalidOperation, ValueError):
-        return None
-    return amount if amount.is_finite() and abs(amount) < limit else None
 
 
 def read_time(value: object) -> datetime | None:

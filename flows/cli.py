@@ -11,13 +11,13 @@ from typing import Any, Literal, ParamSpec
 
 import click
 
+from blocks.amounts import MAX_AMOUNT
 from blocks.errors import ShotreelError
 from flows import prefect_env
 from flows.studio.place import join
 
 P = ParamSpec("P")
 
-MAX_USD = 10**9  # the ledger counts billionths in 64 bits
 MIN_LUFS = -70  # where loudness meters begin to count (ITU-R BS.1770)
 
 
@@ -25,12 +25,13 @@ class Usd(click.ParamType[Decimal]):
     name = "USD"
 
     def __init__(self, *, signed: bool = False) -> None:
-        self.lowest = -MAX_USD if signed else 0
+        self.lowest = -MAX_AMOUNT if signed else 0
 
     def convert(self, value: Any, param: Any, ctx: Any) -> Decimal:
         try:
             amount = Decimal(str(value).strip().removeprefix("$"))
-            if not self.lowest <= amount <= MAX_USD:  # comparing a NaN raises InvalidOperation too
+            # Comparing a NaN raises InvalidOperation too.
+            if not self.lowest <= amount <= MAX_AMOUNT:
                 raise InvalidOperation
         except InvalidOperation:
             self.fail(f"{value!r} is not an amount in USD, such as 12.50", param, ctx)

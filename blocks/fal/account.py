@@ -19,7 +19,7 @@ from blocks import settings
 from blocks.errors import InputError
 from blocks.fal import wire
 from blocks.fal.upload import Upload
-from blocks.fields import EmptyField
+from blocks.fields import EmptyField, MonthlyBudget, service_url
 from blocks.http import Call, Reply, origin, send
 from blocks.model import Inputs, Model
 from blocks.prices import quote_of, shipped
@@ -88,37 +88,12 @@ class FalAccount(Block):
         title="Platform retries",
         description="fal starts a request again whose runner broke; off sends X-Fal-No-Retry.",
     )
-    monthly_budget_usd: Annotated[Decimal | None, EmptyField("number", maximum=10**9)] = Field(
-        default=None,
-        ge=0,
-        title="Monthly budget (USD)",
-        description="No more than this is bought in a calendar month (UTC), over all runs.",
-    )
-    run_url: str = Field(
-        default_factory=lambda: settings.url("FAL_RUN_URL"),
-        title="Direct calls",
-        description="Only for a proxy or a test server.",
-    )
-    queue_url: str = Field(
-        default_factory=lambda: settings.url("FAL_QUEUE_URL"),
-        title="Queue",
-        description="Only for a proxy or a test server.",
-    )
-    platform_url: str = Field(
-        default_factory=lambda: settings.url("FAL_PLATFORM_URL"),
-        title="Platform",
-        description="Only for a proxy or a test server.",
-    )
-    rest_url: str = Field(
-        default_factory=lambda: settings.url("FAL_REST_URL"),
-        title="Uploads",
-        description="Only for a proxy or a test server.",
-    )
-    media_url: str = Field(
-        default_factory=lambda: settings.url("FAL_MEDIA_URL"),
-        title="Media",
-        description="Only for a proxy or a test server.",
-    )
+    monthly_budget_usd: MonthlyBudget = None
+    run_url: str = service_url("FAL_RUN_URL", "Direct calls")
+    queue_url: str = service_url("FAL_QUEUE_URL", "Queue")
+    platform_url: str = service_url("FAL_PLATFORM_URL", "Platform")
+    rest_url: str = service_url("FAL_REST_URL", "Uploads")
+    media_url: str = service_url("FAL_MEDIA_URL", "Media")
 
     key_env: ClassVar[str] = "FAL_KEY"
     limits: ClassVar[set[str]] = {

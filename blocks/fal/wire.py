@@ -12,9 +12,9 @@ from decimal import Decimal
 from typing import Any
 from urllib.parse import quote
 
+from blocks.amounts import MAX_AMOUNT, read_amount
 from blocks.errors import Paid
 from blocks.http import (
-    MAX_AMOUNT,
     SUBMIT_TIMEOUT_S,
     Answer,
     AnswerLost,
@@ -23,7 +23,6 @@ from blocks.http import (
     Undelivered,
     origin,
     plain,
-    read_amount,
     read_time,
 )
 from blocks.provider import (

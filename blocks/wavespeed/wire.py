@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
+from blocks.amounts import read_amount
 from blocks.http import (
     SUBMIT_TIMEOUT_S,
     Answer,
@@ -18,7 +19,6 @@ from blocks.http import (
     Reply,
     Undelivered,
     plain,
-    read_amount,
     read_time,
 )
 from blocks.provider import (
