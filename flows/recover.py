@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import closing
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -88,12 +89,9 @@ def sentence(rescued: Rescued) -> str:
 
 async def rescue_all() -> list[Rescued]:
     """Drive every unfinished attempt that no living process drives."""
-    ledger = Ledger(await ledger_place())
-    try:
+    with closing(Ledger(await ledger_place())) as ledger:
         adopt_strays(ledger)
         services = {attempt.service for attempt in ledger.in_states((*UNFINISHED, "failed"))}
-    finally:
-        ledger.close()
     if not services:
         return []
     run_id = uuid4().hex

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Sequence
+from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 
@@ -40,8 +41,7 @@ def costs(
     as_json: bool,
 ) -> int:
     """Raises ShotreelError. Sandbox and live never add up to one sum."""
-    ledger = Ledger(asyncio.run(ledger_place()))
-    try:
+    with closing(Ledger(asyncio.run(ledger_place()))) as ledger:
         if top_up is not None:
             note(ledger, *top_up, reason, live=live is not False)
         if live is None:
@@ -56,8 +56,6 @@ def costs(
                     remedy="Name a file in a folder that you can write to.",
                 ) from None
         totals = sums(ledger, by, live=live)
-    finally:
-        ledger.close()
     if as_json:
         click.echo(json.dumps(as_dict(totals, live=live)))
     else:
