@@ -17,7 +17,7 @@ from pydantic import Field, SecretStr
 
 from blocks import settings
 from blocks.errors import InputError
-from blocks.fal import wire
+from blocks.fal import billing, wire
 from blocks.fal.upload import Upload
 from blocks.fields import EmptyField, MonthlyBudget, service_url
 from blocks.http import Call, Reply, origin, send
@@ -260,19 +260,19 @@ class Fal:
         """Source: platform API, "Model pricing" (`GET /models/pricing`)."""
         params = (("endpoint_id", model.endpoint),)
         answer = await self._get(f"{self.block.platform_url}/models/pricing", params)
-        return wire.read_list_price(answer, model.endpoint)
+        return billing.read_list_price(answer, model.endpoint)
 
     async def balance(self) -> Decimal | None:
         """USD that are left. Needs an admin key; without one there is no answer (None)."""
         url = f"{self.block.platform_url}/account/billing"
-        return wire.read_balance(await self._get(url, (("expand", "credits"),)))
+        return billing.read_balance(await self._get(url, (("expand", "credits"),)))
 
     async def billed(self, ticket: Ticket) -> Bill | None:
         """Needs an admin key; without one there is no answer (None)."""
         since = (datetime.now(UTC) - timedelta(days=89)).isoformat()
         params = (("request_id", ticket.request_id), ("start", since))
         answer = await self._get(f"{self.block.platform_url}/models/billing-events", params)
-        return wire.read_bill(answer, ticket.request_id)
+        return billing.read_bill(answer, ticket.request_id)
 
     async def billing(
         self, since: datetime, until: datetime, cursor: str | None
@@ -284,7 +284,7 @@ class Fal:
             *((("cursor", cursor),) if cursor else ()),
         )
         url = f"{self.block.platform_url}/models/billing-events"
-        return wire.read_billing(await self._get(url, params))
+        return billing.read_billing(await self._get(url, params))
 
     async def upload(self, path: Path, content_type: str) -> str | Again:
         block = self.block

@@ -1,7 +1,7 @@
 """fal's wire, as pure functions: requests out, replies in.
 
 Sources: fal docs (Queue API, Common parameters, Request errors, Errors, Pricing), the official
-Python client 1.0.3, the platform's OpenAPI description.
+Python client 1.0.3, the platform's OpenAPI description. What it says about money: billing.py.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any
 from urllib.parse import quote
 
-from blocks.amounts import MAX_AMOUNT, read_amount
+from blocks.amounts import read_amount
 from blocks.errors import Paid
 from blocks.http import (
     SUBMIT_TIMEOUT_S,
@@ -28,14 +28,9 @@ from blocks.http import (
 from blocks.provider import (
     Accepted,
     Again,
-    Bill,
-    BillingPage,
-    BillingRow,
     Failed,
     Found,
     Gone,
-    ListPrice,
-    NoFeed,
     Order,
     Paused,
     Polled,
@@ -45,13 +40,10 @@ from blocks.provider import (
     Ticket,
     Unknown,
     Waiting,
-    sum_of,
 )
 
 TOP_UP = "Top up at fal.ai/dashboard/billing, then run the same command again."
 CHECK_KEY = "Set FAL_KEY to a key from fal.ai/dashboard/keys, then run the same command again."
-
-ADMIN_KEY = "fal shows its billing to an admin key: make one at fal.ai/dashboard/keys."
 
 WORK_TIMEOUT_S = 1800.0
 """How long a direct call may work once it has started."""
@@ -310,76 +302,6 @@ def matches(items: list[dict[str, Any]], sent: Mapping[str, object]) -> list[Fou
 
 def _same(stored: object, sent: object) -> bool:
     return isinstance(stored, (str, int, float)) and (stored == sent or str(stored) == str(sent))
-
-
-def read_list_price(answer: Answer, endpoint: str) -> ListPrice | None:
-    """What one unit costs, as the account's pricing names it; None where it does not."""
-    if not isinstance(answer, Reply) or not answer.ok:
-        return None
-    prices = answer.object().get("prices")
-    for row in prices if isinstance(prices, list) else []:
-        if not isinstance(row, dict) or row.get("endpoint_id") != endpoint:
-            continue
-        price = read_amount(row.get("unit_price"))
-        currency = text(row.get("currency"))
-        if price is not None and price > 0 and currency:
-            return ListPrice(plain(row.get("unit")), price, plain(currency))
-    return None
-
-
-def read_balance(answer: Answer) -> Decimal | None:
-    """USD that are left; None without an admin key."""
-    credits = answer.object().get("credits") if isinstance(answer, Reply) and answer.ok else None
-    return read_amount(credits.get("current_balance")) if isinstance(credits, dict) else None
-
-
-def read_bill(answer: Answer, request_id: str) -> Bill | None:
-    """The sum of the billing events of one request; None where there are none, or no access."""
-    if not isinstance(answer, Reply) or not answer.ok:
-        return None
-    events = answer.object().get("billing_events")
-    rows = [
-        e
-        for e in (events if isinstance(events, list) else [])
-        if isinstance(e, dict) and e.get("request_id") == request_id
-    ]
-    if not rows:
-        return None
-    read = [read_event(row) for row in rows]
-    return sum_of(read)
-
-
-def read_event(row: Mapping[str, Any]) -> BillingRow:
-    """A billing event. Its units may be null: it then speaks of money alone."""
-    # nano USD are whole numbers; cost_total is the same amount as a binary fraction.
-    nano = read_amount(row.get("cost_estimate_nano_usd"), 10**9 * MAX_AMOUNT)
-    counted = row.get("output_units")
-    units = None if counted is None else read_amount(counted)
-    readable = nano is not None and (counted is None or units is not None)
-    return BillingRow(
-        text(row.get("request_id")),
-        plain(row.get("endpoint_id")),
-        plain(row.get("timestamp")),
-        units,
-        nano / 10**9 if nano is not None and readable else None,
-    )
-
-
-def read_billing(answer: Answer) -> BillingPage | NoFeed | Again:
-    """A page of the billing events (platform API, "Billing events")."""
-    if not isinstance(answer, Reply):
-        return Again(answer.reason)
-    if answer.status in (401, 403):
-        return NoFeed(f"HTTP {answer.status}: {detail_of(answer)}", ADMIN_KEY)
-    if not answer.ok:
-        if answer.status in (408, 429) or answer.status >= 500:
-            return Again(f"HTTP {answer.status} from the billing", answer.retry_after_s)
-        return NoFeed(f"HTTP {answer.status}: {detail_of(answer)}")
-    body = answer.object()
-    events, cursor = body.get("billing_events"), body.get("next_cursor")
-    if not isinstance(events, list) or not all(isinstance(event, dict) for event in events):
-        return NoFeed(f"HTTP {answer.status} with an unreadable billing")
-    return BillingPage(tuple(map(read_event, events)), text(cursor) or None)
 
 
 def detail_of(reply: Reply) -> str:

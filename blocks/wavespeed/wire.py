@@ -177,8 +177,6 @@ def read_bill(answer: Answer, request_id: str) -> Bill | None:
         for item in items_of(answer) or []
         if isinstance(item.get("prediction"), dict) and item["prediction"].get("uuid") == request_id
     ]
-    if not rows:
-        return None
     return sum_of([read_billing_row(row) for row in rows])
 
 
