@@ -23,6 +23,7 @@ from flows.stitch.fit import EXACT, Footage, moving, picture_size
 from flows.stitch.item import Card, Item
 from flows.stitch.seams.match import VERSION as MATCH_VERSION
 from flows.stitch.timeline import TransitionKind
+from flows.stitch.writing import writing
 
 if TYPE_CHECKING:
     from moviepy import VideoClip
@@ -159,14 +160,8 @@ def draw(drawing: Drawing, cache: Path, sources: _Sources | None = None) -> Path
     if is_drawn(drawing, cache):
         return path
     known = {} if sources is None else sources
-    try:
-        with replacing(path) as part:
-            _encode(_frames(drawing, known), drawing.film, part)
-    except (av.FFmpegError, OSError) as error:
-        raise StitchError(
-            f"{drawing.name} could not be drawn: {error.strerror or error}.",
-            remedy="The clips are safe. Make room on the disk, then run again.",
-        ) from error
+    with writing(f"{drawing.name} could not be drawn"), replacing(path) as part:
+        _encode(_frames(drawing, known), drawing.film, part)
     return path
 
 

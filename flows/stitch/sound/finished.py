@@ -11,7 +11,7 @@ from pathlib import Path
 import av
 from pydantic import TypeAdapter
 
-from blocks.errors import ClipError, StitchError
+from blocks.errors import ClipError
 from blocks.files import replacing
 from blocks.media import sha256_file
 from flows.stitch.finish import Finish
@@ -22,6 +22,7 @@ from flows.stitch.sound.loudness import loudness_of
 from flows.stitch.sound.master import TRUE_PEAK_DBTP, Levels, Master
 from flows.stitch.sound.source import sample_at
 from flows.stitch.timeline import Timeline
+from flows.stitch.writing import writing
 
 # Raise it when the same clips would sound otherwise: what is cached is then made again.
 VERSION = 1
@@ -78,16 +79,10 @@ def finished_sound(timeline: Timeline, finish: Finish, cache: Path) -> FinishedS
     with suppress(OSError, ValueError, LookupError, ClipError, av.FFmpegError):
         if track.is_whole(path, sample_at(timeline.num_frames, timeline.rate)):
             return FinishedSound(path, _LEVELS.validate_json(note.read_bytes()))
-    try:
-        # The sound after its note: where the sound is there, so is what is known about it.
-        with replacing(path) as part:
-            levels = _encoded(timeline, finish, part)
-            note.write_bytes(_LEVELS.dump_json(levels))
-    except (av.FFmpegError, OSError) as error:
-        raise StitchError(
-            f"The film's sound cannot be written: {error.strerror or error}.",
-            remedy="The clips are safe. Make room on the disk, then run again.",
-        ) from error
+    # The sound after its note: where the sound is there, so is what is known about it.
+    with writing("The film's sound cannot be written"), replacing(path) as part:
+        levels = _encoded(timeline, finish, part)
+        note.write_bytes(_LEVELS.dump_json(levels))
     return FinishedSound(path, levels)
 
 
