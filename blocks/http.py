@@ -104,6 +104,17 @@ def plain(text: object) -> str:
     return " ".join("".join(c if c.isprintable() else " " for c in line).split())[:200]
 
 
+def text(value: object) -> str:
+    """A string that can be written down; empty where it is anything else."""
+    return value if isinstance(value, str) and value.isprintable() else ""
+
+
+def read_id(value: object) -> str | None:
+    """The id of a request that a service has accepted; None for any other thing."""
+    given = text(value)
+    return given if 0 < len(given) <= 200 else None
+
+
 def read_time(value: object) -> datetime | None:
     """An ISO 8601 time, UTC where it names no zone; None for any other thing."""
     try:
@@ -121,6 +132,15 @@ def read_retry_after_s(value: str) -> float | None:
         return max(0.0, (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds())
     except (ValueError, TypeError, IndexError, OverflowError):
         return None
+
+
+def leaves_open(status: int) -> bool:
+    """Whether a POST that is answered so may have been carried out all the same.
+
+    408 and 409 say nothing about it; 499 means that we hung up; 302 and 303 may be the answer to
+    one that was.
+    """
+    return status in (302, 303, 408, 409, 499) or status >= 500 or status < 200
 
 
 def open_client() -> httpx.AsyncClient:

@@ -10,8 +10,8 @@ from decimal import Decimal
 from typing import Any
 
 from blocks.amounts import MAX_AMOUNT, read_amount
-from blocks.fal.wire import detail_of, text
-from blocks.http import Answer, Reply, plain
+from blocks.fal.wire import detail_of
+from blocks.http import Answer, Reply, plain, text
 from blocks.provider import Again, Bill, BillingPage, BillingRow, ListPrice, NoFeed, sum_of
 
 ADMIN_KEY = "fal shows its billing to an admin key: make one at fal.ai/dashboard/keys."

@@ -21,9 +21,12 @@ from blocks.http import (
     Call,
     Reply,
     Undelivered,
+    leaves_open,
     origin,
     plain,
+    read_id,
     read_time,
+    text,
 )
 from blocks.provider import (
     Accepted,
@@ -117,9 +120,7 @@ def classify_submit(answer: Answer) -> Submitted:
     if status in (402, 403):
         broke = status == 402 or "balance" in what.lower()
         return Paused(what, TOP_UP if broke else CHECK_KEY)
-    # 408 and 409 say nothing about whether the queue took it; 499 means that we hung up; 302 and
-    # 303 may be the answer to a request that was carried out.
-    if status in (302, 303, 408, 409, 499) or status >= 500 or status < 200:
+    if leaves_open(status):
         return Unknown(what)
     return Refused(what)
 
@@ -159,10 +160,8 @@ def delivered(ticket: Ticket) -> Ready | None:
 
 
 def read_ticket(body: Mapping[str, Any]) -> Ticket | None:
-    request_id = body.get("request_id")
-    if not isinstance(request_id, str) or not 0 < len(request_id) <= 200:
-        return None
-    if not request_id.isprintable():
+    request_id = read_id(body.get("request_id"))
+    if request_id is None:
         return None
     names = ("status_url", "response_url", "cancel_url")
     return Ticket(request_id, {n: body[n] for n in names if text(body.get(n))})
@@ -322,8 +321,3 @@ def detail_of(reply: Reply) -> str:
 
 def _place(loc: object) -> str:
     return ".".join(map(plain, loc)) if isinstance(loc, list) else ""
-
-
-def text(value: object) -> str:
-    """A string that can be written down; empty where it is anything else."""
-    return value if isinstance(value, str) and value.isprintable() else ""
