@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import time
 from datetime import UTC, datetime
@@ -10,7 +9,7 @@ from pathlib import Path, PurePosixPath
 
 from blocks import settings
 from blocks.errors import SetupError
-from blocks.files import free_bytes, fsync
+from blocks.files import free_bytes, fsync, sha256_file
 from blocks.object_store import ObjectStore
 
 MIN_FREE_BYTES = 64 * 2**20
@@ -161,7 +160,6 @@ def name_of(sha256: str) -> str:
 
 def _matches(path: Path, sha256: str) -> bool:
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest() == sha256
+        return sha256_file(path) == sha256
     except OSError:
         return False

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import deque
 from dataclasses import dataclass
 from fractions import Fraction
@@ -172,11 +171,6 @@ def last_frame(path: Path, png_path: Path) -> None:
         image = image.rotate(frames[0].rotation, expand=True)
     with replacing(png_path) as part:
         image.save(part, format="PNG")
-
-
-def sha256_file(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def presentation_order(packets: Packets) -> list[int]:

@@ -19,8 +19,8 @@ from blocks.comfyui import wire
 from blocks.comfyui.workflow import Workflow
 from blocks.errors import InputError
 from blocks.fields import service_url
+from blocks.files import sha256_file
 from blocks.http import UPLOAD_TIMEOUT_S, Answer, Call, Reply, origin, send
-from blocks.media import sha256_file
 from blocks.model import Inputs, Model
 from blocks.provider import (
     Again,

@@ -6,8 +6,9 @@ import asyncio
 
 from blocks.download import Fetched, Vanished, download
 from blocks.errors import ClipError, SetupError, UnreachableError
+from blocks.files import sha256_file
 from blocks.ledger import Attempt
-from blocks.media import probe, sha256_file
+from blocks.media import probe
 from blocks.models import sent_model
 from blocks.provider import Again, Ready
 from blocks.retry import again_until

@@ -17,8 +17,8 @@ from typing import Protocol
 from pydantic import TypeAdapter
 
 from blocks.errors import ClipError, ShotreelError, StitchError
-from blocks.files import fsync, replacing
-from blocks.media import probe, sha256_file
+from blocks.files import fsync, replacing, sha256_file
+from blocks.media import probe
 from flows.stitch.edit import EditList, Segment, edit_list, info_of
 from flows.stitch.finish import AS_IT_IS, Finish
 from flows.stitch.item import Card, Clip, Item

@@ -12,8 +12,7 @@ import av
 from pydantic import TypeAdapter
 
 from blocks.errors import ClipError
-from blocks.files import replacing
-from blocks.media import sha256_file
+from blocks.files import replacing, sha256_file
 from flows.stitch.finish import Finish
 from flows.stitch.sound import track
 from flows.stitch.sound.fades import parts_of
