@@ -19,6 +19,7 @@ from prefect.states import Completed, Failed
 from blocks.errors import ShotreelError
 from blocks.ledger import Attempt, Ledger, State
 from blocks.places import ledger_place
+from blocks.services import provider_name
 from flows import form
 from flows.generate.accounts import open_workshop
 from flows.generate.bring import advance
@@ -138,7 +139,7 @@ def result_of(attempt: Attempt) -> Result | None:
 
 
 def time_left(attempt: Attempt) -> timedelta | None:
-    kept = KEPT.get(attempt.service.removeprefix("sandbox/"))
+    kept = KEPT.get(provider_name(attempt.service))
     if attempt.state not in UNFINISHED or kept is None or attempt.posted_at is None:
         return None
     return attempt.posted_at + kept - datetime.now(UTC)

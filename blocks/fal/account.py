@@ -37,6 +37,7 @@ from blocks.provider import (
     Submitted,
     Ticket,
 )
+from blocks.services import is_sandboxed
 
 QUIET_GRACE_S = 60.0
 CLOCK_SKEW = timedelta(minutes=2)
@@ -252,7 +253,7 @@ class Fal:
         if model.endpoint not in self._prices:
             self._prices[model.endpoint] = asyncio.create_task(self.list_price(model))
         answer = await self._prices[model.endpoint]
-        live = not self.service.startswith("sandbox/")
+        live = not is_sandboxed(self.service)
         today = datetime.now(UTC).date()
         return quote_of(self.price_book, model, inputs, answer, today, live=live)
 

@@ -18,13 +18,14 @@ from blocks.errors import InputError, SetupError
 from blocks.ledger import Ledger
 from blocks.ledger.history import note_top_up, paid_in
 from blocks.places import ledger_place
+from blocks.services import service_name
 from flows.costs.bill import By, Total
 from flows.costs.focus import write_focus
 from flows.costs.focus_columns import Version
 from flows.costs.money import plain
 from flows.costs.refresh import SOLD_BY
 from flows.costs.spend import anything_live, spending, sums
-from flows.generate.accounts import DEFAULT_ACCOUNT, SANDBOX
+from flows.generate.accounts import DEFAULT_ACCOUNT
 
 MAX_LINES = 200
 """A table that anybody reads on a terminal."""
@@ -71,7 +72,7 @@ def note(ledger: Ledger, name: str, amount_usd: Decimal, reason: str, *, live: b
             f"--top-up: {name!r} is no prepaid account.",
             remedy=f"Name one of {', '.join(SOLD_BY)}.",
         )
-    service = service if live else SANDBOX + service
+    service = service_name(service, live=live)
     note_top_up(ledger, service, account or DEFAULT_ACCOUNT, amount_usd, reason)
 
 
