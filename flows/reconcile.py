@@ -159,7 +159,7 @@ async def reconcile_account(
     after = await shop.book(shop.ledger.costs, [attempt.id for attempt, _ in held.bills])
     corrections = [
         Correction(
-            f"{attempt.sequence}/{attempt.shot}.t{attempt.take}",
+            f"{attempt.shot_name}.t{attempt.take}",
             attempt.request_id or "",
             costs[attempt.id].cost_usd if attempt.id in costs else Decimal(0),
             after[attempt.id].cost_usd if attempt.id in after else Decimal(0),

@@ -85,7 +85,7 @@ def sentence(rescued: Rescued) -> str:
     attempt = rescued.attempt
     left = f" {rescued.left.days} days are left to fetch it." if rescued.left else ""
     why = f": {rescued.error}{left}" if rescued.error else ""
-    return f"{attempt.sequence}/{attempt.shot}: {rescued.result}{why}"
+    return f"{attempt.shot_name}: {rescued.result}{why}"
 
 
 async def rescue_all() -> list[Rescued]:

@@ -71,9 +71,13 @@ class Attempt:
     stored_at: datetime | None
 
     @property
+    def shot_name(self) -> str:
+        return f"{self.sequence}/{self.shot}"
+
+    @property
     def asked_of(self) -> str:
         """The shot and the account that it was asked of, as errors name them."""
-        return f"{self.sequence}/{self.shot} ({self.service} account {self.account})"
+        return f"{self.shot_name} ({self.service} account {self.account})"
 
     @property
     def ticket(self) -> Ticket | None:

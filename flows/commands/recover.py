@@ -31,7 +31,7 @@ def recover(
         click.echo(json.dumps({"attempts": [row(r) for r in rescued]}))
     else:
         for r in rescued:
-            click.echo(f"{r.attempt.sequence}/{r.attempt.shot}: {r.result}")
+            click.echo(f"{r.attempt.shot_name}: {r.result}")
         click.echo(f"{len(rescued)} attempts needed a look." if rescued else "Nothing is missing.")
     for r in rescued:
         if r.error:

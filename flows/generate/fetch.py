@@ -96,7 +96,7 @@ async def fresh_url(shop: Workshop, attempt: Attempt) -> str | None:
 
 def full(attempt: Attempt, error: OSError) -> SetupError:
     return SetupError(
-        f"{attempt.sequence}/{attempt.shot} cannot be kept: {error.strerror or error}.",
+        f"{attempt.shot_name} cannot be kept: {error.strerror or error}.",
         paid="yes",
         request_id=attempt.request_id,
         remedy="It is paid and not lost. Make room, then run the same command again.",
