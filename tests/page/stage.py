@@ -11,8 +11,9 @@ from pathlib import Path
 from uuid import uuid4
 
 from blocks.errors import FailedError, ShotreelError
+from blocks.files import sha256_file
 from blocks.ledger import Intent, Ledger
-from blocks.media import probe, sha256_file
+from blocks.media import probe
 from blocks.provider import Failed, Quote, Ticket
 from flows.costs.bill import bill_of
 from flows.costs.estimate import Line, Plan
