@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from blocks.errors import RefusedError, ShotreelError
-from blocks.media import sha256_file
+from blocks.files import sha256_file
 from blocks.provider import Quote
 from flows.commands.plan import titles_of
 from flows.costs.estimate import Line, Plan
