@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-import shutil
 import time
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 
 from blocks import settings
 from blocks.errors import SetupError
+from blocks.files import free_bytes, fsync, sha256_file
 from blocks.object_store import ObjectStore
 
 MIN_FREE_BYTES = 64 * 2**20
@@ -48,12 +47,8 @@ class ClipStore:
 
     def _check(self) -> None:
         try:
-            for folder in (self.folder, self.incoming):
-                folder.mkdir(parents=True, exist_ok=True)
-                probe = folder / f".probe-{os.getpid()}"
-                probe.write_bytes(b"shotreel")
-                probe.unlink()
-            free = shutil.disk_usage(self.folder).free
+            free_bytes(self.incoming)
+            free = free_bytes(self.folder)
         except OSError as error:
             raise SetupError(
                 f"The clip store cannot be written: {error.strerror}: {error.filename}.",
@@ -80,9 +75,9 @@ class ClipStore:
         if self.remote:
             self.remote.put(name_of(sha256), partial)
         partial.chmod(0o444)
-        _fsync(partial)
+        fsync(partial)
         partial.replace(place)
-        _fsync(place.parent)
+        fsync(place.parent)
         self._use(place)
         return place
 
@@ -165,15 +160,6 @@ def name_of(sha256: str) -> str:
 
 def _matches(path: Path, sha256: str) -> bool:
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest() == sha256
+        return sha256_file(path) == sha256
     except OSError:
         return False
-
-
-def _fsync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -1,13 +1,20 @@
-"""How the Prefect UI shows what may be left out: as an empty field, not a choice between types."""
+"""Fields of the forms that the Prefect UI shows: of accounts, and of the flows' parameters.
+
+What may be left out is shown as an empty field, not as a choice between types.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from decimal import Decimal
+from typing import Annotated, Any
 
-from pydantic import GetJsonSchemaHandler
+from pydantic import Field, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
+
+from blocks import settings
+from blocks.amounts import MAX_AMOUNT
 
 
 class _WithoutDefault(dict[str, Any]):
@@ -32,3 +39,23 @@ class EmptyField:
     ) -> JsonSchemaValue:
         limits = {} if self.maximum is None else {"minimum": self.minimum, "maximum": self.maximum}
         return _WithoutDefault({"type": self.type, **limits})
+
+
+MonthlyBudget = Annotated[
+    Decimal | None,
+    EmptyField("number", maximum=MAX_AMOUNT),
+    Field(
+        ge=0,
+        title="Monthly budget (USD)",
+        description="No more than this is bought in a calendar month (UTC), over all runs.",
+    ),
+]
+
+
+def service_url(
+    variable: str, title: str, description: str = "Only for a proxy or a test server."
+) -> Any:
+    """A field for a base URL of a service: where no block says it, the environment does."""
+    return Field(
+        default_factory=lambda: settings.url(variable), title=title, description=description
+    )

@@ -12,7 +12,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,6 @@ from typing import Any
 import httpx
 
 MAX_REPLY_BYTES = 16 * 2**20
-MAX_AMOUNT = 10**9  # in USD or units: more is not a bill but a broken reply
 MAX_CONNECTIONS = 48
 """The pool is searched anew for each call: with 200 connections that took ten times the CPU."""
 
@@ -106,15 +104,15 @@ def plain(text: object) -> str:
     return " ".join("".join(c if c.isprintable() else " " for c in line).split())[:200]
 
 
-def read_amount(value: object, limit: int = MAX_AMOUNT) -> Decimal | None:
-    """A JSON number or numeral as the decimal it is written as; None for any other thing."""
-    if not isinstance(value, (int, float, str)) or isinstance(value, bool):
-        return None
-    try:
-        amount = Decimal(str(value))
-    except (InvalidOperation, ValueError):
-        return None
-    return amount if amount.is_finite() and abs(amount) < limit else None
+def text(value: object) -> str:
+    """A string that can be written down; empty where it is anything else."""
+    return value if isinstance(value, str) and value.isprintable() else ""
+
+
+def read_id(value: object) -> str | None:
+    """The id of a request that a service has accepted; None for any other thing."""
+    given = text(value)
+    return given if 0 < len(given) <= 200 else None
 
 
 def read_time(value: object) -> datetime | None:
@@ -134,6 +132,15 @@ def read_retry_after_s(value: str) -> float | None:
         return max(0.0, (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds())
     except (ValueError, TypeError, IndexError, OverflowError):
         return None
+
+
+def leaves_open(status: int) -> bool:
+    """Whether a POST that is answered so may have been carried out all the same.
+
+    408 and 409 say nothing about it; 499 means that we hung up; 302 and 303 may be the answer to
+    one that was.
+    """
+    return status in (302, 303, 408, 409, 499) or status >= 500 or status < 200
 
 
 def open_client() -> httpx.AsyncClient:

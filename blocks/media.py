@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
 from collections import deque
 from dataclasses import dataclass
 from fractions import Fraction
@@ -18,6 +16,7 @@ from av.video.stream import VideoStream
 
 from blocks import bitstream
 from blocks.errors import ClipError
+from blocks.files import replacing
 from blocks.mp4 import claimed_samples
 
 MAX_SIDE_PX = 8192
@@ -170,14 +169,8 @@ def last_frame(path: Path, png_path: Path) -> None:
     image = Image.fromarray(frames[0].to_ndarray(format="rgb24"))
     if frames[0].rotation:
         image = image.rotate(frames[0].rotation, expand=True)
-    partial = png_path.with_name(f".{png_path.name}.{os.getpid()}.part")
-    image.save(partial, format="PNG")
-    partial.replace(png_path)
-
-
-def sha256_file(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    with replacing(png_path) as part:
+        image.save(part, format="PNG")
 
 
 def presentation_order(packets: Packets) -> list[int]:

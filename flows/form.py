@@ -10,12 +10,12 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
+from blocks.amounts import MAX_AMOUNT
 from blocks.fields import EmptyField
 from flows.shots.table import MAX_ROWS
 from flows.stitch.finish import Finish
 
-MAX_USD = 10**9
-"""The ledger counts billionths in 64 bits."""
+MAX_USD = MAX_AMOUNT
 
 
 def titled(title: str) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -104,8 +105,5 @@ def _remote(source: str) -> list[str]:
 
 
 async def spent(run_id: str) -> Decimal:
-    ledger = Ledger(await ledger_place())
-    try:
+    with closing(Ledger(await ledger_place())) as ledger:
         return ledger.run_spent_usd(run_id)
-    finally:
-        ledger.close()

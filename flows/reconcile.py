@@ -19,11 +19,12 @@ from blocks.ledger import Attempt
 from blocks.models import MODELS
 from blocks.provider import Bill, NoFeed, Provider, Ticket
 from blocks.provider import Failed as FailedJob
+from blocks.services import service_name
 from flows import form
 from flows.costs.feed import read_feed
 from flows.costs.hold import Finding, Held, hold, unknown_charges
 from flows.costs.why import Why, why
-from flows.generate.accounts import SANDBOX, has_account, open_workshop
+from flows.generate.accounts import has_account, open_workshop
 from flows.generate.workshop import Workshop
 from flows.report.board import Board
 from flows.report.findings import announce, show_findings
@@ -116,7 +117,7 @@ async def reconcile_all(*, live: bool, since_days: int = DEFAULT_SINCE_DAYS) -> 
     until = datetime.now(UTC)
     since = until - timedelta(days=since_days)
     names = [name for name in SOLD_BY if not live or await has_account(name)]
-    services = {name if live else SANDBOX + name for name in names}
+    services = {service_name(name, live=live) for name in names}
     found = []
     async with open_workshop(services, Board(), run_id=uuid4().hex) as shop:
         for provider in shop.providers.values():
@@ -158,7 +159,7 @@ async def reconcile_account(
     after = await shop.book(shop.ledger.costs, [attempt.id for attempt, _ in held.bills])
     corrections = [
         Correction(
-            f"{attempt.sequence}/{attempt.shot}.t{attempt.take}",
+            f"{attempt.shot_name}.t{attempt.take}",
             attempt.request_id or "",
             costs[attempt.id].cost_usd if attempt.id in costs else Decimal(0),
             after[attempt.id].cost_usd if attempt.id in after else Decimal(0),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import closing
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -18,6 +19,7 @@ from prefect.states import Completed, Failed
 from blocks.errors import ShotreelError
 from blocks.ledger import Attempt, Ledger, State
 from blocks.places import ledger_place
+from blocks.services import provider_name
 from flows import form
 from flows.generate.accounts import open_workshop
 from flows.generate.bring import advance
@@ -83,17 +85,14 @@ def sentence(rescued: Rescued) -> str:
     attempt = rescued.attempt
     left = f" {rescued.left.days} days are left to fetch it." if rescued.left else ""
     why = f": {rescued.error}{left}" if rescued.error else ""
-    return f"{attempt.sequence}/{attempt.shot}: {rescued.result}{why}"
+    return f"{attempt.shot_name}: {rescued.result}{why}"
 
 
 async def rescue_all() -> list[Rescued]:
     """Drive every unfinished attempt that no living process drives."""
-    ledger = Ledger(await ledger_place())
-    try:
+    with closing(Ledger(await ledger_place())) as ledger:
         adopt_strays(ledger)
         services = {attempt.service for attempt in ledger.in_states((*UNFINISHED, "failed"))}
-    finally:
-        ledger.close()
     if not services:
         return []
     run_id = uuid4().hex
@@ -140,7 +139,7 @@ def result_of(attempt: Attempt) -> Result | None:
 
 
 def time_left(attempt: Attempt) -> timedelta | None:
-    kept = KEPT.get(attempt.service.removeprefix("sandbox/"))
+    kept = KEPT.get(provider_name(attempt.service))
     if attempt.state not in UNFINISHED or kept is None or attempt.posted_at is None:
         return None
     return attempt.posted_at + kept - datetime.now(UTC)

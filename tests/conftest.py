@@ -1,4 +1,5 @@
-"""What tests of every kind share: a Postgres server that lives as long as the test session."""
+"""What tests of every kind share while a session lives: a Postgres server, a Prefect server, and a
+process from which commands are forked that use it."""
 
 from __future__ import annotations
 
@@ -14,6 +15,8 @@ import pytest
 from sqlalchemy import Engine, create_engine, make_url, text
 
 from tests.browser import browser, page
+from tests.e2e.prefect_server import PrefectServer, serve
+from tests.zygote import Zygote
 
 __all__ = ["browser", "page"]
 
@@ -31,6 +34,19 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         for item in items:
             if item.get_closest_marker("studio"):
                 item.add_marker(pytest.mark.skip(reason="brings a whole studio up: --studio"))
+
+
+@pytest.fixture(scope="session")
+def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrefectServer]:
+    with serve(tmp_path_factory.mktemp("prefect")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def film_zygote(prefect_server: PrefectServer) -> Iterator[Zygote]:
+    """Its processes run complete flows, on the Prefect server."""
+    with Zygote(prefect_server.env) as started:
+        yield started
 
 
 @pytest.fixture(scope="session")

@@ -18,8 +18,9 @@ from blocks import settings
 from blocks.comfyui import wire
 from blocks.comfyui.workflow import Workflow
 from blocks.errors import InputError
+from blocks.fields import service_url
+from blocks.files import sha256_file
 from blocks.http import UPLOAD_TIMEOUT_S, Answer, Call, Reply, origin, send
-from blocks.media import sha256_file
 from blocks.model import Inputs, Model
 from blocks.provider import (
     Again,
@@ -68,11 +69,7 @@ class ComfyUIAccount(Block):
             "time: a second one waits there, so that the GPU is never idle between two."
         ),
     )
-    url: str = Field(
-        default_factory=lambda: settings.url("COMFYUI_URL"),
-        title="URL",
-        description="Of the server, such as http://gpu:8188.",
-    )
+    url: str = service_url("COMFYUI_URL", "URL", "Of the server, such as http://gpu:8188.")
 
     monthly_budget_usd: ClassVar[Decimal | None] = None
     limits: ClassVar[set[str]] = {"max_in_flight"}

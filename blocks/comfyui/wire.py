@@ -20,7 +20,10 @@ from blocks.http import (
     Call,
     Reply,
     Undelivered,
+    leaves_open,
     plain,
+    read_id,
+    text,
 )
 from blocks.provider import (
     Accepted,
@@ -88,14 +91,12 @@ def classify_submit(answer: Answer) -> Submitted:
         return Unknown(answer.reason)
     status = answer.status
     if answer.ok:
-        given = answer.object().get("prompt_id")
-        if isinstance(given, str) and given.isprintable() and 0 < len(given) <= 200:
-            return Accepted(Ticket(given))
-        return Unknown(f"HTTP {status} without a prompt id")
+        given = read_id(answer.object().get("prompt_id"))
+        return Accepted(Ticket(given)) if given else Unknown(f"HTTP {status} without a prompt id")
     what = f"HTTP {status}: {error_of(answer)}"
     if status == 429:
         return Again(what, answer.retry_after_s)
-    if status in (302, 303, 408, 409, 499) or status >= 500 or status < 200:
+    if leaves_open(status):
         return Unknown(what)
     if status in (401, 403, 404, 405):  # not what ComfyUI says of a prompt: a proxy, another server
         return Paused(what, CHECK_URL)
@@ -341,7 +342,7 @@ def upload_fields(name: str, content_type: str, boundary: str) -> tuple[bytes, b
 def uploaded_name(answer: Answer) -> str | None:
     """The name by which nodes find the file: the server renames where another has it."""
     body = answer.object() if isinstance(answer, Reply) and answer.ok else {}
-    name, folder = body.get("name"), body.get("subfolder") or ""
-    if not isinstance(name, str) or not name.isprintable() or not name:
+    name, folder = text(body.get("name")), body.get("subfolder") or ""
+    if not name:
         return None
     return f"{folder}/{name}" if isinstance(folder, str) and folder else name

@@ -17,9 +17,9 @@ from pydantic import Field, SecretStr
 
 from blocks import settings
 from blocks.errors import InputError
-from blocks.fal import wire
+from blocks.fal import billing, wire
 from blocks.fal.upload import Upload
-from blocks.fields import EmptyField
+from blocks.fields import EmptyField, MonthlyBudget, service_url
 from blocks.http import Call, Reply, origin, send
 from blocks.model import Inputs, Model
 from blocks.prices import quote_of, shipped
@@ -37,6 +37,7 @@ from blocks.provider import (
     Submitted,
     Ticket,
 )
+from blocks.services import is_sandboxed
 
 QUIET_GRACE_S = 60.0
 CLOCK_SKEW = timedelta(minutes=2)
@@ -88,37 +89,12 @@ class FalAccount(Block):
         title="Platform retries",
         description="fal starts a request again whose runner broke; off sends X-Fal-No-Retry.",
     )
-    monthly_budget_usd: Annotated[Decimal | None, EmptyField("number", maximum=10**9)] = Field(
-        default=None,
-        ge=0,
-        title="Monthly budget (USD)",
-        description="No more than this is bought in a calendar month (UTC), over all runs.",
-    )
-    run_url: str = Field(
-        default_factory=lambda: settings.url("FAL_RUN_URL"),
-        title="Direct calls",
-        description="Only for a proxy or a test server.",
-    )
-    queue_url: str = Field(
-        default_factory=lambda: settings.url("FAL_QUEUE_URL"),
-        title="Queue",
-        description="Only for a proxy or a test server.",
-    )
-    platform_url: str = Field(
-        default_factory=lambda: settings.url("FAL_PLATFORM_URL"),
-        title="Platform",
-        description="Only for a proxy or a test server.",
-    )
-    rest_url: str = Field(
-        default_factory=lambda: settings.url("FAL_REST_URL"),
-        title="Uploads",
-        description="Only for a proxy or a test server.",
-    )
-    media_url: str = Field(
-        default_factory=lambda: settings.url("FAL_MEDIA_URL"),
-        title="Media",
-        description="Only for a proxy or a test server.",
-    )
+    monthly_budget_usd: MonthlyBudget = None
+    run_url: str = service_url("FAL_RUN_URL", "Direct calls")
+    queue_url: str = service_url("FAL_QUEUE_URL", "Queue")
+    platform_url: str = service_url("FAL_PLATFORM_URL", "Platform")
+    rest_url: str = service_url("FAL_REST_URL", "Uploads")
+    media_url: str = service_url("FAL_MEDIA_URL", "Media")
 
     key_env: ClassVar[str] = "FAL_KEY"
     limits: ClassVar[set[str]] = {
@@ -277,7 +253,7 @@ class Fal:
         if model.endpoint not in self._prices:
             self._prices[model.endpoint] = asyncio.create_task(self.list_price(model))
         answer = await self._prices[model.endpoint]
-        live = not self.service.startswith("sandbox/")
+        live = not is_sandboxed(self.service)
         today = datetime.now(UTC).date()
         return quote_of(self.price_book, model, inputs, answer, today, live=live)
 
@@ -285,19 +261,19 @@ class Fal:
         """Source: platform API, "Model pricing" (`GET /models/pricing`)."""
         params = (("endpoint_id", model.endpoint),)
         answer = await self._get(f"{self.block.platform_url}/models/pricing", params)
-        return wire.read_list_price(answer, model.endpoint)
+        return billing.read_list_price(answer, model.endpoint)
 
     async def balance(self) -> Decimal | None:
         """USD that are left. Needs an admin key; without one there is no answer (None)."""
         url = f"{self.block.platform_url}/account/billing"
-        return wire.read_balance(await self._get(url, (("expand", "credits"),)))
+        return billing.read_balance(await self._get(url, (("expand", "credits"),)))
 
     async def billed(self, ticket: Ticket) -> Bill | None:
         """Needs an admin key; without one there is no answer (None)."""
         since = (datetime.now(UTC) - timedelta(days=89)).isoformat()
         params = (("request_id", ticket.request_id), ("start", since))
         answer = await self._get(f"{self.block.platform_url}/models/billing-events", params)
-        return wire.read_bill(answer, ticket.request_id)
+        return billing.read_bill(answer, ticket.request_id)
 
     async def billing(
         self, since: datetime, until: datetime, cursor: str | None
@@ -309,7 +285,7 @@ class Fal:
             *((("cursor", cursor),) if cursor else ()),
         )
         url = f"{self.block.platform_url}/models/billing-events"
-        return wire.read_billing(await self._get(url, params))
+        return billing.read_billing(await self._get(url, params))
 
     async def upload(self, path: Path, content_type: str) -> str | Again:
         block = self.block

@@ -1,7 +1,7 @@
 """fal's wire, as pure functions: requests out, replies in.
 
 Sources: fal docs (Queue API, Common parameters, Request errors, Errors, Pricing), the official
-Python client 1.0.3, the platform's OpenAPI description.
+Python client 1.0.3, the platform's OpenAPI description. What it says about money: billing.py.
 """
 
 from __future__ import annotations
@@ -12,31 +12,28 @@ from decimal import Decimal
 from typing import Any
 from urllib.parse import quote
 
+from blocks.amounts import read_amount
 from blocks.errors import Paid
 from blocks.http import (
-    MAX_AMOUNT,
     SUBMIT_TIMEOUT_S,
     Answer,
     AnswerLost,
     Call,
     Reply,
     Undelivered,
+    leaves_open,
     origin,
     plain,
-    read_amount,
+    read_id,
     read_time,
+    text,
 )
 from blocks.provider import (
     Accepted,
     Again,
-    Bill,
-    BillingPage,
-    BillingRow,
     Failed,
     Found,
     Gone,
-    ListPrice,
-    NoFeed,
     Order,
     Paused,
     Polled,
@@ -46,13 +43,10 @@ from blocks.provider import (
     Ticket,
     Unknown,
     Waiting,
-    sum_of,
 )
 
 TOP_UP = "Top up at fal.ai/dashboard/billing, then run the same command again."
 CHECK_KEY = "Set FAL_KEY to a key from fal.ai/dashboard/keys, then run the same command again."
-
-ADMIN_KEY = "fal shows its billing to an admin key: make one at fal.ai/dashboard/keys."
 
 WORK_TIMEOUT_S = 1800.0
 """How long a direct call may work once it has started."""
@@ -126,9 +120,7 @@ def classify_submit(answer: Answer) -> Submitted:
     if status in (402, 403):
         broke = status == 402 or "balance" in what.lower()
         return Paused(what, TOP_UP if broke else CHECK_KEY)
-    # 408 and 409 say nothing about whether the queue took it; 499 means that we hung up; 302 and
-    # 303 may be the answer to a request that was carried out.
-    if status in (302, 303, 408, 409, 499) or status >= 500 or status < 200:
+    if leaves_open(status):
         return Unknown(what)
     return Refused(what)
 
@@ -168,10 +160,8 @@ def delivered(ticket: Ticket) -> Ready | None:
 
 
 def read_ticket(body: Mapping[str, Any]) -> Ticket | None:
-    request_id = body.get("request_id")
-    if not isinstance(request_id, str) or not 0 < len(request_id) <= 200:
-        return None
-    if not request_id.isprintable():
+    request_id = read_id(body.get("request_id"))
+    if request_id is None:
         return None
     names = ("status_url", "response_url", "cancel_url")
     return Ticket(request_id, {n: body[n] for n in names if text(body.get(n))})
@@ -313,76 +303,6 @@ def _same(stored: object, sent: object) -> bool:
     return isinstance(stored, (str, int, float)) and (stored == sent or str(stored) == str(sent))
 
 
-def read_list_price(answer: Answer, endpoint: str) -> ListPrice | None:
-    """What one unit costs, as the account's pricing names it; None where it does not."""
-    if not isinstance(answer, Reply) or not answer.ok:
-        return None
-    prices = answer.object().get("prices")
-    for row in prices if isinstance(prices, list) else []:
-        if not isinstance(row, dict) or row.get("endpoint_id") != endpoint:
-            continue
-        price = read_amount(row.get("unit_price"))
-        currency = text(row.get("currency"))
-        if price is not None and price > 0 and currency:
-            return ListPrice(plain(row.get("unit")), price, plain(currency))
-    return None
-
-
-def read_balance(answer: Answer) -> Decimal | None:
-    """USD that are left; None without an admin key."""
-    credits = answer.object().get("credits") if isinstance(answer, Reply) and answer.ok else None
-    return read_amount(credits.get("current_balance")) if isinstance(credits, dict) else None
-
-
-def read_bill(answer: Answer, request_id: str) -> Bill | None:
-    """The sum of the billing events of one request; None where there are none, or no access."""
-    if not isinstance(answer, Reply) or not answer.ok:
-        return None
-    events = answer.object().get("billing_events")
-    rows = [
-        e
-        for e in (events if isinstance(events, list) else [])
-        if isinstance(e, dict) and e.get("request_id") == request_id
-    ]
-    if not rows:
-        return None
-    read = [read_event(row) for row in rows]
-    return sum_of(read)
-
-
-def read_event(row: Mapping[str, Any]) -> BillingRow:
-    """A billing event. Its units may be null: it then speaks of money alone."""
-    # nano USD are whole numbers; cost_total is the same amount as a binary fraction.
-    nano = read_amount(row.get("cost_estimate_nano_usd"), 10**9 * MAX_AMOUNT)
-    counted = row.get("output_units")
-    units = None if counted is None else read_amount(counted)
-    readable = nano is not None and (counted is None or units is not None)
-    return BillingRow(
-        text(row.get("request_id")),
-        plain(row.get("endpoint_id")),
-        plain(row.get("timestamp")),
-        units,
-        nano / 10**9 if nano is not None and readable else None,
-    )
-
-
-def read_billing(answer: Answer) -> BillingPage | NoFeed | Again:
-    """A page of the billing events (platform API, "Billing events")."""
-    if not isinstance(answer, Reply):
-        return Again(answer.reason)
-    if answer.status in (401, 403):
-        return NoFeed(f"HTTP {answer.status}: {detail_of(answer)}", ADMIN_KEY)
-    if not answer.ok:
-        if answer.status in (408, 429) or answer.status >= 500:
-            return Again(f"HTTP {answer.status} from the billing", answer.retry_after_s)
-        return NoFeed(f"HTTP {answer.status}: {detail_of(answer)}")
-    body = answer.object()
-    events, cursor = body.get("billing_events"), body.get("next_cursor")
-    if not isinstance(events, list) or not all(isinstance(event, dict) for event in events):
-        return NoFeed(f"HTTP {answer.status} with an unreadable billing")
-    return BillingPage(tuple(map(read_event, events)), text(cursor) or None)
-
-
 def detail_of(reply: Reply) -> str:
     """The service's own words, in one line of at most 200 characters."""
     body = reply.object()
@@ -401,8 +321,3 @@ def detail_of(reply: Reply) -> str:
 
 def _place(loc: object) -> str:
     return ".".join(map(plain, loc)) if isinstance(loc, list) else ""
-
-
-def text(value: object) -> str:
-    """A string that can be written down; empty where it is anything else."""
-    return value if isinstance(value, str) and value.isprintable() else ""

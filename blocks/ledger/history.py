@@ -16,6 +16,7 @@ from blocks.ledger.ledger import Ledger
 from blocks.ledger.tables import in_nano, prices, top_ups
 from blocks.prices import PriceRule
 from blocks.provider import ListPrice
+from blocks.services import is_sandboxed
 
 
 @dataclass(frozen=True)
@@ -90,4 +91,4 @@ def paid_in(ledger: Ledger, *, live: bool) -> list[TopUp]:
     ).order_by(top_ups.c.id)
     with ledger.engine.connect() as connection:
         rows = [TopUp(*row) for row in connection.execute(query)]
-    return [row for row in rows if row.service.startswith("sandbox/") != live]
+    return [row for row in rows if is_sandboxed(row.service) != live]

@@ -21,8 +21,8 @@ from blocks.ledger.engine import open_engine, writing
 from blocks.ledger.lending import beat, lend, owner_of_run
 from blocks.ledger.money import charge_up_to, check_monthly_budgets, check_run_budget
 from blocks.ledger.owner import Heart
-from blocks.ledger.questions import CHUNK, Questions
-from blocks.ledger.rows import COLUMNS, Attempt, Intent
+from blocks.ledger.questions import Questions, chunks
+from blocks.ledger.rows import COLUMNS, Attempt, Intent, row_of
 from blocks.ledger.states import NEXT, OCCUPYING, State, holds
 from blocks.ledger.tables import attempts, events, owners, runs, uploads
 from blocks.provider import Bill, Failed, Ticket
@@ -102,15 +102,11 @@ class Ledger(Questions):
             held = self._holders(connection, [i.fingerprint for i in intents])
             wanted = {i.fingerprint: i for i in intents if i.fingerprint not in held}
             fresh = list(wanted.values())
-            rows = [self._row(intent, run_id, now) for intent in fresh]
-            for start in range(0, len(rows), CHUNK):
-                connection.execute(insert(attempts), rows[start : start + CHUNK])
+            for rows in chunks([row_of(i, run_id, self.owner_id, now) for i in fresh]):
+                connection.execute(insert(attempts), rows)
                 connection.execute(
                     insert(events),
-                    [
-                        self._event(row["id"], "reserved", "planned", now)
-                        for row in rows[start : start + CHUNK]
-                    ],
+                    [self._event(row["id"], "reserved", "planned", now) for row in rows],
                 )
             if fresh:
                 check_run_budget(connection, run_id)
@@ -271,9 +267,9 @@ class Ledger(Questions):
         self.apply_bills([(attempt, bill)])
 
     def apply_bills(self, bills: Sequence[tuple[Attempt, Bill]]) -> None:
-        for start in range(0, len(bills), CHUNK):
+        for some in chunks(bills):
             with writing(self.engine) as connection:
-                for attempt, bill in bills[start : start + CHUNK]:
+                for attempt, bill in some:
                     self._apply_bill(connection, self._get(connection, attempt.id), bill)
 
     def _apply_bill(self, connection: Connection, current: Attempt, bill: Bill) -> None:
@@ -377,32 +373,6 @@ class Ledger(Questions):
             "state": state,
             "cause": cause,
             "owner_id": self.owner_id,
-        }
-
-    def _row(self, intent: Intent, run_id: str, now: datetime) -> dict[str, Any]:
-        quote = intent.quote
-        return {
-            "id": uuid4().hex,
-            "fingerprint": intent.fingerprint,
-            "holds": 1,
-            "state": "reserved",
-            "cause": "planned",
-            "run_id": run_id,
-            "owner_id": self.owner_id,
-            "service": intent.service,
-            "account": intent.account,
-            "model": intent.model,
-            "sequence": intent.sequence,
-            "shot": intent.shot,
-            "take": intent.take,
-            "inputs": dict(intent.inputs),
-            "seed": intent.seed,
-            "units_quoted": quote.units,
-            "unit_price_usd": quote.unit_price_usd,
-            "cost_quoted_usd": quote.cost_usd,
-            "price_source": quote.source,
-            "price_as_of": quote.as_of.isoformat(),
-            "created_at": now,
         }
 
     def _own(self, connection: Connection, attempt: Attempt, run_id: str, now: datetime) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import fields
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import TypeVar
 
 from sqlalchemy import Connection, Engine, select
 
@@ -15,8 +16,15 @@ from blocks.ledger.rows import COLUMNS, Attempt, Change, Charge, Cost
 from blocks.ledger.states import OCCUPYING, State
 from blocks.ledger.tables import attempts, charges, events, owners, runs, uploads
 
+T = TypeVar("T")
+
 CHUNK = 500
-"""Values in one IN (...): below every database's limit."""
+"""Values in one statement: below every database's limit."""
+
+
+def chunks(values: Sequence[T]) -> Iterator[Sequence[T]]:
+    """As many at a time as one statement takes."""
+    return (values[start : start + CHUNK] for start in range(0, len(values), CHUNK))
 
 
 class Questions:
@@ -41,10 +49,8 @@ class Questions:
         """Every attempt at these clips, also those that were given up; oldest first."""
         found: list[Attempt] = []
         with self.engine.connect() as connection:
-            for start in range(0, len(fingerprints), CHUNK):
-                query = select(*COLUMNS).where(
-                    attempts.c.fingerprint.in_(fingerprints[start : start + CHUNK])
-                )
+            for some in chunks(fingerprints):
+                query = select(*COLUMNS).where(attempts.c.fingerprint.in_(some))
                 found += [Attempt(*row) for row in connection.execute(query)]
         return sorted(found, key=lambda attempt: (attempt.created_at, attempt.id))
 
@@ -74,11 +80,11 @@ class Questions:
         """Those of the ids that the ledger knows."""
         known: set[str] = set()
         with self.engine.connect() as connection:
-            for start in range(0, len(among), CHUNK):
+            for some in chunks(among):
                 query = select(attempts.c.request_id).where(
                     attempts.c.service == service,
                     attempts.c.account == account,
-                    attempts.c.request_id.in_(among[start : start + CHUNK]),
+                    attempts.c.request_id.in_(some),
                 )
                 known.update(connection.execute(query).scalars())
         return known
@@ -95,10 +101,8 @@ class Questions:
             found = [Attempt(*row) for row in connection.execute(lately)]
             known = {attempt.request_id for attempt in found}
             older = [request_id for request_id in among if request_id not in known]
-            for start in range(0, len(older), CHUNK):
-                query = select(*COLUMNS).where(
-                    *mine, attempts.c.request_id.in_(older[start : start + CHUNK])
-                )
+            for some in chunks(older):
+                query = select(*COLUMNS).where(*mine, attempts.c.request_id.in_(some))
                 found += [Attempt(*row) for row in connection.execute(query)]
         return found
 
@@ -106,12 +110,12 @@ class Questions:
         """What each attempt has cost so far; attempts without a charge are left out."""
         totals: dict[str, Cost] = {}
         with self.engine.connect() as connection:
-            for start in range(0, len(attempt_ids), CHUNK):
+            for some in chunks(attempt_ids):
                 query = (
                     select(
                         charges.c.attempt_id, charges.c.units, charges.c.cost_usd, charges.c.source
                     )
-                    .where(charges.c.attempt_id.in_(attempt_ids[start : start + CHUNK]))
+                    .where(charges.c.attempt_id.in_(some))
                     .order_by(charges.c.id)
                 )
                 for attempt_id, units, cost_usd, source in connection.execute(query):
@@ -144,22 +148,16 @@ class Questions:
             return run_spent(connection, run_id)
 
     def history(self, attempt_id: str) -> list[Change]:
-        query = (
-            select(events.c.at, events.c.state, events.c.cause)
-            .where(events.c.attempt_id == attempt_id)
-            .order_by(events.c.id)
-        )
-        with self.engine.connect() as connection:
-            return [Change(*row) for row in connection.execute(query)]
+        return self.histories([attempt_id]).get(attempt_id, [])
 
     def histories(self, attempt_ids: Sequence[str]) -> dict[str, list[Change]]:
         """The history of each attempt, oldest change first."""
         found: dict[str, list[Change]] = {}
         with self.engine.connect() as connection:
-            for start in range(0, len(attempt_ids), CHUNK):
+            for some in chunks(attempt_ids):
                 query = (
                     select(events.c.attempt_id, events.c.at, events.c.state, events.c.cause)
-                    .where(events.c.attempt_id.in_(attempt_ids[start : start + CHUNK]))
+                    .where(events.c.attempt_id.in_(some))
                     .order_by(events.c.id)
                 )
                 for attempt_id, *change in connection.execute(query):
@@ -171,10 +169,10 @@ class Questions:
         found: dict[str, list[Charge]] = {}
         columns = [charges.c[field.name] for field in fields(Charge)]
         with self.engine.connect() as connection:
-            for start in range(0, len(attempt_ids), CHUNK):
+            for some in chunks(attempt_ids):
                 query = (
                     select(charges.c.attempt_id, *columns)
-                    .where(charges.c.attempt_id.in_(attempt_ids[start : start + CHUNK]))
+                    .where(charges.c.attempt_id.in_(some))
                     .order_by(charges.c.id)
                 )
                 for attempt_id, *charge in connection.execute(query):
@@ -215,9 +213,9 @@ class Questions:
 
     def _holders(self, connection: Connection, fingerprints: Sequence[str]) -> dict[str, Attempt]:
         found: dict[str, Attempt] = {}
-        for start in range(0, len(fingerprints), CHUNK):
+        for some in chunks(fingerprints):
             query = select(*COLUMNS).where(
-                attempts.c.fingerprint.in_(fingerprints[start : start + CHUNK]),
+                attempts.c.fingerprint.in_(some),
                 attempts.c.holds == 1,
             )
             for row in connection.execute(query):

@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Literal
+from uuid import uuid4
 
 from blocks.errors import Paid
 from blocks.ledger.states import State
@@ -70,9 +71,13 @@ class Attempt:
     stored_at: datetime | None
 
     @property
+    def shot_name(self) -> str:
+        return f"{self.sequence}/{self.shot}"
+
+    @property
     def asked_of(self) -> str:
         """The shot and the account that it was asked of, as errors name them."""
-        return f"{self.sequence}/{self.shot} ({self.service} account {self.account})"
+        return f"{self.shot_name} ({self.service} account {self.account})"
 
     @property
     def ticket(self) -> Ticket | None:
@@ -109,3 +114,31 @@ class Charge:
 
 COLUMNS = [attempts.c[field.name] for field in fields(Attempt)]
 """The columns of `attempts` in the order of `Attempt`'s fields."""
+
+
+def row_of(intent: Intent, run_id: str, owner_id: str, now: datetime) -> dict[str, Any]:
+    """The row of a new attempt: reserved, not sent."""
+    quote = intent.quote
+    return {
+        "id": uuid4().hex,
+        "fingerprint": intent.fingerprint,
+        "holds": 1,
+        "state": "reserved",
+        "cause": "planned",
+        "run_id": run_id,
+        "owner_id": owner_id,
+        "service": intent.service,
+        "account": intent.account,
+        "model": intent.model,
+        "sequence": intent.sequence,
+        "shot": intent.shot,
+        "take": intent.take,
+        "inputs": dict(intent.inputs),
+        "seed": intent.seed,
+        "units_quoted": quote.units,
+        "unit_price_usd": quote.unit_price_usd,
+        "cost_quoted_usd": quote.cost_usd,
+        "price_source": quote.source,
+        "price_as_of": quote.as_of.isoformat(),
+        "created_at": now,
+    }

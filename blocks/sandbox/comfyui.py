@@ -169,7 +169,7 @@ class ComfyUI:
         return kept.sha256 if kept else None
 
     def _info(self, class_type: str) -> nodes.Info | None:
-        missing = self._store.fault("nodes", Facts("comfyui", class_type))
+        missing = self._store.faults.acting("nodes", Facts("comfyui", class_type))
         return None if missing else nodes.info_of(class_type)
 
     # queue and history ------------------------------------------------------------------------

@@ -90,16 +90,16 @@ class Control:
 
     async def faults(self, request: Request) -> Response:
         """GET lists the rules with their counts, POST adds, PUT replaces, DELETE removes all."""
-        store = self._studio.store
+        book = self._studio.store.faults
         if request.method in ("POST", "PUT"):
             try:
                 rules = faults.parse(await body_json(request))
             except faults.FaultError as error:
                 return answer({"error": str(error)}, 400)
             if request.method == "POST":
-                store.add_faults(rules)
+                book.add(rules)
             else:
-                store.set_faults(rules)
+                book.replace(rules)
         if request.method == "DELETE":
-            store.clear_faults()
-        return answer({"faults": store.faults()})
+            book.clear()
+        return answer({"faults": book.told()})

@@ -108,7 +108,7 @@ class Sandbox:
                 render=self._render,
             )
             if self._rules is not None:
-                self._studio.store.set_faults(self._rules)
+                self._studio.store.faults.replace(self._rules)
         except BaseException:
             listener.close()
             raise

@@ -15,8 +15,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Self
 
-from . import faults
-from .faults import Facts, Rule
+from .fault_book import FaultBook
 from .jobs import NEVER, Inputs, Job, Service
 
 _SCHEMA = """
@@ -70,14 +69,6 @@ class Upload:
     sha256: str | None
 
 
-@dataclass(slots=True)
-class _Counted:
-    seq: int
-    rule: Rule
-    seen: int
-    acted: int
-
-
 class Store:
     def __init__(self, path: Path) -> None:
         self._connection = sqlite3.connect(
@@ -87,8 +78,7 @@ class Store:
         _patiently(lambda: self._connection.execute("PRAGMA journal_mode=WAL"))
         self._connection.execute("PRAGMA synchronous=NORMAL")
         _patiently(lambda: self._connection.executescript(_SCHEMA))
-        self._rules: list[_Counted] = []
-        self._rules_version: int | None = None
+        self.faults = FaultBook(self._connection, self.transaction)
 
     def close(self) -> None:
         self._connection.close()
@@ -296,75 +286,6 @@ class Store:
             (upload_id,),
         ).fetchone()
         return Upload(*row) if row else None
-
-    # faults -----------------------------------------------------------------------------------
-
-    def set_faults(self, rules: list[Rule]) -> None:
-        """Replaces the rules; the same rules again keep their counts."""
-        wanted = [json.dumps(faults.as_json(rule)) for rule in rules]
-        with self.transaction():
-            rows = self._connection.execute("SELECT rule FROM faults ORDER BY seq").fetchall()
-            if [row[0] for row in rows] != wanted:
-                self._connection.execute("DELETE FROM faults")
-                self._insert_faults(wanted)
-        self._rules_version = None
-
-    def add_faults(self, rules: list[Rule]) -> None:
-        with self.transaction():
-            self._insert_faults([json.dumps(faults.as_json(rule)) for rule in rules])
-        self._rules_version = None
-
-    def clear_faults(self) -> None:
-        self._connection.execute("DELETE FROM faults")
-        self._rules_version = None
-
-    def faults(self) -> list[dict[str, Any]]:
-        return [
-            {**faults.as_json(counted.rule), "seen": counted.seen, "acted": counted.acted}
-            for counted in self._read_faults()
-        ]
-
-    def fault(self, point: str, facts: Facts) -> Rule | None:
-        """The rule that acts now, counted; None if all is well."""
-        if not any(faults.matches(counted.rule, point, facts) for counted in self._known_faults()):
-            return None
-        if self._connection.in_transaction:
-            return self._count_fault(point, facts)
-        with self.transaction():
-            return self._count_fault(point, facts)
-
-    def _count_fault(self, point: str, facts: Facts) -> Rule | None:
-        for counted in self._read_faults():
-            if not faults.matches(counted.rule, point, facts):
-                continue
-            acting = faults.acts(counted.rule, counted.seen + 1, counted.acted)
-            self._connection.execute(
-                "UPDATE faults SET seen = seen + 1, acted = acted + ? WHERE seq = ?",
-                (int(acting), counted.seq),
-            )
-            if acting:
-                return counted.rule
-        return None
-
-    def _known_faults(self) -> list[_Counted]:
-        # `data_version` changes when another process has written: a rule may be among it.
-        version = int(self._connection.execute("PRAGMA data_version").fetchone()[0])
-        if version != self._rules_version:
-            self._rules = self._read_faults()
-            self._rules_version = version
-        return self._rules
-
-    def _read_faults(self) -> list[_Counted]:
-        rows = self._connection.execute("SELECT seq, rule, seen, acted FROM faults ORDER BY seq")
-        return [
-            _Counted(seq, faults.parse(json.loads(rule))[0], seen, acted)
-            for seq, rule, seen, acted in rows
-        ]
-
-    def _insert_faults(self, rules: list[str]) -> None:
-        self._connection.executemany(
-            "INSERT INTO faults (rule) VALUES (?)", [(rule,) for rule in rules]
-        )
 
 
 def _job(row: tuple[Any, ...]) -> Job:

@@ -76,7 +76,7 @@ class Studio:
     async def take(self, order: Order) -> tuple[Job, Rule | None]:
         """Accepts an order, or not, as the fault rules say; the rule left is about the answer."""
         post = self._count_post(order.service, order.model.endpoint, order.inputs)
-        rule = await obey(self.store.fault("submit", order.facts))
+        rule = await obey(self.store.faults.acting("submit", order.facts))
         if rule and rule.do == "drop_before_accept":
             raise DropError
         image, image_error = await self._image(order)
@@ -141,7 +141,7 @@ class Studio:
         if image_error:
             kind = "file_download_error" if fal else "1402"
             return _failed(job, 422, image_error, kind)
-        if rule := self.store.fault("job", order.facts):
+        if rule := self.store.faults.acting("job", order.facts):
             job = _misbehaving(job, rule)
         return job
 
@@ -199,7 +199,7 @@ class Studio:
 
     async def trouble(self, point: str, facts: Facts) -> Rule | None:
         """The rule that acts at `point`, unless it is one that acts alike everywhere."""
-        return await obey(self.store.fault(point, facts))
+        return await obey(self.store.faults.acting(point, facts))
 
 
 def facts_of(job: Job) -> Facts:

@@ -18,7 +18,7 @@ from pydantic import Field, SecretStr
 
 from blocks import settings
 from blocks.errors import InputError, PriceError
-from blocks.fields import EmptyField
+from blocks.fields import EmptyField, MonthlyBudget, service_url
 from blocks.http import UPLOAD_TIMEOUT_S, Answer, Call, Reply, origin, send
 from blocks.model import Inputs, Model
 from blocks.prices import require_usd
@@ -93,17 +93,8 @@ class WaveSpeedAccount(Block):
         title="Requests in flight",
         description="Fewer than the tier allows (Bronze 2, Silver 300, Gold 3000, Ultra 10000).",
     )
-    monthly_budget_usd: Annotated[Decimal | None, EmptyField("number", maximum=10**9)] = Field(
-        default=None,
-        ge=0,
-        title="Monthly budget (USD)",
-        description="No more than this is bought in a calendar month (UTC), over all runs.",
-    )
-    url: str = Field(
-        default_factory=lambda: settings.url("WAVESPEED_URL"),
-        title="URL",
-        description="Only for a proxy or a test server.",
-    )
+    monthly_budget_usd: MonthlyBudget = None
+    url: str = service_url("WAVESPEED_URL", "URL")
 
     key_env: ClassVar[str] = "WAVESPEED_API_KEY"
     limits: ClassVar[set[str]] = {"max_in_flight", "monthly_budget_usd", "tier"}

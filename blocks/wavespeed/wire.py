@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
+from blocks.amounts import read_amount
 from blocks.http import (
     SUBMIT_TIMEOUT_S,
     Answer,
@@ -17,9 +18,11 @@ from blocks.http import (
     Call,
     Reply,
     Undelivered,
+    leaves_open,
     plain,
-    read_amount,
+    read_id,
     read_time,
+    text,
 )
 from blocks.provider import (
     Accepted,
@@ -82,8 +85,7 @@ def classify_submit(answer: Answer) -> Submitted:
         return Unknown(f"HTTP {status} without a prediction id")
     if status == 429:
         return Again(what, answer.retry_after_s)
-    # 302 and 303 may be the answer to a request that was carried out; 499: we hung up.
-    if status in (302, 303, 408, 409, 499) or status >= 500 or status < 200:
+    if leaves_open(status):
         return Unknown(what)
     # The message may repeat the prompt: only where the status fits do its words count.
     if status == 402 or (status in (400, 403) and any(w in what.lower() for w in NO_BALANCE)):
@@ -94,14 +96,12 @@ def classify_submit(answer: Answer) -> Submitted:
 
 
 def read_ticket(data: Mapping[str, Any]) -> Ticket | None:
-    request_id = data.get("id")
-    if not isinstance(request_id, str) or not 0 < len(request_id) <= 200:
-        return None
-    if not request_id.isprintable():
+    request_id = read_id(data.get("id"))
+    if request_id is None:
         return None
     urls = data.get("urls")
-    get = urls.get("get") if isinstance(urls, dict) else None
-    return Ticket(request_id, {"get": get} if isinstance(get, str) and get.isprintable() else {})
+    get = text(urls.get("get")) if isinstance(urls, dict) else ""
+    return Ticket(request_id, {"get": get} if get else {})
 
 
 def classify_result(answer: Answer) -> Polled:
@@ -121,8 +121,8 @@ def classify_prediction(data: Mapping[str, Any], http_status: int = 200) -> Poll
     if status == "completed":
         outputs = data.get("outputs")
         for output in outputs if isinstance(outputs, list) else []:
-            if isinstance(output, str) and output and output.isprintable():
-                return Ready(output)
+            if url := text(output):
+                return Ready(url)
         return Again("completed, without an output")
     if isinstance(status, str) and status in TERMINAL:
         code = data.get("code")
@@ -177,8 +177,6 @@ def read_bill(answer: Answer, request_id: str) -> Bill | None:
         for item in items_of(answer) or []
         if isinstance(item.get("prediction"), dict) and item["prediction"].get("uuid") == request_id
     ]
-    if not rows:
-        return None
     return sum_of([read_billing_row(row) for row in rows])
 
 
@@ -189,9 +187,8 @@ def read_billing_row(row: Mapping[str, Any]) -> BillingRow:
     price = read_amount(row.get("price"))
     if price is not None and any(w in plain(row.get("billing_type")).lower() for w in REFUNDS):
         price = -abs(price)
-    request_id = about.get("uuid")
     return BillingRow(
-        request_id if isinstance(request_id, str) and request_id.isprintable() else "",
+        text(about.get("uuid")),
         plain(about.get("model_uuid")),
         plain(row.get("created_at")),
         None,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Sequence
+from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 
@@ -17,13 +18,14 @@ from blocks.errors import InputError, SetupError
 from blocks.ledger import Ledger
 from blocks.ledger.history import note_top_up, paid_in
 from blocks.places import ledger_place
+from blocks.services import service_name
 from flows.costs.bill import By, Total
 from flows.costs.focus import write_focus
 from flows.costs.focus_columns import Version
 from flows.costs.money import plain
 from flows.costs.refresh import SOLD_BY
 from flows.costs.spend import anything_live, spending, sums
-from flows.generate.accounts import DEFAULT_ACCOUNT, SANDBOX
+from flows.generate.accounts import DEFAULT_ACCOUNT
 
 MAX_LINES = 200
 """A table that anybody reads on a terminal."""
@@ -40,8 +42,7 @@ def costs(
     as_json: bool,
 ) -> int:
     """Raises ShotreelError. Sandbox and live never add up to one sum."""
-    ledger = Ledger(asyncio.run(ledger_place()))
-    try:
+    with closing(Ledger(asyncio.run(ledger_place()))) as ledger:
         if top_up is not None:
             note(ledger, *top_up, reason, live=live is not False)
         if live is None:
@@ -56,8 +57,6 @@ def costs(
                     remedy="Name a file in a folder that you can write to.",
                 ) from None
         totals = sums(ledger, by, live=live)
-    finally:
-        ledger.close()
     if as_json:
         click.echo(json.dumps(as_dict(totals, live=live)))
     else:
@@ -73,7 +72,7 @@ def note(ledger: Ledger, name: str, amount_usd: Decimal, reason: str, *, live: b
             f"--top-up: {name!r} is no prepaid account.",
             remedy=f"Name one of {', '.join(SOLD_BY)}.",
         )
-    service = service if live else SANDBOX + service
+    service = service_name(service, live=live)
     note_top_up(ledger, service, account or DEFAULT_ACCOUNT, amount_usd, reason)
 
 

@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import shutil
+from contextlib import closing
 from typing import Any
 
 import click
@@ -43,11 +44,8 @@ def doctor(*, live: bool, as_json: bool) -> int:
 
 def ledger() -> Check:
     def look() -> str:
-        book = Ledger(asyncio.run(ledger_place()))
-        try:
+        with closing(Ledger(asyncio.run(ledger_place()))) as book:
             held = book.in_states(("unknown", "lost"))
-        finally:
-            book.close()
         return f"{len(held)} attempts need a look: run `shotreel recover`" if held else "in order"
 
     return guarded("ledger", look)

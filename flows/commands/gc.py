@@ -6,6 +6,7 @@ import asyncio
 import json
 import sys
 from collections.abc import Sequence
+from contextlib import closing
 from datetime import timedelta
 from typing import Any
 
@@ -27,8 +28,7 @@ SHOWN = 50
 
 def gc(days: float, *, clips: bool, dry_run: bool, yes: bool, as_json: bool) -> int:
     """0 done or nothing to do, 2 where paid clips wait for --yes. Raises ShotreelError."""
-    ledger = Ledger(asyncio.run(ledger_place()))
-    try:
+    with closing(Ledger(asyncio.run(ledger_place()))) as ledger:
         store = ClipStore(asyncio.run(clips_place()))
         older_than = timedelta(days=days)
         found = leavings(settings.home(), store, ledger, older_than.total_seconds())
@@ -40,8 +40,6 @@ def gc(days: float, *, clips: bool, dry_run: bool, yes: bool, as_json: bool) -> 
             remove(found)
         if agreed:
             remove_clips(ledger, store, unused)
-    finally:
-        ledger.close()
     if as_json:
         told = as_dict(found, unused, removed=not dry_run, clips_removed=agreed)
         click.echo(json.dumps(told))

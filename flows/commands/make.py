@@ -6,7 +6,7 @@ import asyncio
 import json
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext
 from decimal import Decimal
 from functools import partial
 from inspect import isawaitable
@@ -62,7 +62,7 @@ def make(
     if as_json:
         click.echo(json.dumps({**made.manifest, "out": str(made.out), "exit_code": made.exit_code}))
     else:
-        click.echo(closing(made, monotonic() - begun, live=live))
+        click.echo(last_words(made, monotonic() - begun, live=live))
     for name, error in made.errors.items():
         click.echo(f"shotreel: {name}: {error}", err=True)
     return made.exit_code
@@ -79,11 +79,8 @@ def finish_of(chosen: Mapping[str, Any]) -> Finish:
 
 def under_way() -> str:
     """What a run that was stopped has left at the providers."""
-    ledger = Ledger(asyncio.run(ledger_place()))
-    try:
+    with closing(Ledger(asyncio.run(ledger_place()))) as ledger:
         left = ledger.in_states(("posting", "unknown", "submitted", "ready"))
-    finally:
-        ledger.close()
     if not left:
         return "Nothing that was bought is missing."
     cost_usd = sum((attempt.cost_quoted_usd for attempt in left), Decimal(0))
@@ -180,7 +177,7 @@ async def recorded(made: Made) -> None:
     await wait_until_recorded(made.flow_run_id, made.task_runs)
 
 
-def closing(made: Made, took_s: float, *, live: bool) -> str:
+def last_words(made: Made, took_s: float, *, live: bool) -> str:
     """The last words of a run: where the film is, what it cost."""
     manifest = made.manifest
     film, totals, shots = manifest["film"], manifest["totals"], manifest["shots"]

@@ -20,6 +20,7 @@ from flows.report import outlook as words
 from flows.report.artifacts import NEEDS
 from flows.report.outlook import MAX_LINES
 from flows.shots import list_name, read_shots
+from flows.stitch.reel import film_order, title_of
 
 
 def plan(shots: str, *, live: bool, as_json: bool) -> int:
@@ -51,6 +52,7 @@ def as_dict(plan: Plan) -> dict[str, Any]:
             }
             for line in plan.lines
         ],
+        "titles": titles_of(plan),
         "to_buy": plan.count("buy"),
         "stored": plan.count("stored"),
         "totals": {"units": plain(plan.units), "cost_usd": plain(plan.cost_usd)},
@@ -85,6 +87,14 @@ def show(plan: Plan) -> None:
         f"{len(plan.lines)} clips: {plain(plan.units)} units, [bold]{usd(plan.cost_usd)}[/]"
         + (f" (up to {usd(plan.most_usd)})" if plan.most_usd > plan.cost_usd else "")
     )
+    for name, title in titles_of(plan).items():
+        console.print(f"A card before {name}: {title}", style="dim", markup=False)
+
+
+def titles_of(plan: Plan) -> dict[str, str]:
+    """By sequence: the cards that the film will have, for nothing."""
+    titles = ((name, title_of(lines)) for name, lines in film_order(plan).items())
+    return {name: title for name, title in titles if title}
 
 
 def what_of(line: Line) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from contextlib import closing
 from typing import Any
 
 import click
@@ -30,7 +31,7 @@ def recover(
         click.echo(json.dumps({"attempts": [row(r) for r in rescued]}))
     else:
         for r in rescued:
-            click.echo(f"{r.attempt.sequence}/{r.attempt.shot}: {r.result}")
+            click.echo(f"{r.attempt.shot_name}: {r.result}")
         click.echo(f"{len(rescued)} attempts needed a look." if rescued else "Nothing is missing.")
     for r in rescued:
         if r.error:
@@ -45,8 +46,7 @@ def decide(attempt: str | None, adopt: str | None, release: str | None, reason: 
         raise InputError("--adopt REQUEST and --attempt ATTEMPT go together.")
     if adopt is None and release is None:
         return
-    ledger = Ledger(asyncio.run(ledger_place()))
-    try:
+    with closing(Ledger(asyncio.run(ledger_place()))) as ledger:
         cause = f"a person decided{': ' + reason if reason else ''}"
         if adopt is not None and attempt is not None:
             found = look_up(ledger, attempt)
@@ -63,8 +63,6 @@ def decide(attempt: str | None, adopt: str | None, release: str | None, reason: 
                     "can be released.",
                     remedy="Nothing was changed.",
                 )
-    finally:
-        ledger.close()
 
 
 def look_up(ledger: Ledger, attempt_id: str) -> Attempt:

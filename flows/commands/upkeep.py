@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from contextlib import closing
 from pathlib import Path
 
 import click
@@ -26,9 +27,6 @@ def backup(file: Path, *, as_json: bool) -> int:
 
 def metrics() -> int:
     """Raises ShotreelError."""
-    ledger = Ledger(asyncio.run(ledger_place()))
-    try:
+    with closing(Ledger(asyncio.run(ledger_place()))) as ledger:
         click.echo(metrics_of(ledger), nl=False)
-    finally:
-        ledger.close()
     return 0

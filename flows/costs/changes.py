@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import select
 
 from blocks.ledger import Ledger
-from blocks.ledger.questions import CHUNK
+from blocks.ledger.questions import chunks
 from blocks.ledger.tables import attempts, runs
 from flows.costs.estimate import Line
 
@@ -135,9 +135,9 @@ def made_before(ledger: Ledger, film: str, services: Collection[str]) -> dict[Ke
 def asked_with(ledger: Ledger, attempt_ids: Sequence[str]) -> dict[str, Asked]:
     found = {}
     with ledger.engine.connect() as connection:
-        for start in range(0, min(len(attempt_ids), MAX_EXPLAINED), CHUNK):
+        for some in chunks(attempt_ids[:MAX_EXPLAINED]):
             query = select(attempts.c.id, attempts.c.inputs, attempts.c.seed).where(
-                attempts.c.id.in_(attempt_ids[start : start + CHUNK])
+                attempts.c.id.in_(some)
             )
             for attempt_id, inputs, seed in connection.execute(query):
                 found[attempt_id] = Asked(inputs, seed)

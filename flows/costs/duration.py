@@ -12,6 +12,7 @@ from sqlalchemy import select
 from blocks import settings
 from blocks.ledger import Ledger
 from blocks.ledger.tables import attempts
+from blocks.services import is_sandboxed
 from flows.costs.estimate import Line
 from flows.generate.job import Job
 
@@ -79,7 +80,7 @@ def chain_s(jobs: Iterable[Job], typical: Mapping[str, float]) -> Iterable[float
 
 
 def default_s(service: str) -> float:
-    if service.startswith("sandbox/"):
+    if is_sandboxed(service):
         return settings.seconds("SHOTREEL_SANDBOX_LATENCY_S", SANDBOX_S) or 0.0
     return TYPICAL_S
 

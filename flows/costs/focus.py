@@ -19,6 +19,7 @@ from pathlib import Path
 from blocks.errors import SetupError
 from blocks.ledger.history import TopUp
 from blocks.ledger.tables import in_nano, moment_text
+from blocks.services import provider_name
 from flows.costs.bill import safe_cell
 from flows.costs.focus_columns import RENAMED, Version, columns_of
 from flows.costs.money import plain
@@ -132,7 +133,7 @@ def purchase_row(row: TopUp) -> Row:
 
 @cache
 def _parties(service: str, account: str) -> Row:
-    provider = PROVIDERS.get(service.removeprefix("sandbox/"), service)
+    provider = PROVIDERS.get(provider_name(service), service)
     return {
         "BillingAccountId": f"{service}/{account}",
         "BillingAccountName": account,

@@ -184,6 +184,6 @@ def _finding(kind: Kind, attempt: Attempt, cost_usd: Decimal, what: str, remedy:
         attempt.model,
         cost_usd,
         attempt.posted_at.isoformat() if attempt.posted_at else "",
-        f"{attempt.sequence}/{attempt.shot}: {what}",
+        f"{attempt.shot_name}: {what}",
         remedy,
     )

@@ -13,12 +13,13 @@ from blocks.errors import PriceError
 from blocks.model import Model
 from blocks.models import MODELS
 from blocks.prices import shipped
+from blocks.services import service_name
 from flows.costs.changes import Changes, changes_since
 from flows.costs.compare import Offer, compare
 from flows.costs.duration import Limits, Wait, history, waits_of
 from flows.costs.estimate import Line, Plan
 from flows.costs.refresh import SOLD_BY
-from flows.generate.accounts import SANDBOX, has_account
+from flows.generate.accounts import has_account
 from flows.generate.job import service_of
 from flows.generate.workshop import Workshop
 
@@ -51,9 +52,8 @@ class Outlook:
 
 async def sold_services(*, live: bool) -> set[str]:
     """Accounts whose prices can be asked for comparison."""
-    if not live:
-        return {SANDBOX + name for name in SOLD_BY}
-    return {name for name in SOLD_BY if await has_account(name)}
+    names = [name for name in SOLD_BY if not live or await has_account(name)]
+    return {service_name(name, live=live) for name in names}
 
 
 async def look_ahead(shop: Workshop, plan: Plan, film: str, *, live: bool) -> Outlook:

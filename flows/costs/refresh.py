@@ -15,7 +15,8 @@ from blocks.model import Model
 from blocks.models import MODELS
 from blocks.prices import COUNTED_UNITS, CURRENCY, PriceRule, shipped
 from blocks.provider import ListPrice
-from flows.generate.accounts import SANDBOX, has_account, open_workshop
+from blocks.services import service_name
+from flows.generate.accounts import has_account, open_workshop
 from flows.report.board import Board
 
 SOLD_BY = ("fal", "wavespeed")
@@ -59,7 +60,7 @@ def verdict_of(rule: PriceRule | None, answer: ListPrice | None) -> Verdict:
 async def refresh_prices(*, live: bool) -> list[Price]:
     """Every price that an account can name. What it names is kept in the ledger."""
     keyless = {name for name in SOLD_BY if live and not await has_account(name)}
-    services = {name: name if live else SANDBOX + name for name in SOLD_BY}
+    services = {name: service_name(name, live=live) for name in SOLD_BY}
     opened = {service for name, service in services.items() if name not in keyless}
     models = [model for model in MODELS.values() if model.provider in SOLD_BY]
     found = []

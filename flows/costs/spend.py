@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Text, distinct, func, select, type_coerce
 
 from blocks.ledger import Ledger
 from blocks.ledger.tables import attempts, charges, runs
+from blocks.services import SANDBOX
 from flows.costs.bill import By, Total
 
 AT_ONCE = 2_000
@@ -135,5 +136,5 @@ def anything_live(ledger: Ledger) -> bool:
 
 
 def is_live(live: bool) -> ColumnElement[bool]:
-    sandboxed = charges.c.service.like("sandbox/%")
+    sandboxed = charges.c.service.like(f"{SANDBOX}%")
     return ~sandboxed if live else sandboxed

@@ -82,9 +82,15 @@ class Statement:
 
     @property
     def not_billed_usd(self) -> Decimal:
-        """What is an estimate still."""
+        """What of the cost is an estimate still."""
         waiting = (item.cost_usd for item in self.items if item.why == "not billed yet")
         return sum(waiting, Decimal(0))
+
+    @property
+    def awaited_usd(self) -> Decimal:
+        """The estimate of what may be charged and of which no cost is known yet."""
+        waiting = (i for i in self.items if i.why == "not billed yet" and not i.source)
+        return sum((item.estimate_usd for item in waiting), Decimal(0))
 
     def by(self, by: By) -> list[Total]:
         """Units and USD by shot, take, sequence, film, model, account, run or month."""

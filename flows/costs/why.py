@@ -7,8 +7,10 @@ from typing import Literal
 
 from blocks.errors import Paid
 from blocks.ledger import Attempt, Cost
-from blocks.ledger.states import OPEN
+from blocks.ledger.states import State
 from blocks.ledger.tables import in_nano
+
+UNSENT: tuple[State, ...] = ("reserved", "released")
 
 Why = Literal[
     "",
@@ -20,9 +22,10 @@ Why = Literal[
     "other units",
     "other units, price changed",
 ]
-"""not billed yet: the estimate stands until the provider counts · not charged: it failed for free ·
-refund: delivered or deducted, and given back · price changed: a unit costs another amount than
-quoted · other units: the provider counted others than the price rule · empty: as estimated"""
+"""not bought: nothing was sent, or it was given up for free · not billed yet: it may be charged,
+and the estimate stands until the provider counts · not charged: it failed for free · refund:
+delivered or deducted, and given back · price changed: a unit costs another amount than quoted ·
+other units: the provider counted others than the price rule · empty: as estimated"""
 
 
 def why(attempt: Attempt | None, cost: Cost | None) -> Why:
@@ -64,6 +67,5 @@ def _unbilled(state: str, charged: Paid | None, *, counted: bool) -> Why:
         return "not billed yet"
     if state == "failed" and charged == "no":
         return "not charged"
-    if state in OPEN or state in ("failed", "lost"):
-        return "not billed yet"
-    return "not bought"
+    # Whatever may have been sent may be charged, though nobody knows the amount.
+    return "not bought" if state in UNSENT else "not billed yet"

@@ -24,12 +24,12 @@ from blocks.prices import shipped
 from blocks.provider import Provider
 from blocks.sandbox import Sandbox
 from blocks.sandbox.server import environment_of
+from blocks.services import is_sandboxed, provider_name
 from blocks.wavespeed.account import WaveSpeedAccount
 from flows.generate.settle import adopt_strays
 from flows.generate.workshop import Watcher, Workshop
 
 Account = FalAccount | WaveSpeedAccount | ComfyUIAccount
-SANDBOX = "sandbox/"
 
 ACCOUNTS: dict[str, type[Account]] = {
     "fal": FalAccount,
@@ -72,17 +72,17 @@ async def open_workshop(
         stack.callback(ledger.close)
         adopt_strays(ledger)
         store = ClipStore(await clips_place())
-        sandboxed = any(service.startswith(SANDBOX) for service in wanted)
+        sandboxed = any(map(is_sandboxed, wanted))
         urls = sandbox_urls(stack) if sandboxed else {}
         async with open_client() as client:
             opened: dict[str, Provider] = {}
             for service in wanted:
-                if service.startswith(SANDBOX):
-                    block = await sandbox_account(service.removeprefix(SANDBOX), urls)
+                if is_sandboxed(service):
+                    block = await sandbox_account(provider_name(service), urls)
                 else:
                     block = await live_account(service, spends=spends)
                 provider = block.provider(client, service, DEFAULT_ACCOUNT)
-                if service.startswith(SANDBOX):
+                if is_sandboxed(service):
                     provider.poll_s = SANDBOX_POLL_S
                 if isinstance(provider, Fal):
                     known = price_rules(ledger, service, DEFAULT_ACCOUNT)

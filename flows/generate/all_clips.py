@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Coroutine,
+    Iterable,
+    Mapping,
+    Sequence,
+)
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from typing import Any
 
@@ -101,6 +110,30 @@ class Clips:
             self._taken[key].fingerprint if key in self._taken else key: task.result()
             for key, task in self._coming.items()
         }
+
+    @asynccontextmanager
+    async def beside(
+        self, keys: Iterable[str], act: Callable[[Clip], Awaitable[object]]
+    ) -> AsyncIterator[None]:
+        """While the block lasts, act on each of these clips that arrives, one at a time."""
+        turn = asyncio.Semaphore(1)
+
+        async def one(key: str) -> None:
+            clip = await self.of(key)
+            if isinstance(clip, Clip):
+                async with turn:
+                    await act(clip)
+
+        async def every() -> None:
+            await asyncio.gather(*map(one, dict.fromkeys(keys)), return_exceptions=True)
+
+        acting = asyncio.create_task(every())
+        try:
+            yield
+        finally:
+            acting.cancel()
+            with suppress(asyncio.CancelledError):
+                await acting
 
     def as_made(self, plan: Plan) -> Plan:
         """The plan with the jobs that were taken, for the bill and the manifest."""

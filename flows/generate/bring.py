@@ -237,7 +237,7 @@ async def explain_failure(shop: Workshop, attempt: Attempt) -> None:
         bill = await provider.billed(attempt.ticket)
         if bill and bill.cost_usd and ended_ago_s(attempt) < provider.refund_s:
             raise FailedError(
-                f"{attempt.sequence}/{attempt.shot}: {attempt.cause}",
+                f"{attempt.shot_name}: {attempt.cause}",
                 paid="unknown",
                 request_id=attempt.request_id,
                 remedy="The provider may still give the money back, for "
@@ -251,7 +251,7 @@ async def explain_failure(shop: Workshop, attempt: Attempt) -> None:
             charged = Failed(attempt.cause, "yes")
             attempt = await shop.book(shop.ledger.mark_failed, attempt, charged)
     raise FailedError(
-        f"{attempt.sequence}/{attempt.shot}: {attempt.cause}",
+        f"{attempt.shot_name}: {attempt.cause}",
         paid=attempt.charged or "unknown",
         request_id=attempt.request_id,
         remedy="Change the shot; or, to buy the very same again, first run "
@@ -266,7 +266,7 @@ def ended_ago_s(attempt: Attempt) -> float:
 
 def lost(attempt: Attempt) -> LostError:
     return LostError(
-        f"{attempt.sequence}/{attempt.shot}: {attempt.cause}",
+        f"{attempt.shot_name}: {attempt.cause}",
         paid=attempt.charged or "unknown",
         request_id=attempt.request_id,
         remedy="Ask the provider for it. To buy the very same again, first run "

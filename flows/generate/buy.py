@@ -138,7 +138,7 @@ def late(attempt: Attempt, ticket: Ticket, why: str) -> OutcomeUnknownError:
     """An answer that came when the attempt had ended without it: kept, for a person to look at."""
     emergency.note(attempt.id, ticket)
     return OutcomeUnknownError(
-        f"{attempt.sequence}/{attempt.shot}: its request was accepted after all, too late: {why}.",
+        f"{attempt.shot_name}: its request was accepted after all, too late: {why}.",
         paid="unknown",
         request_id=ticket.request_id,
         remedy="Look at the request at the provider; it is noted beside the ledger.",

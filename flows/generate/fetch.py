@@ -6,8 +6,9 @@ import asyncio
 
 from blocks.download import Fetched, Vanished, download
 from blocks.errors import ClipError, SetupError, UnreachableError
+from blocks.files import sha256_file
 from blocks.ledger import Attempt
-from blocks.media import probe, sha256_file
+from blocks.media import probe
 from blocks.models import sent_model
 from blocks.provider import Again, Ready
 from blocks.retry import again_until
@@ -95,7 +96,7 @@ async def fresh_url(shop: Workshop, attempt: Attempt) -> str | None:
 
 def full(attempt: Attempt, error: OSError) -> SetupError:
     return SetupError(
-        f"{attempt.sequence}/{attempt.shot} cannot be kept: {error.strerror or error}.",
+        f"{attempt.shot_name} cannot be kept: {error.strerror or error}.",
         paid="yes",
         request_id=attempt.request_id,
         remedy="It is paid and not lost. Make room, then run the same command again.",

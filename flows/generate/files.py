@@ -12,7 +12,7 @@ import httpx
 from blocks import settings
 from blocks.download import Fetched, Vanished, download
 from blocks.errors import ClipError, InputError, ShotreelError
-from blocks.media import sha256_file
+from blocks.files import sha256_file
 from blocks.provider import Again
 from blocks.retry import again_until
 from flows.generate.job import InputFile

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from blocks.model import FILE_COLUMNS, Model, Value
+from blocks.services import service_name
 from flows.generate.fingerprint import fingerprint
 from flows.shots import Shot
 
@@ -129,5 +130,4 @@ def services_of(shots: Iterable[Shot], *, live: bool) -> set[str]:
 
 
 def service_of(model: Model, *, live: bool) -> str:
-    """The service's name in the ledger: what the sandbox sells is never taken for the real."""
-    return model.provider if live else f"sandbox/{model.provider}"
+    return service_name(model.provider, live=live)

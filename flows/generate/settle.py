@@ -121,7 +121,7 @@ async def ask(shop: Workshop, attempt: Attempt) -> Settlement:
 
 def unsettled(attempt: Attempt, what: str, remedy: str) -> OutcomeUnknownError:
     return OutcomeUnknownError(
-        f"{attempt.sequence}/{attempt.shot} may have been bought ({attempt.cause}); {what}. "
+        f"{attempt.shot_name} may have been bought ({attempt.cause}); {what}. "
         "It is not sent again.",
         paid="unknown",
         remedy=remedy,

@@ -12,7 +12,7 @@ from prefect.serializers import Serializer
 
 from blocks import settings
 from blocks.errors import UnreachableError
-from blocks.media import sha256_file
+from blocks.files import sha256_file
 from flows.generate.all_clips import Bring
 from flows.generate.bring import bring_home
 from flows.generate.workshop import Clip, current

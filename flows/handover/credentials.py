@@ -10,13 +10,13 @@ import hashlib
 import io
 import os
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from blocks.errors import InputError, StitchError
+from blocks.files import replacing
 from flows.stitch.item import Clip
 from flows.stitch.mark import SOURCE_TYPE
 
@@ -54,25 +54,23 @@ class Credentials:
         """Sign a film that nobody reads yet. Raises StitchError and leaves it as it was."""
         import c2pa
 
-        signed = film.with_name(f"{film.name}.signed")
         try:
             builder = _builder(_manifest("film.mp4", clips))
             for clip in {clip.sha256: clip for clip in clips}.values():
                 _add(builder, clip)
-            with film.open("rb") as source, signed.open("w+b") as target:
-                builder.sign(
-                    _signer(self.cert, self.key, self.tsa_url), "video/mp4", source, target
-                )
-            signed.replace(film)
+            signer = _signer(self.cert, self.key, self.tsa_url)
+            with (
+                replacing(film) as signed,
+                film.open("rb") as source,
+                signed.open("w+b") as target,
+            ):
+                builder.sign(signer, "video/mp4", source, target)
         except (c2pa.C2paError, InputError, OSError) as error:
             raise StitchError(
                 f"The film could not be signed: {_reason(error)}.",
                 remedy="It is there without Content Credentials. Run the same command again to "
                 "sign it.",
             ) from error
-        finally:
-            with suppress(OSError):
-                signed.unlink()
 
 
 def credentials(environment: Mapping[str, str] = os.environ) -> Credentials | None:

@@ -265,9 +265,10 @@ def _facts(one: Seen) -> Json:
 
 
 def _markers(seen: Sequence[Seen], clock: _Clock) -> list[Json]:
-    """One over each sequence. A card belongs to none."""
+    """One over each sequence with its title. Other cards belong to none."""
     placed = zip(seen, cuts([one.span for one in seen]), strict=True)
-    shown = [(one.row["sequence"], place) for one, place in placed if one.row is not None]
+    belongs = ((one.row["sequence"] if one.row else one.span.title_of, at) for one, at in placed)
+    shown = [each for each in belongs if each[0]]
     markers = []
     for name, group in groupby(shown, key=lambda each: each[0]):
         places = [place for _, place in group]

@@ -11,6 +11,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from blocks.services import is_sandboxed
 from flows.costs.money import usd
 from flows.handover.otio import in_film_order
 from flows.handover.poster import most_telling
@@ -86,7 +87,7 @@ def pictures_of(
     if timeline:
         facts.append(f"{timeline.width}×{timeline.height}, {float(timeline.rate):.5g} fps")
     facts.append(usd(Decimal(manifest["totals"]["cost_usd"])))
-    if any(str(shot["provider"]).startswith("sandbox/") for shot in provenance["shots"]):
+    if any(is_sandboxed(str(shot["provider"])) for shot in provenance["shots"]):
         facts.append("sandbox, no money was spent")
     return Pictures(
         place,

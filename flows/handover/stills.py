@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from contextlib import suppress
 from fractions import Fraction
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 
 from blocks import settings
 from blocks.errors import ClipError, InputError
+from blocks.files import replacing
 from blocks.media import open_media
 from flows.stitch.edit import is_bt709
 
@@ -48,15 +48,8 @@ def still(clip: Path, sha256: str, cache: Path, width_px: int) -> Path:
     path = still_path(sha256, cache, width_px)
     if path.exists():
         return path
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        picture = picture_of(clip, width_px)
-        picture.save(partial, format="JPEG", quality=85, optimize=True)
-        partial.replace(path)
-    finally:
-        with suppress(OSError):
-            partial.unlink()
+    with replacing(path) as part:
+        picture_of(clip, width_px).save(part, format="JPEG", quality=85, optimize=True)
     return path
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterable, Mapping
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractAsyncContextManager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -30,28 +30,9 @@ from flows.unvisited import unvisited
 _VERSIONS = (otio.VERSION, poster.VERSION, sheet.VERSION, stills.VERSION)
 
 
-@asynccontextmanager
-async def stills_beside(plan: Plan, clips: Clips) -> AsyncIterator[None]:
+def stills_beside(plan: Plan, clips: Clips) -> AbstractAsyncContextManager[None]:
     """While the block lasts, make the still of each clip that arrives, one at a time."""
-    turn = asyncio.Semaphore(1)
-
-    async def one(fingerprint: str) -> None:
-        clip = await clips.of(fingerprint)
-        if isinstance(clip, Clip):
-            async with turn:
-                await _still(clip)
-
-    async def every() -> None:
-        keys = dict.fromkeys(line.job.fingerprint for line in plan.lines)
-        await asyncio.gather(*map(one, keys), return_exceptions=True)
-
-    making = asyncio.create_task(every(), name="stills")
-    try:
-        yield
-    finally:
-        making.cancel()
-        with suppress(asyncio.CancelledError):
-            await making
+    return clips.beside((line.job.fingerprint for line in plan.lines), _still)
 
 
 async def hand_over(

@@ -101,11 +101,15 @@ async def report(
     await shop.book(note_film, shop.ledger, place.out, title, shop.run_id, named)
     errors |= await hand_over(title, manifest, film, attempts, clips.values(), place)
     by_clip = {key: o for key, o in outcomes.items() if isinstance(o, ShotreelError)}
+    seams: list[Seam] = []
     try:
-        await write_report(title, plan, manifest, clips, by_clip, films, accounts, place)
+        seams = await report_seams(film, place, matched=finish.match_seams)
+    except ShotreelError as error:
+        errors["the seams"] = error
+    try:
+        await write_report(title, plan, manifest, clips, by_clip, films, accounts, seams, place)
     except Exception as error:  # noqa: BLE001 - whatever it is, the film is made and paid for
         errors["the page"] = without_page(error)
-    seams = await report_seams(film, place, matched=finish.match_seams)
     _, cost_usd = total(items)
     summary = f"{len(clips)} of {len(outcomes)} clips are here; they cost {usd(cost_usd)}."
     files = [place.film, place.report, place.costs]

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from blocks.clip_store import MIN_FREE_BYTES
 from blocks.errors import SetupError
+from blocks.files import free_bytes, replacing
 from flows.generate.job import Job
 
 
@@ -64,12 +65,9 @@ class Place:
     def check_writable(self) -> None:
         """Raises SetupError, before anything is bought."""
         try:
-            for folder in (self.out, self.out / "sequences", self.out / "clips"):
-                folder.mkdir(parents=True, exist_ok=True)
-            probe = self.out / f".probe-{os.getpid()}"
-            probe.write_bytes(b"shotreel")
-            probe.unlink()
-            free = shutil.disk_usage(self.out).free
+            free = free_bytes(self.out)
+            for name in ("sequences", "clips"):
+                (self.out / name).mkdir(exist_ok=True)
         except OSError as error:
             raise SetupError(
                 f"The output folder cannot be written: {error.strerror}: {error.filename}.",
@@ -102,15 +100,11 @@ def write_atomically(path: Path, text: str) -> None:
 
 @contextmanager
 def part_of(path: Path) -> Iterator[Path]:
-    """A file beside `path` that takes its place when the block has filled it."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    """A file beside `path` that takes its place when it is filled. Raises SetupError."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield part
-        part.replace(path)
+        with replacing(path) as part:
+            yield part
     except OSError as error:
-        with suppress(OSError):
-            part.unlink()
         raise SetupError(
             f"{path} cannot be written: {error.strerror or error}.",
             remedy="What was bought is kept. Make room, or choose another folder with --out, and "

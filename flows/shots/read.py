@@ -15,9 +15,13 @@ from flows.shots.shot import Shot
 from flows.shots.source import open_source
 from flows.shots.table import Cells, read_table
 from flows.shots.text import decode
+from flows.shots.titles import Titles
 from flows.shots.transition import check_transitions
 
-MAX_CAPTION_CHARS = 200  # four lines: nobody reads more beside a picture
+MAX_CHARS = {
+    "caption": 200,  # four lines: nobody reads more beside a picture
+    "sequence_title": 200,
+}
 
 
 def read_shots(source: str) -> list[Shot]:
@@ -40,6 +44,7 @@ def read_shots(source: str) -> list[Shot]:
 class _RowReader:
     def __init__(self, problems: Problems, files: InputFiles, find: FindModel) -> None:
         self.names = Names(problems)
+        self._titles = Titles(problems)
         self._problems = problems
         self._files = files
         self._find = find
@@ -56,6 +61,7 @@ class _RowReader:
             faults = dict.fromkeys(wrong_alternatives(cells.model))
         takes = self._settings_of(alternatives[0]).takes
         named = self.names.place(row, cells.sequence, cells.shot, takes)
+        self._titles.note(row, named.sequence, cells.sequence_title)
         shot: Shot | None = None
         for each in reversed(alternatives):
             cell = CellReader(each, list(self._settings_of(each).faults))
@@ -79,7 +85,7 @@ class _RowReader:
         if model is None:
             return None
         prompt = cell.read("prompt", lambda raw: str(read_input(model, "prompt", raw)), "")
-        caption = cell.read("caption", read_caption, "")
+        caption, title = (cell.read(name, partial(read_words, name), "") for name in MAX_CHARS)
         seed = cell.read("seed", lambda raw: read_seed(model, raw, settings.takes), None)
         place = partial(self._files.read, model, named.position)
         files = {
@@ -105,12 +111,15 @@ class _RowReader:
             video=files.get("video"),
             or_else=or_else,
             caption=caption,
+            sequence_title=title,
         )
 
 
-def read_caption(raw: str) -> str:
-    if len(raw) > MAX_CAPTION_CHARS:
-        raise WrongCellError(f"has {len(raw):,} characters; a caption may have {MAX_CAPTION_CHARS}")
+def read_words(column: str, raw: str) -> str:
+    """What stands in the film. Raises WrongCellError where it is too long for a picture."""
+    most = MAX_CHARS[column]
+    if len(raw) > most:
+        raise WrongCellError(f"has {len(raw):,} characters; a {column} may have {most}")
     return raw
 
 

@@ -20,7 +20,8 @@ class Shot:
     where the list names alternatives.
 
     `transition` is how the shot begins, over `transition_s` shared with the shot before it in its
-    sequence; 0 for a cut.
+    sequence; 0 for a cut. `sequence_title` is what a card before its sequence says, at one of the
+    sequence's shots or more.
     """
 
     row: int
@@ -37,6 +38,7 @@ class Shot:
     video: str | None = None
     or_else: Shot | None = None
     caption: str = ""
+    sequence_title: str = ""
 
     @property
     def duration_s(self) -> Fraction:

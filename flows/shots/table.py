@@ -33,6 +33,7 @@ class Cells(NamedTuple):
     seed: str
     notes: str
     caption: str
+    sequence_title: str
     model: str
     num_frames: str
     duration_s: str
@@ -49,7 +50,7 @@ class Cells(NamedTuple):
     @property
     def settings(self) -> tuple[str, ...]:
         """The cells from `model` on, which many rows have in common."""
-        return self[8:]
+        return self[9:]
 
 
 COLUMNS = Cells._fields

@@ -7,7 +7,6 @@ import json
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from fractions import Fraction
@@ -18,7 +17,8 @@ from typing import Protocol
 from pydantic import TypeAdapter
 
 from blocks.errors import ClipError, ShotreelError, StitchError
-from blocks.media import probe, sha256_file
+from blocks.files import fsync, replacing, sha256_file
+from blocks.media import probe
 from flows.stitch.edit import EditList, Segment, edit_list, info_of
 from flows.stitch.finish import AS_IT_IS, Finish
 from flows.stitch.item import Card, Clip, Item
@@ -159,18 +159,16 @@ def assemble(cutting: Cutting, out: Path, *, cache: Path, seal: Seal | None = No
     edit = cutting.edit
     pieces = [_piece(segment, cutting, cache) for segment in edit.segments]
     sound = cutting.heard(cache)
-    partial_film = out.with_name(f".{out.name}.{os.getpid()}.part")
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        splice(pieces, edit.format, partial_film, sound.path if sound else None)
-        mark(partial_film)
-        unsealed = _close(seal, partial_film, cutting.items)
-        with ThreadPoolExecutor(1) as beside:
-            written = beside.submit(_fsync, partial_film)
-            sha256 = sha256_file(partial_film)
-            written.result()
-        partial_film.replace(out)
-        _fsync(out.parent)
+        with replacing(out) as part:
+            splice(pieces, edit.format, part, sound.path if sound else None)
+            mark(part)
+            unsealed = _close(seal, part, cutting.items)
+            with ThreadPoolExecutor(1) as beside:
+                written = beside.submit(fsync, part)
+                sha256 = sha256_file(part)
+                written.result()
+        fsync(out.parent)
         of_clips = {i for i, item in enumerate(cutting.items) if isinstance(item, Clip)}
         copied = {i for segment in edit.segments if segment.kind == "copy" for i in segment.items}
         stitched = Stitched(
@@ -192,9 +190,6 @@ def assemble(cutting: Cutting, out: Path, *, cache: Path, seal: Seal | None = No
             f"{out} cannot be written: {error.strerror or error}.",
             remedy="The clips are safe. Choose a folder that you can write to, or make room.",
         ) from error
-    finally:
-        with suppress(OSError):
-            partial_film.unlink()
     return stitched
 
 
@@ -223,7 +218,13 @@ def timeline_of(items: Sequence[Item], edit: EditList) -> Timeline:
         film.width,
         film.height,
         tuple(
-            Span(item.title, place.start, place.num_frames, begins=place.begins)
+            Span(
+                item.title,
+                place.start,
+                place.num_frames,
+                begins=place.begins,
+                title_of=item.title_of,
+            )
             if isinstance(item, Card)
             else Span(
                 item.title,
@@ -295,11 +296,8 @@ def _remember(film: Stitched, cutting: Cutting, cache: Path, seal: Seal | None) 
         "file": _looks(film.path),
         "film": _NOTE.dump_python(film, mode="json"),
     }
-    note = _note(film.path, cache)
-    note.parent.mkdir(parents=True, exist_ok=True)
-    partial_note = note.with_name(f".{note.name}.{os.getpid()}.part")
-    partial_note.write_text(json.dumps(facts))
-    partial_note.replace(note)
+    with replacing(_note(film.path, cache)) as part:
+        part.write_text(json.dumps(facts))
 
 
 def _note(out: Path, cache: Path) -> Path:
@@ -325,11 +323,3 @@ def _looks(out: Path) -> list[int]:
     """Size and time of the last change: what tells an untouched file without reading it."""
     found = out.stat()
     return [found.st_size, found.st_mtime_ns]
-
-
-def _fsync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -55,7 +55,8 @@ class Card:
     """A picture with words on it: a title, or the slate of a shot that has no clip.
 
     A slate has a shot's name as `heading`, its prompt as `text` and why it is missing as `note`.
-    `pending` stands for a clip that is still being made; it is never drawn.
+    `pending` stands for a clip that is still being made; it is never drawn. `title_of` is the
+    sequence whose title it is, empty where it is the film's or none.
     """
 
     kind: CardKind
@@ -66,6 +67,7 @@ class Card:
     note: str = ""
     begins: Begin | None = None
     opens: bool = False
+    title_of: str = ""
 
     @property
     def title(self) -> str:

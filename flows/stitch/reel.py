@@ -33,7 +33,10 @@ def film_order(plan: Plan) -> dict[str, list[Line]]:
 
 
 def sequence_items(lines: Sequence[Line], outcomes: Outcomes, finish: Finish) -> list[Item] | None:
-    """The items of a sequence; None where a shot is missing and nothing is to be made then."""
+    """The items of a sequence after its title, if it has one; none where no shot is left.
+
+    None where a shot is missing and nothing is to be made then.
+    """
     items: list[Item] = []
     for line in lines:
         outcome = outcomes[line.job.fingerprint]
@@ -42,7 +45,17 @@ def sequence_items(lines: Sequence[Line], outcomes: Outcomes, finish: Finish) ->
             return None
         if not (missing and finish.on_missing == "skip"):
             items.append(_item(line.job.shot, outcome, opens=not items))
+    title = title_of(lines)
+    if title and items:
+        name = lines[0].job.shot.sequence
+        items.insert(0, replace(_title(f"title of {name}", title), title_of=name))
     return items
+
+
+def title_of(lines: Sequence[Line]) -> str:
+    """The words on the card before a sequence; empty where it has none."""
+    titles = (line.job.shot.sequence_title for line in lines)
+    return next(filter(None, titles), "")
 
 
 def film_items(plan: Plan, outcomes: Outcomes, finish: Finish) -> list[Item] | None:

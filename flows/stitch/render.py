@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import astuple, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -17,6 +15,7 @@ import numpy as np
 from av.video.frame import PictureType, VideoFrame
 
 from blocks.errors import ClipError, StitchError
+from blocks.files import replacing
 from blocks.media import open_media, presentation_order
 from flows.stitch.edit import EditList, Format, Run, Segment, Shown, info_of, is_bt709
 from flows.stitch.finish import Fit
@@ -24,6 +23,7 @@ from flows.stitch.fit import EXACT, Footage, moving, picture_size
 from flows.stitch.item import Card, Item
 from flows.stitch.seams.match import VERSION as MATCH_VERSION
 from flows.stitch.timeline import TransitionKind
+from flows.stitch.writing import writing
 
 if TYPE_CHECKING:
     from moviepy import VideoClip
@@ -159,20 +159,9 @@ def draw(drawing: Drawing, cache: Path, sources: _Sources | None = None) -> Path
     path = place_of(drawing, cache)
     if is_drawn(drawing, cache):
         return path
-    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        known = {} if sources is None else sources
-        _encode(_frames(drawing, known), drawing.film, partial)
-        partial.replace(path)
-    except (av.FFmpegError, OSError) as error:
-        raise StitchError(
-            f"{drawing.name} could not be drawn: {error.strerror or error}.",
-            remedy="The clips are safe. Make room on the disk, then run again.",
-        ) from error
-    finally:
-        with suppress(OSError):
-            partial.unlink()
+    known = {} if sources is None else sources
+    with writing(f"{drawing.name} could not be drawn"), replacing(path) as part:
+        _encode(_frames(drawing, known), drawing.film, part)
     return path
 
 

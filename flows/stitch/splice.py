@@ -20,6 +20,7 @@ from blocks.media import Packets, open_media, presentation_order
 from flows.stitch.edit import Format
 from flows.stitch.parameters import ParameterSets, Renaming
 from flows.stitch.sound import SAMPLE_RATE, SoundTrack, sample_at
+from flows.stitch.writing import writing
 
 # The index stands before the pictures, in room that is kept for it, so that a film plays while it
 # is still arriving and is written only once: bytes for each video and each sound packet, and for
@@ -60,7 +61,10 @@ def splice(pieces: Sequence[Piece], film: Format, out: Path, sound: Path | None 
     room = num_frames * per_frame + sound_packets * per_sound + rest
     try:
         options = {"moov_size": str(room), "movie_timescale": str(_clock(film))}
-        with av.open(f"file:{out}", "w", format="mp4", options=options) as container:
+        with (
+            writing(f"{out.name} cannot be written"),
+            av.open(f"file:{out}", "w", format="mp4", options=options) as container,
+        ):
             video = _video_track(container, pieces[0], film)
             if film.codec == "h264":
                 video.codec_context.extradata = headers.record()
@@ -82,11 +86,6 @@ def splice(pieces: Sequence[Piece], film: Format, out: Path, sound: Path | None 
                     container.mux(track.until(sample_at(frame, film.rate)))
             if track:
                 container.mux(track.until())
-    except (av.FFmpegError, OSError) as error:
-        raise StitchError(
-            f"{out.name} cannot be written: {error.strerror or error}.",
-            remedy="The clips are safe. Make room on the disk, then run again.",
-        ) from error
     finally:
         if track:
             track.close()

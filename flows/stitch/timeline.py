@@ -31,7 +31,8 @@ class Span:
     `name` is "sequence/shot", or what the card is; `clip` and `sha256` are None for a card.
     `clip_start` is the first frame of the clip that is seen, `clip_frames` how many it has, both
     at the film's rate. `continues` says that it was made to go on from the shot before it;
-    `from_black` is how many of its frames come up from black, where it shares none.
+    `from_black` is how many of its frames come up from black, where it shares none. `title_of` is
+    the sequence that a card is the title of.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Span:
     begins: Transition | None = None
     continues: bool = False
     from_black: int = 0
+    title_of: str = ""
 
     @property
     def end(self) -> int:

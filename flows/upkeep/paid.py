@@ -29,9 +29,7 @@ class Unused:
 
     @property
     def name(self) -> str:
-        names = (
-            f"{a.sequence}/{a.shot}" + (f".t{a.take}" if a.take > 1 else "") for a in self.attempts
-        )
+        names = (a.shot_name + (f".t{a.take}" if a.take > 1 else "") for a in self.attempts)
         return ", ".join(names) or "no attempt"
 
 

@@ -34,7 +34,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from blocks.sandbox.server import environment_of
 from tests.e2e.prefect_server import PrefectServer, serve, stop
-from tests.e2e.world import FAL, REPOSITORY, SHOTREEL, clean_environment, free_port
+from tests.e2e.world import FAL, SHOTREEL, free_port
+from tests.zygote import ROOT, clean_environment
 
 POLL_S = 0.5
 GOAL = 1.25
@@ -81,7 +82,7 @@ def sandbox(folder: Path, latency_s: float) -> Iterator[str]:
     arguments = ("--port", str(port), "--latency", str(latency_s), "--render", "thumb")
     process = subprocess.Popen(
         [sys.executable, "-m", "blocks.sandbox", *arguments, "--folder", str(folder / "sandbox")],
-        cwd=REPOSITORY,
+        cwd=ROOT,
         stdout=subprocess.PIPE,
     )
     try:

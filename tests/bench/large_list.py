@@ -29,7 +29,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from tests.bench.generate_200 import render_all, sandbox, timed
 from tests.e2e.prefect_server import PrefectServer, serve
-from tests.e2e.world import SHOTREEL, clean_environment
+from tests.e2e.world import SHOTREEL
+from tests.zygote import clean_environment
 
 GOAL = 2.0
 AGAIN_GOAL_S = 15.0  # a thousand shots; 60 s for 5,000

@@ -19,7 +19,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from tests.e2e.prefect_server import serve
-from tests.e2e.world import REPOSITORY, SHOTREEL, clean_environment
+from tests.e2e.world import SHOTREEL
+from tests.zygote import ROOT, clean_environment
 
 GOAL_S = 2.0
 EMPTY = """
@@ -43,7 +44,7 @@ def main() -> None:
         (folder / "prefect").mkdir()
         lines = ["prompt,seed", *(f"Shot {n},{n + 1}" for n in range(given.shots))]
         (folder / "list.csv").write_text("\n".join(lines))
-        settings = {"PYTHONPATH": str(REPOSITORY), "SHOTREEL_SANDBOX_LATENCY_S": "0.1"}
+        settings = {"PYTHONPATH": str(ROOT), "SHOTREEL_SANDBOX_LATENCY_S": "0.1"}
         env = {**clean_environment(), **settings}
         with serve(folder / "prefect") as server:
             running = compare(folder, {**env, **server.env}, given.rounds)

@@ -30,7 +30,8 @@ from typing import Any
 from blocks.errors import ClipError
 from blocks.media import probe
 from tests.crash.audit import Audit, audit
-from tests.crash.place import ROOT, Place, Service, Zygote, clean_environment
+from tests.crash.place import Place, Service
+from tests.zygote import ROOT, Zygote, clean_environment
 
 WORKERS = 3
 SHOTS_IN_A_LIST = 500
@@ -190,8 +191,8 @@ def compare(zygote: Zygote, folder: Path, client: str, shots: int, seed: int) ->
     clips.mkdir()
     begun = monotonic()
     if client == "sdk":
-        with fronted(folder, service.url) as (url, certificate):
-            run_client(client, url, shot_list, clips, {"SSL_CERT_FILE": str(certificate)})
+        with fronted(folder, service.url) as (url, trusted):
+            run_client(client, url, shot_list, clips, {"SSL_CERT_FILE": str(trusted)})
     else:
         run_client(client, service.url, shot_list, clips, {})
     result.seconds = monotonic() - begun
@@ -221,7 +222,7 @@ def run_client(client: str, url: str, shots: Path, clips: Path, env: dict[str, s
 
 
 class fronted:  # noqa: N801 - reads as what it does
-    """`with fronted(folder, url) as (https_url, certificate):` TLS in front of the service."""
+    """`with fronted(folder, url) as (https_url, trusted):` TLS in front of the service."""
 
     def __init__(self, folder: Path, url: str) -> None:
         self._folder = folder
@@ -230,15 +231,16 @@ class fronted:  # noqa: N801 - reads as what it does
     def __enter__(self) -> tuple[str, Path]:
         import asyncio
 
-        from tests.bench.tls_front import TlsFront, make_certificate
+        from tests.bench.tls_front import TlsFront
+        from tests.tls import issue
 
-        certificate = make_certificate(self._folder)
+        trusted, shown = issue(self._folder)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
-        front = TlsFront(certificate, self._port)
+        front = TlsFront(shown, self._port)
         url = asyncio.run_coroutine_threadsafe(front.start(), self._loop).result(10)
-        return url, certificate
+        return url, trusted
 
     def __exit__(self, *_: object) -> None:
         self._loop.call_soon_threadsafe(self._loop.stop)

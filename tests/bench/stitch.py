@@ -33,7 +33,8 @@ import imageio_ffmpeg
 import numpy as np
 from av.video.frame import VideoFrame
 
-from blocks.media import probe, sha256_file
+from blocks.files import sha256_file
+from blocks.media import probe
 from blocks.sandbox import Sandbox
 from flows.generate.accounts import open_workshop
 from flows.generate.all_clips import Clips

@@ -26,7 +26,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from tests.bench.generate_200 import render_all, sandbox
 from tests.bench.large_list import buying_s, save_account, write_list
 from tests.e2e.prefect_server import PrefectServer, serve
-from tests.e2e.world import PREFECT, REPOSITORY, clean_environment
+from tests.e2e.world import PREFECT
+from tests.zygote import ROOT, clean_environment
 
 LOOK_S = 0.5
 ENDED = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
@@ -53,14 +54,14 @@ def main() -> None:
             "SHOTREEL_SANDBOX_URL": url,
             "SHOTREEL_PROJECT": str(folder),
             "PREFECT_WORKER_QUERY_SECONDS": "1",
-            "PYTHONPATH": str(REPOSITORY),
+            "PYTHONPATH": str(ROOT),
         }
         for arguments in (
             ["work-pool", "create", "shotreel", "--type", "process"],
             ["deploy", "--all", "--prefect-file", "deployments/prefect.yaml"],
         ):
             command = [PREFECT, "--no-prompt", *arguments]
-            subprocess.run(command, check=True, cwd=REPOSITORY, env=env, capture_output=True)
+            subprocess.run(command, check=True, cwd=ROOT, env=env, capture_output=True)
         for number in (1, 2):
             stack.enter_context(worker(folder, env, f"worker-{number}"))
         ideal_s = -(-given.clips // given.at_a_time) * given.latency

@@ -57,6 +57,8 @@ def charged_usd(studio: Studio) -> Decimal:
         ("failed", "unknown", None, "not billed yet"),
         ("submitted", None, None, "not billed yet"),
         ("lost", None, None, "not billed yet"),
+        ("ready", "yes", None, "not billed yet"),
+        ("reserved", None, None, "not bought"),
         ("released", None, None, "not bought"),
         ("stored", "no", Cost(USD(0), USD(0), "no_price"), ""),
     ],

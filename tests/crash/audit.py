@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from blocks.ledger import Attempt, Ledger
-from blocks.ledger.questions import CHUNK
 from blocks.ledger.states import NEXT
 
 STATES = tuple(NEXT)
@@ -126,12 +125,8 @@ def _read(ledger_url: str) -> tuple[list[Attempt], dict[str, Decimal]]:
     ledger = Ledger(ledger_url)
     try:
         attempts = ledger.in_states(STATES)
-        costs: dict[str, Decimal] = {}
-        ids = [attempt.id for attempt in attempts]
-        for start in range(0, len(ids), CHUNK):
-            found = ledger.costs(ids[start : start + CHUNK])
-            costs |= {key: cost.cost_usd for key, cost in found.items()}
-        return attempts, costs
+        costs = ledger.costs([attempt.id for attempt in attempts])
+        return attempts, {key: cost.cost_usd for key, cost in costs.items()}
     finally:
         ledger.close()
 

@@ -15,8 +15,9 @@ from pathlib import Path
 from blocks.ledger import Attempt, Ledger
 from tests.crash.audit import STATES, Audit, audit
 from tests.crash.faults import FAULTS, Fault
-from tests.crash.place import Place, Service, Zygote
+from tests.crash.place import Place, Service
 from tests.crash.points import POINTS, Point
+from tests.zygote import Zygote
 
 CLIP_BYTES = 4_000_000
 FULL_AT_BYTES = 3_000_000

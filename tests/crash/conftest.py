@@ -10,24 +10,32 @@ from typing import TypeVar
 import pytest
 
 from tests.crash.cell import Cell, all_cells, few_cells, make_film, render_clips, run_cell
-from tests.crash.place import Place, PrefectServer, Service, Zygote
-from tests.crash.points import Point
+from tests.crash.place import Place, Service
+from tests.crash.points import POINTS, Point
+from tests.zygote import Zygote
 
 CELLS_AT_ONCE = 8
 FILMS_AT_ONCE = 4
+FILMS = ("reserved", "sent", "ready", "kept", "stored")
+"""Points at which the complete command is killed, unless all are wanted."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
-        "--full-matrix", action="store_true", help="every point under every fault: hours of kills"
+        "--full-matrix",
+        action="store_true",
+        help="every point under every fault, for films too: hours of kills",
     )
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    full = metafunc.config.getoption("--full-matrix", default=False) or os.environ.get(
+        "SHOTREEL_FULL_MATRIX"
+    )
+    if "make" in metafunc.fixturenames:
+        points = [p for p in POINTS.values() if full or p.name in FILMS]
+        metafunc.parametrize("point", points, ids=lambda point: point.name)
     if "cell" in metafunc.fixturenames:
-        full = metafunc.config.getoption("--full-matrix", default=False) or os.environ.get(
-            "SHOTREEL_FULL_MATRIX"
-        )
         cells = all_cells() if full else few_cells()
         metafunc.parametrize("cell", cells, ids=lambda cell: cell.name)
 
@@ -125,20 +133,6 @@ def open_place(zygote: Zygote, clips: Path, tmp_path: Path) -> Iterator[Open]:
     opener = Opener(zygote, clips, tmp_path)
     yield opener.open
     opener.close()
-
-
-@pytest.fixture(scope="session")
-def prefect_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    server = PrefectServer(tmp_path_factory.mktemp("prefect"))
-    yield server.url
-    server.stop()
-
-
-@pytest.fixture(scope="session")
-def film_zygote(prefect_url: str) -> Iterator[Zygote]:
-    """Its processes run complete flows, on one Prefect server."""
-    with Zygote({"PREFECT_API_URL": prefect_url}) as started:
-        yield started
 
 
 @pytest.fixture

@@ -2,98 +2,20 @@
 
 from __future__ import annotations
 
-import json
-import os
 import signal
-import socket
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import httpx
 
-ROOT = Path(__file__).parents[2]
+from tests.zygote import ROOT, Forked, Zygote
 
 # Reading the certificates of the world takes longer than a cell.
 web = httpx.Client(verify=False, timeout=20)
-
-
-class Forked:
-    """A process that the zygote has forked."""
-
-    def __init__(self, connection: socket.socket) -> None:
-        self._connection = connection
-        self._lines = connection.makefile()
-        self.pid = int(self._lines.readline())
-
-    def signal(self, number: int) -> None:
-        with suppress(ProcessLookupError):
-            os.kill(self.pid, number)
-
-    def wait(self, within_s: float = 60) -> int:
-        """Its exit code; negative: the signal that it died of."""
-        self._connection.settimeout(within_s)
-        try:
-            line = self._lines.readline()
-        except TimeoutError:
-            self.signal(signal.SIGKILL)
-            raise AssertionError(f"the process was not done after {within_s} s") from None
-        finally:
-            self._lines.close()
-            self._connection.close()
-        return int(line)
-
-
-class Zygote:
-    def __init__(self, env: Mapping[str, str]) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="shotreel-zygote-")
-        self._path = str(Path(self._folder.name) / "socket")
-        self.env = {"PREFECT_HOME": self._folder.name, **env}
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.crash.zygote", self._path],
-            cwd=ROOT,
-            env={**clean_environment(), **self.env},
-        )
-        limit = time.monotonic() + 60
-        while not Path(self._path).exists():
-            assert self._process.poll() is None, "the zygote did not start"
-            assert time.monotonic() < limit
-            time.sleep(0.05)
-
-    def fork(
-        self, argv: Sequence[str], cwd: Path, env: Mapping[str, str], log: Path | None = None
-    ) -> Forked:
-        connection = socket.socket(socket.AF_UNIX)
-        # The file is there a moment before the socket listens.
-        for _ in range(100):
-            with suppress(ConnectionRefusedError):
-                connection.connect(self._path)
-                break
-            time.sleep(0.02)
-        wanted = {
-            "argv": list(argv),
-            "cwd": str(cwd),
-            "env": dict(env),
-            "log": str(log or cwd / "log.txt"),
-        }
-        connection.sendall(json.dumps(wanted).encode() + b"\n")
-        return Forked(connection)
-
-    def close(self) -> None:
-        self._process.kill()
-        self._process.wait()
-        self._folder.cleanup()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
 
 class Service:
@@ -113,9 +35,10 @@ class Service:
         named = self.folder / "url"
         named.unlink(missing_ok=True)
         self._process = self._zygote.fork(
-            ["sandbox", str(self.folder), port, str(self._latency_s)],
+            "tests.crash.service:main",
+            [str(self.folder), port, str(self._latency_s)],
             self.folder,
-            {},
+            self._zygote.env,
             self.folder / "log.txt",
         )
         limit = time.monotonic() + 30
@@ -136,12 +59,6 @@ class Service:
     def misbehave(self, rules: Sequence[Mapping[str, Any]]) -> None:
         reply = web.put(f"{self.url}/sandbox/faults", json=list(rules))
         assert reply.status_code == 200, reply.text
-
-
-def clean_environment() -> dict[str, str]:
-    """This process's environment without what would lead shotreel or Prefect elsewhere."""
-    ours = ("SHOTREEL_", "PREFECT_", "FAL_", "WAVESPEED_")
-    return {k: v for k, v in os.environ.items() if not k.startswith(ours)}
 
 
 class Place:
@@ -174,14 +91,20 @@ class Place:
     def start(self, *command: str, kill_at: str = "", max_file_bytes: int = 0) -> Forked:
         argv = ["--kill-at", kill_at] if kill_at else []
         argv += ["--max-file-bytes", str(max_file_bytes)] if max_file_bytes else []
-        return self.zygote.fork([*argv, "--", *command], self.folder, self.env)
+        return self.zygote.fork(
+            "tests.crash.runner:main",
+            [*argv, "--", *command],
+            self.folder,
+            {**self.zygote.env, **self.env},
+            self.folder / "log.txt",
+        )
 
     def run(self, *command: str, kill_at: str = "", within_s: float = 60) -> int:
         return self.start(*command, kill_at=kill_at).wait(within_s)
 
     def run_anew(self, *command: str) -> int:
         """In a process that no other has been forked from: Prefect reads its settings once."""
-        env = {**clean_environment(), **self.zygote.env, **self.env, "PYTHONPATH": str(ROOT)}
+        env = {**self.zygote.env, **self.env, "PYTHONPATH": str(ROOT)}
         with (self.folder / "log.txt").open("ab") as log:
             return subprocess.run(
                 [sys.executable, "-m", "tests.crash.runner", "--", *command],
@@ -204,39 +127,3 @@ class Place:
     def log(self) -> str:
         path = self.folder / "log.txt"
         return path.read_text("utf-8", "replace") if path.exists() else ""
-
-
-class PrefectServer:
-    """A real one, with the settings that shotreel ships."""
-
-    def __init__(self, folder: Path) -> None:
-        from flows.prefect_env import DEFAULTS
-
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = str(probe.getsockname()[1])
-        self.url = f"http://127.0.0.1:{port}/api"
-        self._log = (folder / "server.log").open("wb")
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "prefect", "server", "start", "--port", port],
-            env={**clean_environment(), **DEFAULTS, "PREFECT_HOME": str(folder)},
-            stdin=subprocess.DEVNULL,
-            stdout=self._log,
-            stderr=subprocess.STDOUT,
-        )
-        limit = time.monotonic() + 120
-        while not self._answers():
-            assert self._process.poll() is None, "the Prefect server did not start"
-            assert time.monotonic() < limit
-            time.sleep(0.2)
-
-    def _answers(self) -> bool:
-        try:
-            return web.get(f"{self.url}/health").is_success
-        except httpx.TransportError:
-            return False
-
-    def stop(self) -> None:
-        self._process.terminate()
-        self._process.wait(30)
-        self._log.close()

@@ -195,7 +195,7 @@ POINTS = {
         Point(
             "keeping",
             "a file on its way into the store is whole in one place or the other",
-            ("blocks.clip_store:_fsync",),
+            ("blocks.clip_store:fsync",),
         ),
         Point(
             "kept",

@@ -3,7 +3,7 @@
     python -m tests.crash.runner [--kill-at POINT] [--max-file-bytes N] -- COMMAND ...
 
 COMMAND is any of shotreel's, or `buy SHOTS` and `rescue`: the same work without Prefect's flow
-around it. `warm` imports what all of them need.
+around it.
 """
 
 from __future__ import annotations
@@ -14,19 +14,7 @@ import resource
 import sys
 from uuid import uuid4
 
-
-def warm() -> None:
-    from flows import prefect_env
-
-    prefect_env.apply()
-    import av  # noqa: F401
-    import httpx  # noqa: F401
-    import sqlalchemy.dialects.sqlite  # noqa: F401
-
-    import flows.cli
-    import flows.commands.make
-    import flows.commands.recover
-    import flows.make_film  # noqa: F401
+from flows import prefect_env
 
 
 def main(argv: list[str]) -> int:
@@ -35,7 +23,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--max-file-bytes", type=int)
     parser.add_argument("command", nargs="+")
     given = parser.parse_args(argv)
-    warm()
+    prefect_env.apply()
     if given.kill_at:
         from tests.crash.points import arm
 

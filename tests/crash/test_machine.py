@@ -22,8 +22,9 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 
 from tests.crash.cell import SHOTS, hold, holding
 from tests.crash.faults import FAULTS, Fault
-from tests.crash.place import Place, Service, Zygote
+from tests.crash.place import Place, Service
 from tests.crash.points import POINTS
+from tests.zygote import Zygote
 
 FILM = [*SHOTS["fal"], *SHOTS["wavespeed"]]
 REFUNDED_S = 0.7

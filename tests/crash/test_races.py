@@ -13,7 +13,9 @@ import pytest
 
 from tests.crash.cell import KILLED, hold
 from tests.crash.conftest import Open
-from tests.crash.place import ROOT, Place, clean_environment
+from tests.crash.place import Place
+from tests.e2e.prefect_server import PrefectServer
+from tests.zygote import ROOT, clean_environment
 
 NUM_SHOTS = 12
 SHOT_USD = Decimal("0.16")
@@ -81,7 +83,7 @@ def test_two_films_of_one_list_pay_once(open_film: Open) -> None:
 
 
 def test_ten_processes_never_exceed_the_month_together(
-    ledger: str, open_film: Open, prefect_url: str
+    ledger: str, open_film: Open, prefect_server: PrefectServer
 ) -> None:
     place = keep_books_at(open_film(), ledger)
     budget = SHOT_USD * 7 + Decimal("0.08")  # seven clips, and half of another
@@ -90,7 +92,7 @@ def test_ten_processes_never_exceed_the_month_together(
         path = place.folder / f"list{n}.csv"
         place.list_shots(shots(2 if n % 2 else 1, first=10 * n + 1)).rename(path)
         lists.append(str(path))
-    with monthly_budget(prefect_url, budget):
+    with monthly_budget(prefect_server.url, budget):
         codes = [p.wait() for p in [place.start("buy", path) for path in lists]]
     assert set(codes) == {0, 4}, f"{codes}\n{place.log}"
     found = hold(place)

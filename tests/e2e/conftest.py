@@ -1,4 +1,4 @@
-"""A Prefect server for the whole session, and a sandbox and a folder for each test."""
+"""A sandbox and a folder for each test."""
 
 from __future__ import annotations
 
@@ -9,21 +9,18 @@ from typing import Any
 import pytest
 
 from blocks.sandbox import Sandbox
-from tests.e2e.prefect_server import PrefectServer, serve
+from tests.e2e.prefect_server import PrefectServer
 from tests.e2e.world import World
+from tests.zygote import Zygote
 
 NewWorld = Callable[..., World]
 
 
-@pytest.fixture(scope="session")
-def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrefectServer]:
-    with serve(tmp_path_factory.mktemp("prefect")) as server:
-        yield server
-
-
 @pytest.fixture(scope="module")
 def new_world(
-    prefect_server: PrefectServer, tmp_path_factory: pytest.TempPathFactory
+    prefect_server: PrefectServer,
+    film_zygote: Zygote,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[NewWorld]:
     """Makes worlds: options are the sandbox's, by default quick and with tiny clips."""
     with ExitStack() as stack:
@@ -33,7 +30,7 @@ def new_world(
             usual: dict[str, Any] = {"latency_s": 0.2, "render": "thumb"}
             sandbox = stack.enter_context(Sandbox(folder / "sandbox", **(usual | options)))
             env = {**prefect_server.env, "SHOTREEL_SANDBOX_URL": sandbox.url}
-            return World(folder, sandbox, env)
+            return World(folder, sandbox, env, film_zygote)
 
         yield make
 

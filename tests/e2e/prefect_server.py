@@ -14,7 +14,8 @@ import httpx
 
 from flows.prefect_env import DEFAULTS
 from flows.studio import api
-from tests.e2e.world import PREFECT, clean_environment, free_port
+from tests.e2e.world import PREFECT, free_port
+from tests.zygote import clean_environment
 
 START_S = 120
 STOP_S = 15

@@ -14,7 +14,8 @@ import httpx
 import pytest
 
 from tests.e2e.prefect_server import stop
-from tests.e2e.world import REPOSITORY, WAVESPEED, World, clean_environment
+from tests.e2e.world import WAVESPEED, World
+from tests.zygote import ROOT, clean_environment
 
 LIST = f"sequence,shot,prompt,model,seed\ns,=1+1,Sea,,1\ns,b,Rock,{WAVESPEED},2\nt,c,Sky,,3\n"
 FOCUS_COLUMNS = {  # those that FOCUS 1.2 requires of every file
@@ -205,7 +206,7 @@ def test_help_explains_every_option(world: World, command: str) -> None:
 
 
 def test_the_command_line_runs_as_a_module(world: World) -> None:
-    env = {**clean_environment(), **world.env, "PYTHONPATH": str(REPOSITORY)}
+    env = {**clean_environment(), **world.env, "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-m", "flows.cli", "plan", "prompt\nSea\n", "--json"]
     done = subprocess.run(command, cwd=world.folder, env=env, capture_output=True, check=True)
     assert json.loads(done.stdout)["to_buy"] == 1

@@ -13,7 +13,8 @@ import pytest
 from tests.e2e.conftest import NewWorld
 from tests.e2e.film import assert_film_is_its_clips
 from tests.e2e.prefect_server import PrefectServer
-from tests.e2e.world import REPOSITORY, WAVESPEED, Done, World, clean_environment
+from tests.e2e.world import WAVESPEED, Done, World
+from tests.zygote import ROOT, clean_environment
 
 LIST = "shot,prompt,seed\na,Sea,1\nb,Rock,2\n"
 KEYS = {
@@ -122,7 +123,7 @@ FalAccount(key="{key}", max_in_flight=1, monthly_budget_usd=Decimal("0.64")).sav
 @pytest.fixture
 def saved_account(live: World) -> Iterator[World]:
     """A fal account saved in Prefect, and no key in the environment."""
-    env = {**clean_environment(), **live.env, "PYTHONPATH": str(REPOSITORY)}
+    env = {**clean_environment(), **live.env, "PYTHONPATH": str(ROOT)}
     prefect = Path(sys.executable).with_name("prefect")
     code = SAVE.format(key=KEYS["FAL_KEY"])
     subprocess.run([sys.executable, "-c", code], env=env, check=True, capture_output=True)

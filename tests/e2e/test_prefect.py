@@ -19,7 +19,8 @@ import yaml
 from flows.studio import api
 from tests.e2e.film import assert_film_is_its_clips
 from tests.e2e.prefect_server import PrefectServer, stop, until
-from tests.e2e.world import PREFECT, REPOSITORY, World, clean_environment
+from tests.e2e.world import PREFECT, World
+from tests.zygote import ROOT, clean_environment
 
 LIST = "sequence,shot,prompt,seed\ns,a,Sea,1\ns,b,Rock,2\nt,c,Sky,3\n"
 ENDING = ["stitch-film", "account-costs", "hand-over"]
@@ -135,11 +136,11 @@ def test_every_task_run_is_recorded_after_a_run_on_the_embedded_server(
 @pytest.fixture(scope="module")
 def deployed(prefect_server: PrefectServer) -> dict[str, str]:
     """The environment in which the deployments of the repository were made."""
-    env = {**clean_environment(), **prefect_server.env, "SHOTREEL_PROJECT": str(REPOSITORY)}
+    env = {**clean_environment(), **prefect_server.env, "SHOTREEL_PROJECT": str(ROOT)}
     done = subprocess.run(
         [sys.executable, "-m", "flows.studio.prepare"],
         check=False,
-        cwd=REPOSITORY,
+        cwd=ROOT,
         env=env,
         capture_output=True,
         text=True,
@@ -185,7 +186,7 @@ def test_who_asks_while_another_writes_is_heard(
 @pytest.fixture
 def automated(prefect_server: PrefectServer) -> Iterator[None]:
     """The server does by itself what `deployments/automations.yaml` says."""
-    shipped = yaml.safe_load((REPOSITORY / "deployments" / "automations.yaml").read_text())
+    shipped = yaml.safe_load((ROOT / "deployments" / "automations.yaml").read_text())
     ids = [prefect_server.ask("automations/", **each)["id"] for each in shipped["automations"]]
     yield
     for each in ids:

@@ -12,7 +12,8 @@ import httpx
 import pytest
 
 from tests.e2e.prefect_server import PrefectServer, until
-from tests.e2e.world import REPOSITORY, World, clean_environment
+from tests.e2e.world import World
+from tests.zygote import ROOT, clean_environment
 
 EVENT = "shotreel.reconcile.finding"
 LIST = "shot,prompt,seed\na,Sea,1\nb,Rock,2\n"
@@ -94,7 +95,7 @@ def test_flow_shows_its_findings_and_an_automation_is_triggered(
 ) -> None:
     world.make(world.write(LIST))
     request_id = stranger(world)
-    env = {**clean_environment(), **world.env, **NO_LAG, "PYTHONPATH": str(REPOSITORY)}
+    env = {**clean_environment(), **world.env, **NO_LAG, "PYTHONPATH": str(ROOT)}
     done = subprocess.run(
         [sys.executable, "-c", RUN],
         cwd=world.folder,

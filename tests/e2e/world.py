@@ -13,15 +13,15 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, NoReturn
+from uuid import uuid4
 
 import httpx
 import pytest
 
 from blocks.sandbox import Sandbox
+from tests.zygote import Zygote, clean_environment
 
-REPOSITORY = Path(__file__).parents[2]
 SHOTREEL, PREFECT = (str(Path(sys.executable).with_name(name)) for name in ("shotreel", "prefect"))
-OURS = ("SHOTREEL_", "FAL_", "WAVESPEED_", "COMFYUI_", "PREFECT_")
 FAL = "fal-ai/magi-distilled"
 WAVESPEED = "wavespeed-ai/magi-1-24b"
 TIMEOUT_S = 180
@@ -29,11 +29,6 @@ NANO = 10**9
 
 Money = tuple[Decimal, Decimal]  # units, USD
 NOTHING: Money = (Decimal(0), Decimal(0))
-
-
-def clean_environment() -> dict[str, str]:
-    """This process's environment without anything that is meant for shotreel or Prefect."""
-    return {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
 
 
 def free_port() -> int:
@@ -70,6 +65,7 @@ class World:
     folder: Path
     sandbox: Sandbox
     env: dict[str, str] = field(default_factory=dict)
+    zygote: Zygote | None = None
 
     @property
     def home(self) -> Path:
@@ -82,30 +78,49 @@ class World:
 
     def run(self, *arguments: str, **env: str | None) -> Done:
         """Run `shotreel`. Whatever happens, a user sees words and never a trace."""
-        return self.ended(self.start(*arguments, **env), arguments)
+        wanted = self._environment(env)
+        if not self.zygote or self._settings(wanted) != self._settings(self.zygote.env):
+            return self.ended(self.start(*arguments, **env), arguments)
+        said = [self.folder / f".{stream}-{uuid4().hex}" for stream in ("out", "err")]
+        code = self.zygote.fork(
+            "tests.e2e.world:shotreel", arguments, self.folder, wanted, *said
+        ).wait(TIMEOUT_S)
+        out, err = (path.read_text("utf-8") for path in said)
+        return self._checked(Done(code, out, err), arguments)
 
     def start(self, *arguments: str, **env: str | None) -> subprocess.Popen[str]:
-        merged: dict[str, str | None] = {**clean_environment(), **self.env, **env}
+        """The installed command, in a process of its own."""
         return subprocess.Popen(
             [SHOTREEL, *arguments],
             cwd=self.folder,
-            env={name: value for name, value in merged.items() if value is not None},
+            env=self._environment(env),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
         )
 
+    def _settings(self, env: Mapping[str, str]) -> dict[str, str]:
+        """Prefect's, which it reads when it is imported."""
+        return {name: value for name, value in env.items() if name.startswith("PREFECT_")}
+
+    def _environment(self, more: Mapping[str, str | None]) -> dict[str, str]:
+        merged: dict[str, str | None] = {**clean_environment(), **self.env, **more}
+        return {name: value for name, value in merged.items() if value is not None}
+
     def ended(self, process: subprocess.Popen[str], arguments: Sequence[str] = ()) -> Done:
         try:
             out, err = process.communicate(timeout=TIMEOUT_S)
         finally:
             process.kill()
-        assert "Traceback" not in out + err, err
-        if "--json" in arguments and out:
-            assert isinstance(json.loads(out), dict), out
-            assert out.count("\n") == 1
-        return Done(process.returncode, out, err)
+        return self._checked(Done(process.returncode, out, err), arguments)
+
+    def _checked(self, done: Done, arguments: Sequence[str]) -> Done:
+        assert "Traceback" not in done.out + done.err, done.err
+        if "--json" in arguments and done.out:
+            assert isinstance(done.json, dict), done.out
+            assert done.out.count("\n") == 1
+        return done
 
     def make(self, shots: str, *arguments: str, code: int = 0, **env: str | None) -> dict[str, Any]:
         """`shotreel make --json`; gives the manifest that it wrote."""
@@ -162,3 +177,10 @@ class World:
         rows = self.rows("SELECT nano_units, cost_nano_usd FROM charges")
         units, cost_usd = (sum(column) for column in zip(*rows, strict=True)) if rows else (0, 0)
         return Decimal(units) / NANO, Decimal(cost_usd) / NANO
+
+
+def shotreel(argv: Sequence[str]) -> None:
+    """The command, in a process that was forked."""
+    from flows.cli import main
+
+    main(list(argv), prog_name=Path(SHOTREEL).name)

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from blocks.media import sha256_file
+from blocks.files import sha256_file
 from flows.stitch import Clip
 from tests.stitch.conftest import shoot
 

@@ -179,22 +179,25 @@ def test_a_card_is_taken_from_the_film_and_a_missing_shot_keeps_its_facts() -> N
         span("title", 0, 48, **card),
         span("a/1", 48, 24),
         span("a/2.t1", 72, 24, **card),
-        span("b/1", 96, 24),
+        span("title of b", 96, 72, title_of="b", **card),
+        span("b/1", 168, 24),
+        span("end title", 192, 48, **card),
         rows=[
             row("a", "1"),
             row("b", "1"),
             row("a", "2", state="refused", sha256=None, num_frames=None, path=None),
         ],
     )
-    title, _, slate, _ = timeline.tracks[0]
+    title, _, slate, *_ = timeline.tracks[0]
     assert (title.name, title.media_reference.target_url) == ("title", "film.mp4")
     assert title.metadata["shotreel"] == {"card": "title"}
     assert slate.media_reference.target_url == "film.mp4"
     assert slate.source_range.start_time.value == 72
     assert slate.metadata["shotreel"]["state"] == "refused"
-    assert [(m.name, m.marked_range.start_time.value) for m in timeline.tracks.markers] == [
-        ("a", 48),
-        ("b", 96),
+    places = [(m.name, m.marked_range) for m in timeline.tracks.markers]
+    assert [(name, at.start_time.value, at.duration.value) for name, at in places] == [
+        ("a", 48, 48),
+        ("b", 96, 96),
     ]
 
 

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from blocks.errors import ClipError, InputError
-from blocks.media import sha256_file
+from blocks.files import sha256_file
 from flows.handover.stills import still
 from tests.stitch.conftest import ffmpeg, shoot
 

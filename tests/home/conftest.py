@@ -22,7 +22,8 @@ import pytest
 from flows.studio.api import server
 from flows.studio.place import State, StudioPlace
 from tests.e2e.prefect_server import until
-from tests.e2e.world import SHOTREEL, Done, clean_environment, free_port
+from tests.e2e.world import SHOTREEL, Done, free_port
+from tests.zygote import clean_environment
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page, Route

@@ -19,8 +19,9 @@ import httpx
 import pytest
 
 from tests.e2e.prefect_server import until
-from tests.e2e.world import SHOTREEL, clean_environment
+from tests.e2e.world import SHOTREEL
 from tests.home.conftest import Home, shot_list, table
+from tests.zygote import clean_environment
 
 pytestmark = pytest.mark.studio
 

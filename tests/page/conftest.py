@@ -1,3 +1,3 @@
-from tests.e2e.conftest import new_world, prefect_server, world
+from tests.e2e.conftest import new_world, world
 
-__all__ = ["new_world", "prefect_server", "world"]
+__all__ = ["new_world", "world"]

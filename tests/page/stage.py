@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
@@ -11,22 +11,24 @@ from pathlib import Path
 from uuid import uuid4
 
 from blocks.errors import FailedError, ShotreelError
+from blocks.files import sha256_file
 from blocks.ledger import Intent, Ledger
-from blocks.media import probe, sha256_file
+from blocks.media import probe
 from blocks.provider import Failed, Quote, Ticket
 from flows.costs.bill import bill_of
-from flows.costs.estimate import Line
+from flows.costs.estimate import Line, Plan
 from flows.costs.statement import paid_for, state_accounts
 from flows.generate.job import Job, jobs_of
 from flows.generate.workshop import Clip
 from flows.report.manifest import manifest_of
-from flows.report.page.facts import Report
+from flows.report.page.facts import Report, SeamFacts
 from flows.report.page.tell import report_of
 from flows.report.page.write import page_of, pasts_of, put
 from flows.report.place import Place, write_atomically
 from flows.shots import read_shots
-from flows.stitch import Clip as Piece
-from flows.stitch import Stitched, stitch
+from flows.stitch import Finish, Stitched, stitch
+from flows.stitch.reel import film_items
+from flows.stitch.seams import Seam
 from tests.stitch.conftest import shoot
 
 FRAMES = 24
@@ -51,6 +53,7 @@ class Stage:
         self.clips: dict[str, Clip] = {}
         self.errors: dict[str, ShotreelError] = {}
         self.film: Stitched | None = None
+        self.seams: Sequence[Seam] = ()
 
     def buy(self, run_id: str = RUN) -> None:
         """Every clip that is not there yet, as a run takes it through the ledger."""
@@ -77,15 +80,13 @@ class Stage:
 
     def stitch(self) -> None:
         """The film of the clips that are there, and the clips beside it."""
-        here = [line.job for line in self.lines if line.job.fingerprint in self.clips]
-        for job in here:
-            self.place.lay_out(job, self.clips[job.fingerprint].path)
-        pieces = [
-            Piece(clip.path, clip.sha256, job.name, clip.info)
-            for job in here
-            if job.take == 1 and (clip := self.clips[job.fingerprint])
-        ]
-        self.film = stitch(pieces, self.place.film, cache=self.folder / "cache")
+        for line in self.lines:
+            if clip := self.clips.get(line.job.fingerprint):
+                self.place.lay_out(line.job, clip.path)
+        finish = Finish(on_missing="skip")
+        items = film_items(Plan(tuple(self.lines)), {**self.clips, **self.errors}, finish)
+        assert items
+        self.film = stitch(items, self.place.film, cache=self.folder / "cache")
 
     def report(self, run_id: str = RUN) -> Report:
         items = bill_of(self.ledger, self.lines, "list")
@@ -105,6 +106,7 @@ class Stage:
             pasts_of(self.ledger, keys),
             {"the film": self.film},
             accounts,
+            self.seams,
         )
 
     def write(self, report: Report | None = None) -> bool:
@@ -133,25 +135,28 @@ def intent_of(job: Job) -> Intent:
 
 
 def many(report: Report, shots: int) -> Report:
-    """The report as if its first shot stood in it so often, in sequences of 80."""
+    """The report as if its first shot stood in it so often, in sequences of 80. Each tenth seam
+    is to be looked at."""
     first = report.shots[0]
     film = report.film
     assert film
-    return replace(
-        report,
-        shots=tuple(
-            replace(
-                first,
-                name=f"reel-{index // 80:02}/{index % 80:03}",
-                sequence=f"reel-{index // 80:02}",
-                shot=f"{index % 80:03}",
-                prompt=f"number {index} of many",
-                film=(index * FRAMES, FRAMES),
-            )
-            for index in range(shots)
-        ),
-        film=replace(film, num_frames=shots * FRAMES),
+    seams = [
+        SeamFacts("the one before", "cut", 9.3, 1.2, 0, i % 10 == 0, False, 0) for i in range(10)
+    ]
+    told = tuple(
+        replace(
+            first,
+            name=f"reel-{index // 80:02}/{index % 80:03}",
+            sequence=f"reel-{index // 80:02}",
+            shot=f"{index % 80:03}",
+            prompt=f"number {index} of many",
+            film=(index * FRAMES, FRAMES),
+            seam=seams[index % 10] if index else None,
+        )
+        for index in range(shots)
     )
+    spans = tuple((shot.name, index * FRAMES, FRAMES) for index, shot in enumerate(told))
+    return replace(report, shots=told, film=replace(film, num_frames=shots * FRAMES, spans=spans))
 
 
 def write_page(report: Report, place: Place) -> None:

@@ -152,7 +152,7 @@ def test_cards_between_shots_do_not_move_them(stage: Stage) -> None:
     spans = [
         Span("title", 0, 48),
         Span("sea/010", 48, 24),
-        Span("sea/020.t1", 60, 24),
+        Span("sea/020", 60, 24),
         Span("sea/030", 84, 24),
         Span("land/010", 108, 24),
     ]

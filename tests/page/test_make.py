@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import re
 from pathlib import Path
@@ -42,6 +43,14 @@ def test_a_run_leaves_a_page_that_speaks_of_its_film_and_its_money(made: World) 
     assert [shot["sha256"] for shot in facts["shots"]] == [
         shot["sha256"] for shot in manifest["shots"]
     ]
+    with (report_in(made).parent / "seams.csv").open(encoding="utf-8") as file:
+        [row] = csv.DictReader(file)
+    first, second = facts["shots"]
+    assert first["seam"] is None
+    seam = second["seam"]
+    steps = (f"{seam['luma_step']:.1f}", f"{seam['colour_step']:.1f}", str(seam["frozen"]))
+    assert steps == (row["luma_step"], row["colour_step"], row["frozen_frames"])
+    assert (seam["before"], seam["kind"]) == (row["before"], row["kind"]) == ("sea/a", "cut")
     money = facts["money"]
     assert money["in_this_run_nano_usd"] == int(made.charged[1] * 10**9)
     assert money["cost_nano_usd"] == money["paid_nano_usd"] == money["in_this_run_nano_usd"]

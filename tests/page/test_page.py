@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from blocks.provider import Failed, Ticket
 from flows.report.page.write import json_for_script
 from flows.report.place import Place
-from tests.page.stage import FRAMES, Stage, many, write_page
+from flows.stitch.seams import Match, Seam
+from tests.page.stage import FRAMES, RUN, Stage, intent_of, many, write_page
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -26,6 +27,13 @@ land,010,"{HOSTILE.replace('"', '""')}",,9,,"{HOSTILE.replace('"', '""')}"
 land,020,a field,,4,wavespeed-ai/magi-1-24b,
 """
 REASON = f"the checker said {HOSTILE}"
+MATCH = Match((1.1, 1, 1), (-9, 0.5, 0.5), 36)
+SEAMS = (
+    Seam("sea/010", "sea/020", FRAMES, "cut", True, 9.3, 1.2, 4),
+    Seam("sea/020", "land/010", 2 * FRAMES, "cut", False, -31.5, 12, 0),
+    Seam("land/010", "land/020", 3 * FRAMES, "dissolve", True, -8.2, 5.1, 0, MATCH),
+)
+"""To be looked at, another scene, and corrected."""
 
 
 @pytest.fixture(scope="module")
@@ -33,6 +41,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Stage:
     stage = Stage(tmp_path_factory.mktemp("stage"), SHOTS, {"030": (REASON, "2")})
     stage.buy()
     stage.stitch()
+    stage.seams = SEAMS
     stage.write()
     return stage
 
@@ -128,7 +137,7 @@ def test_a_shot_is_found_in_the_film_to_the_frame(opened: Page, stage: Stage) ->
         assert int(film_time_s(opened) * 24) == shot.film[0]
         until(opened, f"document.querySelector('#now h3').textContent === {json.dumps(shot.name)}")
         current = opened.locator("#strip [aria-current='true']")
-        assert (current.get_attribute("title") or "") == shot.name
+        assert (current.get_attribute("title") or "").split(",")[0] == shot.name
 
 
 def test_a_click_on_the_strip_seeks_the_film(opened: Page) -> None:
@@ -138,6 +147,24 @@ def test_a_click_on_the_strip_seeks_the_film(opened: Page) -> None:
     assert int(film_time_s(opened) * 24) == 2 * FRAMES
 
 
+def test_a_card_is_a_part_of_the_film_and_no_shot(page: Page, tmp_path: Path) -> None:
+    rows = "sea,a,a wave,1,\nland,b,a field,2,The Land\n"
+    stage = Stage(tmp_path, "sequence,shot,prompt,seed,sequence_title\n" + rows)
+    stage.buy()
+    stage.stitch()
+    stage.write()
+    page.goto(stage.place.report.as_uri())
+    until(page, "document.getElementById('player').readyState >= 2")
+    strip = page.locator("#strip button")
+    titles = [button.get_attribute("title") for button in strip.all()]
+    assert titles == ["sea/a", "Title of land", "land/b"]
+    for number, (frame, name) in enumerate(((0, "sea/a"), (24, "Title of land"), (96, "land/b"))):
+        strip.nth(number).click()
+        until(page, "!document.getElementById('player').seeking")
+        assert int(film_time_s(page) * 24) == frame
+        until(page, f"document.querySelector('#now h3').textContent === '{name}'")
+
+
 def test_a_shot_opens_with_its_clip_and_escape_closes_it(opened: Page) -> None:
     opened.get_by_label("sea/020.t2, here: look at it").click()
     dialog = opened.get_by_role("dialog")
@@ -145,7 +172,12 @@ def test_a_shot_opens_with_its_clip_and_escape_closes_it(opened: Page) -> None:
     assert video.get_attribute("src") == "clips/sea/020.t2.mp4"
     until(opened, "document.querySelector('dialog video').readyState >= 2")
     facts = dialog.locator("dl").inner_text()
-    for said in ("fal-ai/magi-distilled", "paid in this run", "$0.32", "24 frames"):
+    for said in (
+        "fal-ai/magi-distilled",
+        "ordered in this run, not billed yet",
+        "$0.32",
+        "24 frames",
+    ):
         assert said in facts
     assert "stored" in dialog.locator("table").inner_text()
     opened.keyboard.press("Escape")
@@ -161,6 +193,48 @@ def test_a_failed_shot_says_why_and_what_to_do(opened: Page) -> None:
     words = opened.get_by_role("dialog").inner_text()
     assert "Change the shot." in words
     assert "failed" in words
+
+
+def test_what_is_not_billed_yet_does_not_read_as_not_bought_nor_the_other_way_round(
+    page: Page, tmp_path: Path
+) -> None:
+    fates = ("here", "sent", "doubtful", "free", "waiting", "never")
+    rows = "".join(f"{name},{name},{seed}\n" for seed, name in enumerate(fates, 1))
+    stage = Stage(tmp_path, "shot,prompt,seed\n" + rows)
+    ledger = stage.ledger
+    ledger.start_run(RUN, "list", None)
+    jobs = [line.job for line in stage.lines if line.job.shot.shot != "never"]
+    reserved = ledger.reserve(list(map(intent_of, jobs)), RUN)
+    sent = {}
+    for job in jobs[:4]:
+        claimed = ledger.claim(reserved[job.fingerprint], 10)
+        assert claimed
+        sent[job.shot.shot] = ledger.mark_submitted(claimed, Ticket(job.shot.shot))
+    ledger.mark_ready(sent["here"], "https://media.test/clip.mp4", None)
+    ledger.mark_failed(sent["doubtful"], Failed("it broke", "unknown"))
+    ledger.mark_failed(sent["free"], Failed("it was down", "no"))
+
+    report = stage.report()
+    assert {shot.shot: shot.bill for shot in report.shots} == {
+        "here": "not billed yet",
+        "sent": "not billed yet",
+        "doubtful": "not billed yet",
+        "free": "not charged",
+        "waiting": "not bought",
+        "never": "not bought",
+    }
+    assert report.money.awaited_nano_usd == 2 * 32 * 10**7
+    write_page(report, stage.place)
+    page.goto(stage.place.report.as_uri())
+    costs = page.locator(".card .cost").all_inner_texts()
+    unbilled = ["$0.32", "not billed yet", "not billed yet"]
+    assert costs == [*unbilled, "not charged", "not bought", "not bought"]
+    words = page.locator("#cost-words").inner_text()
+    assert "Orders that were estimated at $0.64 are not billed yet." in words
+    for name, paid in (("sent", "ordered in this run, not billed yet"), ("never", "nothing was")):
+        page.locator(f".card .open[aria-label^='main/{name}']").click()
+        assert paid in page.get_by_role("dialog").locator("dl").inner_text()
+        page.keyboard.press("Escape")
 
 
 def test_filters_leave_what_fits(opened: Page) -> None:
@@ -251,6 +325,36 @@ def test_the_charts_speak_of_the_shots_that_are_shown(opened: Page) -> None:
     assert "At the provider" in opened.locator("#times table").inner_text()
 
 
+def seam_rows(page: Page) -> list[list[str]]:
+    """What is written in each row of the table of seams."""
+    rows = page.locator("#seams tbody tr").evaluate_all(
+        "rows => rows.map(row => [...row.cells].map(cell => cell.textContent))"
+    )
+    return list(rows)
+
+
+def test_a_seam_that_stands_out_is_shown_with_what_was_measured_and_done(opened: Page) -> None:
+    assert opened.locator("#seams-count").inner_text() == "1 of 3 seams to look at; 1 corrected"
+    step = ["sea/010 to sea/020.t1", "0:01.0", "cut", "+9.3", "1.2", "4", "no"]
+    matched = ["land/010 to land/020", "0:03.0", "dissolve", "\u22128.2", "5.1", "0"]
+    assert seam_rows(opened) == [step, [*matched, "over 36 frames"]]
+    assert opened.locator("#seams td.warn").all_inner_texts() == ["+9.3", "1.2", "4"]
+    [marked] = opened.locator("#strip button.seam").all()
+    assert marked.get_attribute("title") == "sea/020.t1, its seam is to look at"
+
+
+def test_every_seam_can_be_asked_for_and_is_shown_where_it_is_in_the_film(opened: Page) -> None:
+    until(opened, "document.getElementById('player').readyState >= 2")
+    opened.get_by_role("button", name="All 3 seams").click()
+    assert [row[3] for row in seam_rows(opened)] == ["+9.3", "\u221231.5", "\u22128.2"]
+    opened.get_by_role("button", name="sea/020 to land/010").click()
+    until(opened, "!document.getElementById('player').seeking")
+    assert int(film_time_s(opened) * 24) == 2 * FRAMES - 24
+    opened.get_by_label("land/010, here: look at it").click()
+    facts = opened.get_by_role("dialog").locator("dl").inner_text()
+    assert "cut from sea/020, light \u221231.5, colour 12.0" in facts
+
+
 @pytest.mark.parametrize("width", [390, 768, 1280, 1920])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_nothing_is_wider_than_the_screen(
@@ -306,9 +410,14 @@ def test_every_text_stands_out_from_what_is_behind_it(
 
 def test_two_thousand_shots_are_drawn_and_filtered(page: Page, stage: Stage) -> None:
     place = Place(stage.folder / "many")
-    report = replace(many(stage.report(), 2_000), film=None)
-    write_page(report, place)
+    write_page(many(stage.report(), 2_000), place)
+    place.film.symlink_to(stage.place.film)
     page.goto(place.report.as_uri())
+    assert page.locator("#seams-count").inner_text().startswith("199 of 1,999 seams to look at")
+    assert page.locator("#seams tbody tr").count() == 199
+    assert page.locator("#strip button").count() == 25
+    title = page.locator("#strip button").nth(1).get_attribute("title")
+    assert title == "Sequence reel-01, 8 seams to look at"
     assert page.locator("#count").inner_text().startswith("2,000 clips")
     assert page.locator(".card").count() == 2_000
     page.get_by_label("Find").fill("number 1234 of")

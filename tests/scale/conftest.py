@@ -20,7 +20,8 @@ from sqlalchemy import create_engine, make_url, text
 
 from flows.studio.part import marked
 from tests.e2e.prefect_server import PrefectServer, serve, stop, until
-from tests.e2e.world import PREFECT, REPOSITORY, clean_environment, free_port
+from tests.e2e.world import PREFECT, free_port
+from tests.zygote import ROOT, clean_environment
 
 Database = Callable[[], str]
 
@@ -142,7 +143,7 @@ class Cluster:
         done = subprocess.run(
             arguments,
             check=False,
-            cwd=REPOSITORY,
+            cwd=ROOT,
             env={**clean_environment(), **self.server.env, "SHOTREEL_PROJECT": str(self.folder)},
             capture_output=True,
             text=True,
@@ -162,7 +163,7 @@ class Cluster:
             "SHOTREEL_PROJECT": str(self.folder),
             "PREFECT_WORKER_QUERY_SECONDS": "1",
             "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
-            "PYTHONPATH": str(REPOSITORY),
+            "PYTHONPATH": str(ROOT),
         }
         arguments = ["--pool", "shotreel", "--type", "process", "--name", name]
         with log.open("wb") as out:

@@ -11,9 +11,9 @@ import pytest
 import yaml
 
 from flows import prefect_env
-from tests.e2e.world import REPOSITORY
+from tests.zygote import ROOT
 
-DEPLOYMENTS = REPOSITORY / "deployments"
+DEPLOYMENTS = ROOT / "deployments"
 SECRET = re.compile(r"PASSWORD|SECRET|_KEY$|ACCESS_KEY_ID|ENCRYPTION_KEY")
 ONLY_AT_A_TERMINAL = {"PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL"}
 EMBEDDED = {"PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS"}

@@ -18,8 +18,8 @@ from blocks.clip_store import ClipStore, name_of
 from blocks.errors import SetupError
 from flows.commands import doctor
 from tests.e2e.prefect_server import until
-from tests.e2e.world import REPOSITORY, clean_environment
 from tests.scale.conftest import Bucket
+from tests.zygote import ROOT, clean_environment
 
 CLIP = b"a clip" * 1000
 SHA256 = hashlib.sha256(CLIP).hexdigest()
@@ -131,7 +131,7 @@ def narrow(bucket: Bucket) -> Iterator[Narrow]:
 
 def test_half_an_upload_shows_nothing(bucket: Bucket, narrow: Narrow, machine: Path) -> None:
     env = clean_environment() | bucket.env | {"AWS_ENDPOINT_URL": narrow.url}
-    env |= {"SHOTREEL_HOME": str(machine / "third"), "PYTHONPATH": str(REPOSITORY)}
+    env |= {"SHOTREEL_HOME": str(machine / "third"), "PYTHONPATH": str(ROOT)}
     process = subprocess.Popen([sys.executable, "-c", UPLOAD, bucket.url], env=env)
     assert narrow.stuck.wait(60)
     os.kill(process.pid, signal.SIGKILL)

@@ -14,8 +14,9 @@ from sqlalchemy import create_engine, make_url, text
 from blocks.sandbox import Sandbox
 from tests.e2e.film import assert_film_is_its_clips
 from tests.e2e.prefect_server import PrefectServer, until
-from tests.e2e.world import PREFECT, REPOSITORY, World, clean_environment
+from tests.e2e.world import PREFECT, World
 from tests.scale.conftest import Bucket, Cluster, Database, Worker, clustered
+from tests.zygote import ROOT, clean_environment
 
 SEQUENCES, SHOTS = 3, 10
 IN_FLIGHT = 6
@@ -45,7 +46,7 @@ def cluster(
 
 def automations(folder: Path, within_s: int) -> str:
     """The shipped file, less patient: the shortest heartbeat that Prefect allows is 30 s."""
-    shipped = (REPOSITORY / "deployments" / "automations.yaml").read_text()
+    shipped = (ROOT / "deployments" / "automations.yaml").read_text()
     assert "within: 90" in shipped
     hasty = folder / "automations.yaml"
     hasty.write_text(shipped.replace("within: 90", f"within: {within_s}"))
@@ -114,7 +115,7 @@ def limit_account(cluster: Cluster, max_in_flight: int) -> None:
         f"FalAccount(key='a-key', max_in_flight={max_in_flight}).save('default')"
     )
     env = {**clean_environment(), **cluster.server.env}
-    subprocess.run([sys.executable, "-c", script], check=True, cwd=REPOSITORY, env=env)
+    subprocess.run([sys.executable, "-c", script], check=True, cwd=ROOT, env=env)
 
 
 def ended(cluster: Cluster, run_id: str) -> dict[str, object] | None:

@@ -286,6 +286,19 @@ def test_a_transition_takes_half_a_second_unless_the_list_says_otherwise() -> No
     assert all("caption" not in shot.inputs for shot in shots)
 
 
+def test_a_sequence_has_one_title_whichever_row_names_it(problems_of: Problems) -> None:
+    rows = "s,x,\ns,x,One\nt,x,Two\ns,x,One\n"
+    shots = read_shots("sequence,prompt,sequence_title\n" + rows)
+    assert [shot.sequence_title for shot in shots] == ["", "One", "Two", "One"]
+    assert all("sequence_title" not in shot.inputs for shot in shots)
+    assert problems_of(
+        f"sequence,prompt,seed,sequence_title\n{rows.replace('x,', 'x,y,')}s,x,,Two\n"
+    )[-1] == ('row 6, sequence_title: "Two" contradicts "One" in row 3; a sequence has one title')
+    assert problems_of(f"prompt,sequence_title\nx,{201 * 'a'}\n") == [
+        f'row 2, sequence_title: "{59 * "a"}…" has 201 characters; a sequence_title may have 200'
+    ]
+
+
 def test_transitions_that_do_not_fit_their_shots_are_wrong(problems_of: Problems) -> None:
     """Each shot has four seconds for both of its ends; only shots of one sequence share any."""
     assert problems_of(

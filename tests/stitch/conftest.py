@@ -18,7 +18,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
-from blocks.media import sha256_file
+from blocks.files import sha256_file
 from blocks.sandbox.edge_code import EdgeCode
 from flows.stitch import Clip, Stitched, stitch
 from flows.stitch.finish import Finish

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
 
@@ -10,12 +12,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from blocks.errors import RefusedError, ShotreelError
+from blocks.files import sha256_file
+from blocks.provider import Quote
+from flows.commands.plan import titles_of
+from flows.costs.estimate import Line, Plan
+from flows.generate.job import jobs_of
+from flows.generate.workshop import Clip as Stored
+from flows.shots import read_shots
 from flows.stitch import Begin, Card, Finish, Item
 from flows.stitch.card import caption_picture, card_picture
 from flows.stitch.lettering import LINE, fitted, width_of
+from flows.stitch.reel import film_items, film_order, sequence_items
 
-from .conftest import X264, assert_clock_is_right, pictures_of, shoot
-from .test_seams import HALF, clip_of, coded, made
+from .conftest import X264, assert_clock_is_right, frames_of, pictures_of, shoot
+from .test_seams import HALF, clip_of, coded, drawn, made
 
 TITLE = Card("title", "title", Fraction(3), heading="The Keeper of the Light", opens=True)
 FINE = {**X264, "crf": "8"}
@@ -36,6 +47,55 @@ def test_cards_stand_before_and_after_the_clips(tmp_path: Path) -> None:
     light = pictures_of(film.path, "gray").max(axis=(1, 2))
     # It comes up from black and goes there.
     assert light[0] < 20 < 150 < light[36] and light[71] < 60
+
+
+def test_a_sequences_title_stands_before_it_in_its_file_and_in_the_film(tmp_path: Path) -> None:
+    """The copies beside it are untouched, and both are made of the same pieces."""
+    rows = "sea,a,x,,\nsea,b,y,The Sea,\nland,c,z,The Land,dissolve\nland,d,w,,\n"
+    shots = read_shots("sequence,shot,prompt,sequence_title,transition\n" + rows)
+    price = Quote(Decimal(4), Decimal("0.08"), date(2026, 11, 21), "price_rule")
+    plan = Plan(tuple(Line(job, price, "buy") for job in jobs_of(shots, {}, live=False)))
+    assert titles_of(plan) == {"sea": "The Sea", "land": "The Land"}
+    clips = [coded(tmp_path, n) for n in range(4)]
+    outcomes: dict[str, Stored | ShotreelError] = {
+        line.job.fingerprint: Stored(line.job.fingerprint, "", sha256_file(clip), 36, clip)
+        for line, clip in zip(plan.lines, clips, strict=True)
+    }
+    finish = Finish(title="All of it")
+
+    items = film_items(plan, outcomes, finish)
+    assert items
+    film = made(tmp_path, items, finish)
+    spans = film.stitched.timeline.spans
+    assert [(span.name, span.start, span.num_frames) for span in spans] == [
+        ("title", 0, 72),
+        ("title of sea", 72, 72),
+        ("sea/a", 144, 36),
+        ("sea/b", 180, 36),
+        ("title of land", 216, 72),
+        ("land/c", 288, 36),
+        ("land/d", 324, 36),
+    ]
+    shown = frames_of(film.path)
+    assert len(shown) == assert_clock_is_right(film.path) == 360
+    for span, clip in zip([s for s in spans if s.clip], clips, strict=True):
+        assert shown[span.start : span.end] == frames_of(clip), "a copy, bit for bit"
+    light = pictures_of(film.path, "gray").max(axis=(1, 2))
+    assert (light[[72, 216]] < 20).all() and (light[[108, 252]] > 150).all()
+
+    pieces = drawn(tmp_path)
+    assert len(pieces) == 3
+    for name, begin, end in (("sea", 72, 216), ("land", 216, 360)):
+        parts = sequence_items(film_order(plan)[name], outcomes, finish)
+        assert parts
+        alone = made(tmp_path, parts, finish.of_sequence())
+        assert alone.stitched.num_frames == end - begin
+        assert frames_of(alone.path) == shown[begin:end]
+    assert drawn(tmp_path) == pieces
+
+    refused = {key: RefusedError("no") for key in outcomes}
+    nothing = film_items(plan, refused, Finish(on_missing="skip"))
+    assert nothing == [], "a title of nothing is not shown"
 
 
 def test_a_slate_stands_for_its_shot_and_passes_into_the_next(tmp_path: Path) -> None:

@@ -16,7 +16,8 @@ import pytest
 
 import flows.stitch.film
 from blocks.errors import ClipError, StitchError
-from blocks.media import probe, sha256_file
+from blocks.files import sha256_file
+from blocks.media import probe
 from flows.stitch import Clip, is_current, stitch
 
 from .conftest import Cut, frames_of, shoot

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from blocks.media import probe, sha256_file
+from blocks.files import sha256_file
+from blocks.media import probe
 from flows.stitch import Clip, Stitched
 from flows.stitch.film import cut as decide
 from flows.stitch.finish import AS_IT_IS

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import flows.stitch.sound.finished
-from blocks.media import sha256_file
+from blocks.files import sha256_file
 from flows.stitch import Clip, Stitched, stitch
 from flows.stitch.finish import Finish
 from flows.stitch.sound.duck import AFTER, BEFORE, DOWN_DB, STEP, gains_of

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from blocks.media import sha256_file
+from blocks.files import sha256_file
 from flows.stitch import Begin, Clip, Finish, Stitched, stitch
 from flows.stitch.seams import ends_of, seams_of
 

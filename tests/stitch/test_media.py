@@ -13,7 +13,8 @@ import pytest
 from PIL import Image
 
 from blocks.errors import ClipError
-from blocks.media import AudioInfo, last_frame, probe, sha256_file
+from blocks.files import sha256_file
+from blocks.media import AudioInfo, last_frame, probe
 
 from .conftest import X264, ffmpeg, frames_of, pictures_of, remade, shoot
 

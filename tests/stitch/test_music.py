@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from blocks.errors import InputError, StitchError
-from blocks.media import sha256_file
+from blocks.files import sha256_file
 from flows.stitch import Clip, stitch
 from flows.stitch.finish import Finish
 from flows.stitch.sound import check_music

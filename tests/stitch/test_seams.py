@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 from blocks.errors import ClipError
-from blocks.media import probe, sha256_file
+from blocks.files import sha256_file
+from blocks.media import probe
 from blocks.sandbox.edge_code import read_edge_code
 from flows.stitch import Begin, Clip, Finish, Item, Stitched, cut, stitch
 from flows.stitch.film import Cutting

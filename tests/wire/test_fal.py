@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from blocks.fal import wire
+from blocks.fal import billing, wire
 from blocks.fal.wire import StatusDone
 from blocks.http import Answer, AnswerLost, Reply, Undelivered, origin, read_time
 from blocks.model import Inputs
@@ -575,7 +575,7 @@ def event(nano: Any, units: Any = 4, request_id: str = "r") -> dict[str, Any]:
     ],
 )
 def test_bill(answer: Answer, bill: Bill | None) -> None:
-    assert wire.read_bill(answer, "r") == bill
+    assert billing.read_bill(answer, "r") == bill
 
 
 # --- whatever comes ---------------------------------------------------------------------------
@@ -647,7 +647,7 @@ def test_poll_answer_is_always_an_outcome(status_answer: Answer, answer: Answer)
 
 @given(anything)
 def test_bill_and_matches_of_any_answer_are_amounts_that_can_be_kept(answer: Answer) -> None:
-    bill = wire.read_bill(answer, "r")
+    bill = billing.read_bill(answer, "r")
     if bill is not None:
         assert bill.units is not None and bill.units.is_finite()
         assert abs(bill.cost_usd) < 10**10
@@ -734,6 +734,6 @@ def test_price_is_read_or_unknown(row: dict[str, Any], price: str | None) -> Non
     answer = reply(
         200, {"prices": [7, {"endpoint_id": "other", **row}, {"endpoint_id": "m", **row}]}
     )
-    found = wire.read_list_price(answer, "m")
+    found = billing.read_list_price(answer, "m")
     assert (found and found.unit_price) == (None if price is None else Decimal(price))
-    assert wire.read_list_price(reply(200, {"prices": row}), "m") is None
+    assert billing.read_list_price(reply(200, {"prices": row}), "m") is None

@@ -8,12 +8,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Literal
 
 from blocks.ledger import Attempt, Change, Charge
+from flows.costs.why import Why
 from flows.report.page.phases import Kind
 
 Ms = int
 NanoUsd = int
+Billed = Why | Literal["paid in vain"]
 
 
 @dataclass(frozen=True)
@@ -44,11 +47,29 @@ class AttemptFacts:
 
 
 @dataclass(frozen=True)
+class SeamFacts:
+    """How a shot begins after `before` in the film: what `Seam` says of the clips as delivered.
+
+    `matched_frames` is over how many frames a correction lets go; 0: nothing was corrected.
+    """
+
+    before: str
+    kind: str
+    luma_step: float
+    colour_step: float
+    frozen: int
+    has_step: bool
+    is_frozen: bool
+    matched_frames: int
+
+
+@dataclass(frozen=True)
 class ShotFacts:
     """One clip of the list. `origin`: this run, an earlier run, shared with another shot, or "".
 
-    `path` is a relative URL. `film` is (first frame, frames) where it is seen in the film; `after`
-    names the shot that it goes on from.
+    `bill` says what the bill knows of it, "" where it says what was estimated. `path` is a relative
+    URL. `film` is (first frame, frames) where it is seen in the film, `seam` how it begins there
+    after another shot; `after` names the shot that it goes on from.
     """
 
     name: str
@@ -69,11 +90,13 @@ class ShotFacts:
     quoted_nano_usd: NanoUsd
     cost_source: str
     origin: str
+    bill: Billed
     sha256: str | None
     num_frames: int | None
     duration_s: float | None
     path: str | None
     film: tuple[int, int] | None
+    seam: SeamFacts | None
     after: str | None
     attempts: tuple[AttemptFacts, ...]
 
@@ -108,7 +131,8 @@ class Money:
     """The statement of the list's accounts, and what of it was paid in this run.
 
     `cost` is the bill's total, `paid` that and what was paid in vain beside it. `differences` are
-    (name, estimate, cost, why), `in_vain` (name, cost, why).
+    (name, estimate, cost, why), `in_vain` (name, cost, why). `not_billed` is what of the cost is an
+    estimate still, `awaited` the estimate of what was ordered and has no cost yet.
     """
 
     cost_nano_usd: NanoUsd
@@ -118,6 +142,7 @@ class Money:
     saved_nano_usd: NanoUsd
     in_vain_nano_usd: NanoUsd
     not_billed_nano_usd: NanoUsd
+    awaited_nano_usd: NanoUsd
     by_sequence: tuple[Group, ...]
     by_model: tuple[Group, ...]
     differences: tuple[tuple[str, NanoUsd, NanoUsd, str], ...]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import os
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Executor
 from contextlib import suppress
@@ -11,6 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from blocks.errors import ClipError
+from blocks.files import replacing
 from flows.handover.stills import WIDTH_PX, still, stills_folder
 
 # Raise it when the same still would give another picture.
@@ -50,17 +50,15 @@ def make_picture(clip: tuple[str, Path], *, side: int, cache: Path) -> bool:
 
     sha256, path = clip
     picture = picture_path(sha256, side, cache)
-    partial_path = picture.with_name(f".{picture.name}.{os.getpid()}.part")
     try:
-        with Image.open(still(path, sha256, cache, max(WIDTH_PX, side))) as image:
+        with (
+            Image.open(still(path, sha256, cache, max(WIDTH_PX, side))) as image,
+            replacing(picture) as part,
+        ):
             image.thumbnail((side, side))
-            image.save(partial_path, format="WEBP", quality=QUALITY)
-        partial_path.replace(picture)
+            image.save(part, format="WEBP", quality=QUALITY)
     except (ClipError, OSError):
         return False
-    finally:
-        with suppress(OSError):
-            partial_path.unlink()
     return True
 
 

@@ -17,9 +17,11 @@ from blocks.model import Value
 from flows.costs.bill import By, Item, grouped
 from flows.costs.estimate import Line
 from flows.costs.statement import Statement
+from flows.costs.why import why
 from flows.generate.job import Job
 from flows.report.page.facts import (
     AttemptFacts,
+    Billed,
     FilmFacts,
     Group,
     Money,
@@ -28,10 +30,12 @@ from flows.report.page.facts import (
     Past,
     Report,
     RunFacts,
+    SeamFacts,
     ShotFacts,
 )
 from flows.report.page.phases import Phase, phases_of, took
 from flows.stitch import Stitched
+from flows.stitch.seams import Seam
 from flows.stitch.timeline import Span
 
 FILM_BEGINS_WITHIN = timedelta(minutes=1)
@@ -47,8 +51,12 @@ def report_of(
     pasts: Sequence[Past],
     films: Mapping[str, Stitched | ShotreelError | None],
     accounts: Statement,
+    seams: Sequence[Seam] = (),
 ) -> Report:
-    """`errors` are by fingerprint; `pasts` all attempts at the list's clips, oldest first."""
+    """`errors` are by fingerprint; `pasts` all attempts at the list's clips, oldest first.
+
+    `seams` are the film's.
+    """
     film = films.get("the film")
     rows: Sequence[Mapping[str, Any]] = manifest["shots"]
     own = attempts_by_line(lines, pasts)
@@ -61,6 +69,7 @@ def report_of(
         for number, (key, mine) in enumerate(by_run.items())
     }
     spans = film.timeline.spans if isinstance(film, Stitched) else ()
+    begins = {seam.frame: seam_facts(seam) for seam in seams}
     return Report(
         title,
         any(not line.job.service.startswith("sandbox/") for line in lines),
@@ -83,12 +92,19 @@ def report_of(
                 row,
                 errors.get(line.job.fingerprint),
                 place,
+                begins.get(place[0]) if place else None,
                 holder_of(line, mine),
+                billed(item, mine),
                 run_id,
                 tuple(attempt_facts(past, runs, phases) for past in mine),
             )
-            for line, row, mine, place in zip(
-                lines, rows, own, places_in_film(spans, lines, rows), strict=True
+            for line, row, item, mine, place in zip(
+                lines,
+                rows,
+                accounts.items,
+                own,
+                places_in_film(spans, lines, rows),
+                strict=True,
             )
         ),
     )
@@ -157,7 +173,8 @@ def places_in_film(
     known = {span.name for span in spans} | {span.sha256 for span in spans if span.sha256}
     following = 0
     for number in order:
-        own = {lines[number].job.name, rows[number]["sha256"]} & known
+        shot = lines[number].job.shot
+        own = {f"{shot.sequence}/{shot.shot}", rows[number]["sha256"]} & known
         for place in range(following, len(spans) if own else 0):
             span = spans[place]
             if span.name in own or span.sha256 in own:
@@ -187,7 +204,9 @@ def shot_facts(
     row: Mapping[str, Any],
     error: ShotreelError | None,
     film: tuple[int, int] | None,
+    seam: SeamFacts | None,
     holder: Attempt | None,
+    bill: Billed,
     run_id: str,
     attempts: tuple[AttemptFacts, ...],
 ) -> ShotFacts:
@@ -216,11 +235,13 @@ def shot_facts(
         0 if shared else nano(quoted),
         row["cost_source"] or "",
         origin_of(holder, run_id, shared=shared),
+        bill,
         row["sha256"],
         row["num_frames"],
         row["duration_s"],
         url_of(row["path"]) if row["path"] else None,
         film,
+        seam,
         job.previous.name if job.previous else None,
         attempts,
     )
@@ -254,6 +275,28 @@ def origin_of(holder: Attempt | None, run_id: str, *, shared: bool) -> str:
     if holder is None:
         return ""
     return "this run" if holder.run_id == run_id else "an earlier run"
+
+
+def billed(item: Item, pasts: Sequence[Past]) -> Billed:
+    """What the bill says; of a clip that no attempt holds, what has come of the orders."""
+    if item.why != "not bought" or not pasts:
+        return item.why
+    if any(past.cost_usd > 0 for past in pasts):
+        return "paid in vain"
+    return why(pasts[-1].attempt, None)
+
+
+def seam_facts(seam: Seam) -> SeamFacts:
+    return SeamFacts(
+        seam.before,
+        seam.kind,
+        seam.luma_step,
+        seam.colour_step,
+        seam.frozen,
+        seam.has_step,
+        seam.is_frozen,
+        seam.match.num_frames if seam.match else 0,
+    )
 
 
 def attempt_facts(
@@ -324,6 +367,7 @@ def money_of(accounts: Statement, run_id: str, pasts: Sequence[Past]) -> Money:
         nano(accounts.saved_usd),
         nano(accounts.in_vain_usd),
         nano(accounts.not_billed_usd),
+        nano(accounts.awaited_usd),
         groups(accounts.items, "sequence"),
         groups(accounts.items, "model"),
         tuple(

@@ -28,9 +28,23 @@ from flows.report.page.pictures import POSTER_PX, data_urls, make_pictures, side
 from flows.report.page.tell import report_of
 from flows.report.place import Place, write_atomically
 from flows.stitch import Stitched
+from flows.stitch.seams import Seam
 
 STYLES = ("uplot.css", "report.css")
-SCRIPTS = ("uplot.js", "charts.js", "report.js")
+SCRIPTS = (
+    "uplot.js",
+    "facts.js",
+    "words.js",
+    "elements.js",
+    "seams.js",
+    "player.js",
+    "head.js",
+    "sheet.js",
+    "viewer.js",
+    "cost.js",
+    "times.js",
+    "report.js",
+)
 
 KEY = re.compile(r'<meta name="shotreel-content" content="([0-9a-f]{64})">')
 KEY_WITHIN_BYTES = 1024
@@ -44,6 +58,7 @@ async def write_report(
     errors: Mapping[str, ShotreelError],
     films: Mapping[str, Stitched | ShotreelError | None],
     accounts: Statement,
+    seams: Sequence[Seam],
     place: Place,
 ) -> bool:
     """Write the page, if what it says has changed; gives whether it has.
@@ -52,7 +67,9 @@ async def write_report(
     """
     shop = current.get()
     pasts = await shop.book(pasts_of, shop.ledger, list(shop.jobs))
-    report = report_of(title, shop.run_id, manifest, plan.lines, errors, pasts, films, accounts)
+    report = report_of(
+        title, shop.run_id, manifest, plan.lines, errors, pasts, films, accounts, seams
+    )
     paths = {clip.sha256: clip.path for clip in clips.values()}
     return await asyncio.to_thread(put, report, paths, shop.processes, place)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from base64 import b64decode, b64encode
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
 from blocks.errors import ClipError
+from blocks.files import replacing
 from blocks.media import open_media
 from flows.stitch.edit import is_bt709
 
@@ -72,11 +72,8 @@ def ends_of(path: Path, sha256: str, cache: Path) -> Ends:
     if known := known_ends(sha256, cache):
         return known
     ends = measured(path)
-    note = _note(sha256, cache)
-    note.parent.mkdir(parents=True, exist_ok=True)
-    partial = note.with_name(f".{note.name}.{os.getpid()}.part")
-    partial.write_bytes(_ENDS.dump_json(ends))
-    partial.replace(note)
+    with replacing(_note(sha256, cache)) as part:
+        part.write_bytes(_ENDS.dump_json(ends))
     return ends
 
 

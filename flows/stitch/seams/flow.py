@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Iterable
+from contextlib import AbstractAsyncContextManager, suppress
 from pathlib import Path
 
 from blocks import settings
@@ -20,29 +20,14 @@ from flows.stitch.seams.report import csv_of, row_of
 from flows.stitch.seams.seam import Seam, seams_of
 
 
-@asynccontextmanager
-async def ends_beside(plan: Plan, clips: Clips) -> AsyncIterator[None]:
+def ends_beside(plan: Plan, clips: Clips) -> AbstractAsyncContextManager[None]:
     """While the block lasts, measure the ends of each clip that arrives, one at a time."""
-    turn = asyncio.Semaphore(1)
+    keys = dict.fromkeys(line.job.fingerprint for line in plan.lines if line.job.take == 1)
 
-    async def one(fingerprint: str) -> None:
-        clip = await clips.of(fingerprint)
-        if isinstance(clip, Clip):
-            async with turn:
-                await _ends(clip.path, clip.sha256)
+    async def measure(clip: Clip) -> None:
+        await _ends(clip.path, clip.sha256)
 
-    async def every() -> None:
-        keys = dict.fromkeys(line.job.fingerprint for line in plan.lines if line.job.take == 1)
-        if len(keys) > 1:
-            await asyncio.gather(*map(one, keys), return_exceptions=True)
-
-    measuring = asyncio.create_task(every(), name="ends")
-    try:
-        yield
-    finally:
-        measuring.cancel()
-        with suppress(asyncio.CancelledError):
-            await measuring
+    return clips.beside(keys if len(keys) > 1 else (), measure)
 
 
 async def report_seams(film: Stitched | None, place: Place, *, matched: bool) -> list[Seam]:

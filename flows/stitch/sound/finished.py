@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from contextlib import closing, suppress
 from dataclasses import astuple, dataclass, replace
 from pathlib import Path
@@ -12,8 +11,8 @@ from pathlib import Path
 import av
 from pydantic import TypeAdapter
 
-from blocks.errors import ClipError, StitchError
-from blocks.media import sha256_file
+from blocks.errors import ClipError
+from blocks.files import replacing, sha256_file
 from flows.stitch.finish import Finish
 from flows.stitch.sound import track
 from flows.stitch.sound.fades import parts_of
@@ -22,6 +21,7 @@ from flows.stitch.sound.loudness import loudness_of
 from flows.stitch.sound.master import TRUE_PEAK_DBTP, Levels, Master
 from flows.stitch.sound.source import sample_at
 from flows.stitch.timeline import Timeline
+from flows.stitch.writing import writing
 
 # Raise it when the same clips would sound otherwise: what is cached is then made again.
 VERSION = 1
@@ -75,24 +75,13 @@ def finished_sound(timeline: Timeline, finish: Finish, cache: Path) -> FinishedS
     what = json.dumps([made_of(finish), timeline.num_frames, str(timeline.rate), heard])
     path = cache / "sound" / f"{hashlib.sha256(what.encode()).hexdigest()}.m4a"
     note = path.with_suffix(".json")
-    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with suppress(OSError, ValueError, LookupError, ClipError, av.FFmpegError):
-            if track.is_whole(path, sample_at(timeline.num_frames, timeline.rate)):
-                return FinishedSound(path, _LEVELS.validate_json(note.read_bytes()))
-        path.parent.mkdir(parents=True, exist_ok=True)
-        levels = _encoded(timeline, finish, partial)
-        # The sound after its note: where the sound is there, so is what is known about it.
+    with suppress(OSError, ValueError, LookupError, ClipError, av.FFmpegError):
+        if track.is_whole(path, sample_at(timeline.num_frames, timeline.rate)):
+            return FinishedSound(path, _LEVELS.validate_json(note.read_bytes()))
+    # The sound after its note: where the sound is there, so is what is known about it.
+    with writing("The film's sound cannot be written"), replacing(path) as part:
+        levels = _encoded(timeline, finish, part)
         note.write_bytes(_LEVELS.dump_json(levels))
-        partial.replace(path)
-    except (av.FFmpegError, OSError) as error:
-        raise StitchError(
-            f"The film's sound cannot be written: {error.strerror or error}.",
-            remedy="The clips are safe. Make room on the disk, then run again.",
-        ) from error
-    finally:
-        with suppress(OSError):
-            partial.unlink()
     return FinishedSound(path, levels)
 
 

@@ -1,8 +1,11 @@
 /* Where the time went: three uPlot charts over one time axis, drawn on canvas at any number of shots. */
 "use strict";
 
-window.shotreelTimes = ({ report, usd, took, clock, count, when, el, view, words, host }) => {
-  const { shots, runs } = report;
+const times = (() => {
+  const { runs, shots } = facts;
+  const { clock, count, number, took, usd, when } = words;
+  const { $, el } = elements;
+  const host = $("times");
   const KINDS = {
     shot: "Waiting for the shot before",
     turn: "Waiting for room",
@@ -21,7 +24,7 @@ window.shotreelTimes = ({ report, usd, took, clock, count, when, el, view, words
   const STEPS = [0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 43200, 86400];
 
   if (!runs.length) {
-    words.textContent = "Nothing was ordered yet.";
+    $("time-words").textContent = "Nothing was ordered yet.";
     return { rows() {}, redraw() {} };
   }
 
@@ -189,7 +192,7 @@ window.shotreelTimes = ({ report, usd, took, clock, count, when, el, view, words
     drawSummary();
     const full = rows.length * ROW_PX + 8;
     const height = paper() ? Math.min(rows.length, PRINTED_ROWS) * ROW_PX + 8 : Math.min(full, MOST_PX);
-    cut.textContent = paper() && rows.length > PRINTED_ROWS ? `the first ${PRINTED_ROWS} of ${rows.length.toLocaleString("en-US")}` : "";
+    cut.textContent = paper() && rows.length > PRINTED_ROWS ? `the first ${PRINTED_ROWS} of ${number(rows.length)}` : "";
     scroller.style.height = `${height + AXIS_PX + 2}px`;
     spacer.style.height = `${Math.max(0, full - height)}px`;
     scroller.setAttribute("aria-label", `When each of ${count(rows.length, "row")} waited, was made and was fetched. Each shot's own page has it as a table.`);
@@ -294,7 +297,7 @@ window.shotreelTimes = ({ report, usd, took, clock, count, when, el, view, words
     u.over.addEventListener("mousedown", (event) => (pressed = event.clientX));
     u.over.addEventListener("click", (event) => {
       const [row] = rowAt(u, event);
-      if (row && row.index !== null && Math.abs(event.clientX - pressed) < 4) view(row.index);
+      if (row && row.index !== null && Math.abs(event.clientX - pressed) < 4) viewer.view(row.index);
     });
     u.over.addEventListener("mouseleave", () => (tip.hidden = true));
     u.over.addEventListener("mousemove", (event) => {
@@ -316,7 +319,7 @@ window.shotreelTimes = ({ report, usd, took, clock, count, when, el, view, words
     const { took: kinds, stitched, attempts } = runs[run];
     const film = stitched.find(([name]) => name === "the film");
     const last = Math.max(0, ...shots.flatMap((shot) => shot.attempts.filter((a) => a.run === run).map((a) => a.changes.at(-1)?.[0] ?? 0)));
-    words.textContent = `${count(attempts, "order")}; the last clip was settled after ${took(last)}${film ? `, the film was ready ${took(Math.max(0, film[2] - last))} later` : ""}.`;
+    $("time-words").textContent = `${count(attempts, "order")}; the last clip was settled after ${took(last)}${film ? `, the film was ready ${took(Math.max(0, film[2] - last))} later` : ""}.`;
     const all = kinds.reduce((a, [, , total]) => a + total, 0) || 1;
     const lines = kinds.map(([kind, n, total, median, longest]) => line(kind, n, total, median, longest, total / all));
     if (stitched.length) {
@@ -336,7 +339,7 @@ window.shotreelTimes = ({ report, usd, took, clock, count, when, el, view, words
     bar.style.width = `${100 * (share ?? 0)}%`;
     bar.style.background = `var(--${kind})`;
     meter.append(bar);
-    return el("tr", {}, el("th", { scope: "row" }, key(kind), KINDS[kind]), el("td", { class: "hide-small" }, n.toLocaleString("en-US")), el("td", {}, took(median)), el("td", {}, took(longest)), el("td", {}, took(total)), el("td", { class: "bar hide-small" }, share === null ? null : meter));
+    return el("tr", {}, el("th", { scope: "row" }, key(kind), KINDS[kind]), el("td", { class: "hide-small" }, number(n)), el("td", {}, took(median)), el("td", {}, took(longest)), el("td", {}, took(total)), el("td", { class: "bar hide-small" }, share === null ? null : meter));
   };
 
   // life -------------------------------------------------------------------------------------
@@ -360,4 +363,4 @@ window.shotreelTimes = ({ report, usd, took, clock, count, when, el, view, words
     },
     redraw: draw,
   };
-};
+})();

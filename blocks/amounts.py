@@ -1,0 +1,19 @@
+"""Amounts of money and of units: how large they may be, and how one is read."""
+
+from __future__ import annotations
+
+from decimal import Decimal, InvalidOperation
+
+MAX_AMOUNT = 10**9
+"""In USD or units: the ledger counts billionths in 64 bits, and a larger bill is a broken reply."""
+
+
+def read_amount(value: object, limit: int = MAX_AMOUNT) -> Decimal | None:
+    """A JSON number or numeral as the decimal it is written as; None for any other thing."""
+    if not isinstance(value, (int, float, str)) or isinstance(value, bool):
+        return None
+    try:
+        amount = Decimal(str(value))
+    except (InvalidOperation, ValueError):
+        return None
+    return amount if amount.is_finite() and abs(amount) < limit else None
