@@ -57,7 +57,7 @@ def open_form(ui: Page, home: Home, name: str) -> None:
     ui.locator("a[href*='/deployment/']", has_text=re.compile(f"^{name}$")).click()
     ui.get_by_role("button", name="Run", exact=True).click()
     ui.get_by_text("Custom run").click()
-    expect(ui.get_by_role("heading", name="Parameters")).to_be_visible()
+    expect(ui.get_by_role("heading", name="Parameters")).to_be_visible(timeout=SOON_MS)
 
 
 def open_menu(ui: Page) -> None:
@@ -99,7 +99,7 @@ def test_a_film_is_made_from_the_ui_and_bought_after_approval_only(ui: Page, hom
     open_menu(ui)
     ui.get_by_role("menuitem", name="Resume").click()
     dialog = ui.get_by_role("dialog")
-    expect(dialog.get_by_role("cell", name="sea/b")).to_be_visible()
+    expect(dialog.get_by_role("cell", name="sea/b")).to_be_visible(timeout=SOON_MS)
     dialog.get_by_role("button", name="Select").click()
     ui.get_by_role("option", name="approve").click()
     dialog.get_by_label("Leave out").fill("sky")

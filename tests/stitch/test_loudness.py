@@ -240,3 +240,10 @@ def test_other_music_makes_another_film(tmp_path: Path, music: Path) -> None:
 
 def test_loudness_of_a_list_is_a_decimal() -> None:
     assert Finish().loudness_lufs == Decimal(-14)
+
+
+@pytest.mark.parametrize("words", ["off", "-14", "-20.5"])
+def test_loudness_in_a_form_is_words(words: str) -> None:
+    chosen = Finish.model_validate({"loudness_lufs": words})
+    assert chosen.loudness_lufs == (None if words == "off" else Decimal(words))
+    assert chosen.model_dump(mode="json")["loudness_lufs"] == words
