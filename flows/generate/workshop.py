@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
-from typing import ParamSpec, Protocol, TypeVar
+from typing import Any, ParamSpec, Protocol, TypeVar
 
 import httpx
 from sqlalchemy.exc import DBAPIError
@@ -84,6 +84,8 @@ class Workshop:
     """Segments of films that are drawn, or are being drawn, by this run."""
     errands: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     """Clips that dead processes had ordered and that this run brings home, by fingerprint."""
+    sounds: dict[str, asyncio.Future[Any]] = field(default_factory=dict)
+    """Sound of films, likewise."""
     stop: SetupError | None = None
     """Set where money can no longer be written down: nothing more is bought."""
 

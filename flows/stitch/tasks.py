@@ -13,7 +13,7 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from time import monotonic
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
@@ -25,9 +25,11 @@ from flows.generate.all_clips import Clips, Outcome
 from flows.generate.workshop import current
 from flows.report.place import Place
 from flows.stitch import Finish, Item, Stitched, assemble, cut, is_current
-from flows.stitch.film import Seal
+from flows.stitch.film import Cutting, Seal
 from flows.stitch.reel import Outcomes, film_items, film_order, has_clip, sequence_items
 from flows.stitch.render import Drawing, draw_row, is_drawn, rows_of
+from flows.stitch.sound import FinishedSound, key_of
+from flows.stitch.sound.fades import parts_of
 from flows.unvisited import unvisited
 
 T = TypeVar("T")
@@ -47,8 +49,7 @@ async def stitch_items(
     if made is not None:
         return made
     cutting = await asyncio.to_thread(cut, items, finish, cache=cache, name=out.name)
-    sound = _in_process(partial(cutting.heard, cache))
-    await asyncio.gather(*_begin(cutting.drawings), sound)
+    await asyncio.gather(*_begin(cutting.drawings), await _hear(cutting))
     return await _in_process(partial(assemble, cutting, out, cache=cache, seal=seal))
 
 
@@ -107,10 +108,10 @@ async def _stitched(
 
 
 async def draw_early(plan: Plan, clips: Clips, finish: Finish) -> None:
-    """Begin to draw each segment when all that it shows is there.
+    """Begin to draw each segment when all that it shows is there, and the music over all of it.
 
-    Which format the film will have is a guess until its last clip is here; where it was wrong,
-    the segment is drawn again.
+    Which format the film will have is a guess until its last clip is here, and so is how long it
+    is and that the other clips are as silent; where it was wrong, it is made again.
     """
     outcomes: dict[str, Outcome | None] = {
         line.job.fingerprint: None for line in plan.lines if line.job.take == 1
@@ -124,23 +125,34 @@ async def draw_early(plan: Plan, clips: Clips, finish: Finish) -> None:
             outcomes |= {coming.pop(each): each.result() for each in done}
             begun = monotonic()
             with suppress(ShotreelError):  # said when the film is stitched
-                _begin(await asyncio.to_thread(_ready, plan, dict(outcomes), finish))
+                cutting = await asyncio.to_thread(_ready, plan, dict(outcomes), finish)
+                if cutting:
+                    _begin(each for each in cutting.drawings if not each.is_pending)
+                    if not parts_of(cutting.timeline):
+                        await _hear(cutting)
             await asyncio.sleep((monotonic() - begun) * _REST)
     finally:
         for each in coming:
             each.cancel()
 
 
-def _ready(plan: Plan, outcomes: Outcomes, finish: Finish) -> list[Drawing]:
-    """What can be drawn of the film as far as its clips are there."""
+def _ready(plan: Plan, outcomes: Outcomes, finish: Finish) -> Cutting | None:
+    """The film as far as its clips are there."""
     items = film_items(plan, outcomes, finish)
     if items is None or not has_clip(items):
-        return []
-    return [
-        drawing
-        for drawing in cut(items, finish, cache=_cache(), name="film.mp4").drawings
-        if not drawing.is_pending
-    ]
+        return None
+    return cut(items, finish, cache=_cache(), name="film.mp4")
+
+
+async def _hear(cutting: Cutting) -> asyncio.Future[FinishedSound | None]:
+    """Have its sound made, once in a run."""
+    sounds = current.get().sounds
+    key = await asyncio.to_thread(key_of, cutting.timeline, cutting.finish)
+    if key not in sounds:
+        making = _in_process(partial(cutting.heard, _cache())) if key else asyncio.sleep(0)
+        sounds[key] = asyncio.create_task(making)
+        sounds[key].add_done_callback(_retrieve)
+    return sounds[key]
 
 
 def _begin(drawings: Iterable[Drawing]) -> list[asyncio.Future[None]]:
@@ -171,8 +183,8 @@ async def _in_process(work: Callable[[], T]) -> T:
         ) from None
 
 
-def _retrieve(drawn: asyncio.Future[None]) -> None:
-    """Whoever needs the segment hears of its error; a guess that nobody needs is no news."""
+def _retrieve(drawn: asyncio.Future[Any]) -> None:
+    """Whoever needs it hears of its error; a guess that nobody needs is no news."""
     if not drawn.cancelled():
         drawn.exception()
 

@@ -19,9 +19,11 @@ from flows.shots import read_shots
 from flows.stitch import Card, Finish, cut
 from flows.stitch.finish import AS_IT_IS
 from flows.stitch.reel import film_items
+from flows.stitch.sound import key_of
 from flows.stitch.tasks import draw_early
 from tests.generate.conftest import open_studio, studio
 from tests.generate.studio import Studio
+from tests.stitch.conftest import ffmpeg
 
 __all__ = ["open_studio", "studio"]
 
@@ -35,7 +37,17 @@ def test_seams_are_drawn_while_the_last_clip_is_still_being_made(
     asyncio.run(asyncio.wait_for(_hold_back_the_last(segments), 100))
 
 
-async def _hold_back_the_last(segments: Path) -> None:
+def test_music_is_mixed_while_the_last_clip_is_still_being_made(
+    studio: Studio, tmp_path: Path
+) -> None:
+    music = tmp_path / "music.wav"
+    ffmpeg("-f", "lavfi", "-i", "sine=220:duration=20", music)
+    finish = Finish(music=str(music))
+    segments = tmp_path / "home" / "stitch" / "segments"
+    asyncio.run(asyncio.wait_for(_hold_back_the_last(segments, finish), 100))
+
+
+async def _hold_back_the_last(segments: Path, finish: Finish = AS_IT_IS) -> None:
     rows = read_shots(LIST)
     released = asyncio.Event()
 
@@ -51,10 +63,12 @@ async def _hold_back_the_last(segments: Path) -> None:
         await reserve(shop, plan, "list", None)
         clips = Clips(bring)
         clips.start(shop, plan)
-        early = asyncio.create_task(draw_early(plan, clips, AS_IT_IS))
+        early = asyncio.create_task(draw_early(plan, clips, finish))
         try:
             # The seam of a and b, and the rest of b up to where c will begin.
             while len(list(segments.glob("[!.]*.mp4"))) < 2:  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+            while len(_sounds(segments)) < bool(finish.music):  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
             assert not early.done()
             released.set()
@@ -63,14 +77,19 @@ async def _hold_back_the_last(segments: Path) -> None:
             await clips.stop()
         await asyncio.gather(*shop.drawings.values())
         drawn = set(segments.glob("*.mp4"))
-        items = film_items(plan, await clips.all(), AS_IT_IS)
+        items = film_items(plan, await clips.all(), finish)
         assert items
-        wanted = {
-            d.key for d in cut(items, AS_IT_IS, cache=segments.parent, name="film.mp4").drawings
-        }
+        cutting = cut(items, finish, cache=segments.parent, name="film.mp4")
+        wanted = {drawing.key for drawing in cutting.drawings}
+        sound = key_of(cutting.timeline, finish)
     # All that the film needs is there, and nothing was drawn in vain.
     assert {path.stem for path in drawn} == wanted
     assert len(wanted) == 4
+    assert _sounds(segments) == ([sound] if finish.music else [])
+
+
+def _sounds(segments: Path) -> list[str]:
+    return [path.stem for path in (segments.parent / "sound").glob("[!.]*.m4a")]
 
 
 @pytest.mark.parametrize("on_missing", ["slate", "skip", "fail"])

@@ -1,6 +1,6 @@
 """The film's sound: mixed from the timeline, mastered, encoded once from first to last."""
 
-from flows.stitch.sound.finished import FinishedSound, finished_sound, made_of
+from flows.stitch.sound.finished import FinishedSound, finished_sound, key_of, made_of
 from flows.stitch.sound.master import Levels, Master
 from flows.stitch.sound.mix import Bed, Mix
 from flows.stitch.sound.music import check_music
@@ -18,6 +18,7 @@ __all__ = [
     "SoundTrack",
     "check_music",
     "finished_sound",
+    "key_of",
     "made_of",
     "sample_at",
 ]

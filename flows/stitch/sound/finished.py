@@ -62,18 +62,26 @@ def made_of(finish: Finish) -> list[object]:
     return [VERSION, str(finish.loudness_lufs), bool(finish.music), music]
 
 
+def key_of(timeline: Timeline, finish: Finish) -> str:
+    """The same for what sounds the same; empty where nothing sounds."""
+    parts = parts_of(timeline)
+    if not parts and not finish.music:
+        return ""
+    heard = [(astuple(part), timeline.spans[part.index].sha256) for part in parts]
+    what = json.dumps([made_of(finish), timeline.num_frames, str(timeline.rate), heard])
+    return hashlib.sha256(what.encode()).hexdigest()
+
+
 def finished_sound(timeline: Timeline, finish: Finish, cache: Path) -> FinishedSound | None:
     """None where nothing sounds. Kept in `cache` by what is heard.
 
     Raises ClipError that names the shot, StitchError that names the music, where its sound cannot
     be decoded; StitchError where it cannot be written.
     """
-    parts = parts_of(timeline)
-    if not parts and not finish.music:
+    key = key_of(timeline, finish)
+    if not key:
         return None
-    heard = [(astuple(part), timeline.spans[part.index].sha256) for part in parts]
-    what = json.dumps([made_of(finish), timeline.num_frames, str(timeline.rate), heard])
-    path = cache / "sound" / f"{hashlib.sha256(what.encode()).hexdigest()}.m4a"
+    path = cache / "sound" / f"{key}.m4a"
     note = path.with_suffix(".json")
     with suppress(OSError, ValueError, LookupError, ClipError, av.FFmpegError):
         if track.is_whole(path, sample_at(timeline.num_frames, timeline.rate)):
