@@ -6,7 +6,10 @@ import os
 import secrets
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -43,14 +46,33 @@ def up(*, port: int | None, foreground: bool) -> int:
             )
         click.echo(f"The studio is up already: {state.ui_url}")
         return 0
-    state = planned(place, port)
     if foreground:
+        state = planned(place, port)
         Keeper(place, state, lambda told: click.echo(told, err=True)).keep()
         return 0
-    place.write(state)
-    start_keeper(place, state)
-    click.echo(welcome(until_up(place)))
+    with in_turn():
+        state = planned(place, port)
+        place.write(state)
+        start_keeper(place, state)
+        state = until_up(place)
+    click.echo(welcome(state))
     return 0
+
+
+@contextmanager
+def in_turn() -> Iterator[None]:
+    """One studio of this user at a time: what two find free at once, only one can take.
+
+    The other would not notice, for on its port there is a sandbox that answers.
+    """
+    lock = Path(tempfile.gettempdir()) / f"shotreel-{os.getuid()}" / "up.lock"
+    limit = time.monotonic() + WAIT_S
+    while (file := part.take(lock)) is None:
+        if time.monotonic() > limit:
+            raise SetupError("Another studio has been coming up for minutes.")
+        time.sleep(0.2)
+    with file:
+        yield
 
 
 def down() -> int:
