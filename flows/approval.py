@@ -21,11 +21,11 @@ from prefect.states import Paused
 from pydantic import Field, ValidationError
 
 from blocks import settings
+from blocks.amounts import MAX_AMOUNT
 from blocks.errors import BudgetError
 from blocks.fields import EmptyField
 from flows.costs.estimate import Line, Plan, check_budget, make_plan
 from flows.costs.money import plain, usd
-from flows.form import MAX_USD
 from flows.generate.job import Job
 from flows.generate.workshop import Workshop
 from flows.report import artifacts
@@ -49,7 +49,7 @@ class Approval(RunInput):
     ]
     budget_usd: Annotated[
         Annotated[Decimal, Field(ge=0)] | None,
-        EmptyField("number", maximum=MAX_USD),
+        EmptyField("number", maximum=MAX_AMOUNT),
         Field(title="Lower the budget to (USD)", description="Empty: it stays as it is."),
     ] = None
     drop: Annotated[

@@ -15,24 +15,22 @@ from blocks.fields import EmptyField
 from flows.shots.table import MAX_ROWS
 from flows.stitch.finish import Finish
 
-MAX_USD = MAX_AMOUNT
-
 
 def titled(title: str) -> Any:
     # Prefect sets each field's title to the parameter's name; only this comes after it.
     return Field(json_schema_extra={"title": title})
 
 
-_Usd = Annotated[Decimal, Field(ge=0, le=MAX_USD)]
+_Usd = Annotated[Decimal, Field(ge=0, le=MAX_AMOUNT)]
 
 ShotList = Annotated[str, titled("Shot list")]
 ShotLists = Annotated[str, titled("Shot lists")]
 OutputFolder = Annotated[str | None, EmptyField("string"), titled("Output folder")]
 Live = Annotated[bool, titled("Live")]
-Budget = Annotated[_Usd | None, EmptyField("number", maximum=MAX_USD), titled("Budget (USD)")]
+Budget = Annotated[_Usd | None, EmptyField("number", maximum=MAX_AMOUNT), titled("Budget (USD)")]
 ApproveAbove = Annotated[
     _Usd | None,
-    EmptyField("number", maximum=MAX_USD),
+    EmptyField("number", maximum=MAX_AMOUNT),
     titled("Ask before buying for more than (USD)"),
 ]
 Finishing = Annotated[Finish, titled("Finish")]
