@@ -45,35 +45,30 @@ from flows.generate.workshop import Clip as Stored
 from flows.make_film import plan_list, reserve
 from flows.report.board import Board
 from flows.shots import read_shots
-from flows.stitch import Begin, Clip, cut, stitch
+from flows.stitch import Clip, cut, stitch
 from flows.stitch.finish import AS_IT_IS
 from flows.stitch.reel import film_items
 from flows.stitch.render import draw
 from flows.stitch.tasks import draw_early, stitch_items
+from tests.bench.held import DISSOLVE, EVERY
 
 WIDTH, HEIGHT, RATE, NUM_FRAMES = 1280, 720, 24, 96
-DISSOLVE = Begin("dissolve", Fraction(1, 2))
 MEMORY_CLIPS = (50, 500)
 ARRIVING, EVERY_S = 12, 3.0
-EVERY = 10  # in the measurement of memory each tenth seam is a dissolve, the others are cuts
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parts = {"cuts": cuts, "dissolves": dissolves, "memory": memory, "arriving": arriving}
-    parser.add_argument("parts", nargs="*", choices=[*parts, []], default=list(parts))
+    parser.add_argument("parts", nargs="*", choices=[*parts, []], default=[])
     parser.add_argument("--clips", type=int, default=60)
     parser.add_argument("--moviepy-clips", type=int, default=4, help="0 leaves moviepy out")
     parser.add_argument("--rounds", type=int, default=3, help="of the cuts; the quickest counts")
-    parser.add_argument("--held", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
-    if given.held:
-        hold(given.held, given.clips)
-        return
     with tempfile.TemporaryDirectory(prefix="stitch-") as name:
         folder = Path(name)
         clips = make_clips(folder, given.clips)
-        for part in given.parts:
+        for part in given.parts or parts:
             parts[part](folder, clips, given)
 
 
@@ -193,27 +188,13 @@ def memory(folder: Path, clips: Sequence[Clip], given: argparse.Namespace) -> No
     print(f"\n| clips, every {EVERY}th seam a dissolve | seconds | most memory, MB |")
     print("|---|---:|---:|")
     for num_clips in MEMORY_CLIPS:
-        command = [sys.executable, "-m", "tests.bench.stitch", "--held", str(folder)]
+        command = [sys.executable, "-m", "tests.bench.held", str(folder), str(num_clips)]
         start = time.perf_counter()
-        held = subprocess.Popen([*command, "--clips", str(num_clips)])
+        held = subprocess.Popen(command)
         with watched(held.pid) as peak:
-            held.wait()
+            if held.wait():
+                sys.exit("it could not be stitched")
         print(f"| {num_clips} | {time.perf_counter() - start:.1f} | {peak[0] / 1e6:.0f} |")
-
-
-def hold(folder: Path, num_clips: int) -> None:
-    """Stitch so many clips out of those that are there, each as if it were another one."""
-    paths = sorted(folder.glob("clip-*.mp4"))
-    infos = {path: probe(path) for path in paths}
-    chosen = [paths[index % len(paths)] for index in range(num_clips)]
-    reel = [
-        Clip(
-            path, f"{num_clips}/{n}", info=infos[path], begins=DISSOLVE if n % EVERY == 0 else None
-        )
-        for n, path in enumerate(chosen)
-    ]
-    with ProcessPoolExecutor(WORKERS, mp_context=get_context("spawn")) as pool:
-        stitch(reel, folder / "held.mp4", cache=folder / "cache", pool=pool)
 
 
 @contextmanager
