@@ -7,7 +7,7 @@ import os
 import sqlite3
 import subprocess
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -139,11 +139,15 @@ class Home:
         return Decimal(self.told("charges")["cost_usd"])
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
+        """None as long as no run has opened the ledger."""
         ledger = self.place.home / "ledger.sqlite"
         if not ledger.exists():
             return []
-        with sqlite3.connect(f"file:{ledger}?mode=ro", uri=True) as connection:
-            return connection.execute(query).fetchall()
+        with closing(sqlite3.connect(f"file:{ledger}?mode=ro", uri=True)) as connection:
+            made = "SELECT name FROM sqlite_master WHERE name = 'attempts'"
+            return (
+                connection.execute(query).fetchall() if connection.execute(made).fetchall() else []
+            )
 
 
 @pytest.fixture(scope="session")
