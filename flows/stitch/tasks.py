@@ -125,29 +125,31 @@ async def draw_early(plan: Plan, clips: Clips, finish: Finish) -> None:
             outcomes |= {coming.pop(each): each.result() for each in done}
             begun = monotonic()
             with suppress(ShotreelError):  # said when the film is stitched
-                cutting = await asyncio.to_thread(_ready, plan, dict(outcomes), finish)
-                if cutting:
-                    _begin(each for each in cutting.drawings if not each.is_pending)
-                    if not parts_of(cutting.timeline):
-                        await _hear(cutting)
+                drawings, scored = await asyncio.to_thread(_ready, plan, dict(outcomes), finish)
+                _begin(drawings)
+                if scored:
+                    await _hear(scored)
             await asyncio.sleep((monotonic() - begun) * _REST)
     finally:
         for each in coming:
             each.cancel()
 
 
-def _ready(plan: Plan, outcomes: Outcomes, finish: Finish) -> Cutting | None:
-    """The film as far as its clips are there."""
+def _ready(plan: Plan, outcomes: Outcomes, finish: Finish) -> tuple[list[Drawing], Cutting | None]:
+    """What can be drawn of the film as far as its clips are there; and the film, where nothing but
+    music is heard in it."""
     items = film_items(plan, outcomes, finish)
     if items is None or not has_clip(items):
-        return None
-    return cut(items, finish, cache=_cache(), name="film.mp4")
+        return [], None
+    cutting = cut(items, finish, cache=_cache(), name="film.mp4")
+    drawings = [drawing for drawing in cutting.drawings if not drawing.is_pending]
+    return drawings, cutting if finish.music and not parts_of(cutting.timeline) else None
 
 
 async def _hear(cutting: Cutting) -> asyncio.Future[FinishedSound | None]:
     """Have its sound made, once in a run."""
     sounds = current.get().sounds
-    key = await asyncio.to_thread(key_of, cutting.timeline, cutting.finish)
+    key = await asyncio.to_thread(lambda: key_of(cutting.timeline, cutting.finish))
     if key not in sounds:
         making = _in_process(partial(cutting.heard, _cache())) if key else asyncio.sleep(0)
         sounds[key] = asyncio.create_task(making)

@@ -13,6 +13,7 @@ from typing import Literal
 
 from blocks import settings
 from blocks.errors import SetupError
+from blocks.files import replacing
 from flows.studio import part
 
 PORT = 4200
@@ -93,9 +94,8 @@ class StudioPlace:
         return None
 
     def write(self, state: State) -> None:
-        part_file = self.folder / f".state-{os.getpid()}"
-        part_file.write_text(json.dumps(asdict(state)), "utf-8")
-        part_file.replace(self.folder / "state.json")
+        with replacing(self.folder / "state.json") as written:
+            written.write_text(json.dumps(asdict(state)), "utf-8")
 
 
 def here() -> StudioPlace:

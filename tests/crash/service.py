@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from blocks.files import replacing
 from blocks.sandbox import serve
 
 
@@ -14,9 +15,8 @@ def main(argv: Sequence[str]) -> int:
     place = Path(folder)
 
     def announce(url: str) -> None:
-        part = place / "url.part"
-        part.write_text(url)
-        part.replace(place / "url")
+        with replacing(place / "url") as part:
+            part.write_text(url)
 
     serve(
         place,

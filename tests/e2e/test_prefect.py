@@ -19,7 +19,7 @@ import yaml
 from flows.studio import api
 from tests.e2e.film import assert_film_is_its_clips
 from tests.e2e.prefect_server import PrefectServer, stop, until
-from tests.e2e.world import PREFECT, World
+from tests.e2e.world import PREFECT, World, refused
 from tests.zygote import ROOT, clean_environment
 
 LIST = "sequence,shot,prompt,seed\ns,a,Sea,1\ns,b,Rock,2\nt,c,Sky,3\n"
@@ -89,8 +89,7 @@ def test_a_second_run_has_no_task_run_for_a_clip_that_is_here(
 def test_a_run_with_failed_shots_has_failed_and_says_why(
     world: World, prefect_server: PrefectServer
 ) -> None:
-    rule = {"at": "submit", "do": "status", "status": 422, "match": {"prompt": "Rock"}, "times": 0}
-    world.misbehave(rule)
+    world.misbehave(refused("Rock"))
     world.make(world.write(LIST, "one-fails.csv"), code=3)
     run = flow_run(prefect_server, "one-fails")
     assert run["state"]["type"] == "FAILED"

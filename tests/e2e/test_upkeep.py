@@ -12,7 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from blocks.ledger import Ledger
 from tests.e2e.prefect_server import PrefectServer, until
-from tests.e2e.world import World
+from tests.e2e.world import World, refused
 
 LIST = "sequence,shot,prompt,seed\ns,a,Sea,1\ns,b,Rock,2\nt,c,Sky,3\n"
 SHORTER = "sequence,shot,prompt,seed\ns,a,Sea,1\nt,c,Sky,3\n"
@@ -124,8 +124,7 @@ def test_a_monitor_reads_the_ledger_s_sums(world: World) -> None:
 def test_an_event_says_what_was_bought_and_what_was_not(
     world: World, prefect_server: PrefectServer
 ) -> None:
-    rule = {"at": "submit", "do": "status", "status": 422, "match": {"prompt": "Rock"}, "times": 0}
-    world.misbehave(rule)
+    world.misbehave(refused("Rock"))
     world.make(world.write(LIST, "signalled.csv"), code=3)
 
     def told(kind: str) -> list[dict[str, Any]]:

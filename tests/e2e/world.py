@@ -44,6 +44,11 @@ def absent(reason: str) -> NoReturn:
     pytest.skip(reason)
 
 
+def refused(prompt: str) -> dict[str, Any]:
+    """The fault rule by which the services take no shot with these words."""
+    return {"at": "submit", "do": "status", "status": 422, "match": {"prompt": prompt}, "times": 0}
+
+
 @dataclass(frozen=True)
 class Done:
     """A command that has ended."""

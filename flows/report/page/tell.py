@@ -14,6 +14,7 @@ from blocks.errors import ShotreelError
 from blocks.ledger import Attempt
 from blocks.ledger.tables import NANO, in_nano
 from blocks.model import Value
+from blocks.services import is_sandboxed
 from flows.costs.bill import By, Item, grouped
 from flows.costs.estimate import Line
 from flows.costs.statement import Statement
@@ -72,7 +73,7 @@ def report_of(
     begins = {seam.frame: seam_facts(seam) for seam in seams}
     return Report(
         title,
-        any(not line.job.service.startswith("sandbox/") for line in lines),
+        any(not is_sandboxed(line.job.service) for line in lines),
         film_facts(film, manifest) if isinstance(film, Stitched) else None,
         str(film) if isinstance(film, ShotreelError) else "",
         money_of(accounts, run_id, pasts),
