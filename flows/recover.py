@@ -17,7 +17,8 @@ from prefect.logging import get_run_logger
 from prefect.states import Completed, Failed
 
 from blocks.errors import ShotreelError
-from blocks.ledger import Attempt, Ledger, State
+from blocks.ledger import Attempt, Ledger
+from blocks.ledger.states import UNFINISHED
 from blocks.places import ledger_place
 from blocks.services import provider_name
 from flows import form
@@ -28,7 +29,6 @@ from flows.generate.workshop import Workshop
 from flows.report.board import Board
 from flows.report.notice import notified
 
-UNFINISHED: tuple[State, ...] = ("posting", "unknown", "submitted", "ready")
 AT_ONCE = 32
 
 KEPT = {"fal": timedelta(days=7), "wavespeed": timedelta(days=7)}

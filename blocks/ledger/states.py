@@ -45,7 +45,10 @@ NEXT: dict[State, frozenset[State]] = {
 OCCUPYING: tuple[State, ...] = ("posting", "unknown", "submitted")
 """States in which the provider may be at work on the attempt: what an account's limit counts."""
 
-OPEN: tuple[State, ...] = ("reserved", "posting", "unknown", "submitted")
+UNFINISHED: tuple[State, ...] = (*OCCUPYING, "ready")
+"""States of what may have been bought, and whose clip is not here yet."""
+
+OPEN: tuple[State, ...] = ("reserved", *OCCUPYING)
 """States in which the quoted cost is set aside, since no charge is known yet."""
 
 

@@ -21,6 +21,7 @@ from rich.console import Console
 
 from blocks.errors import InputError
 from blocks.ledger import Ledger
+from blocks.ledger.states import UNFINISHED
 from blocks.places import ledger_place, without_prefect
 from flows.approval import Approval, Question, asker
 from flows.commands.plan import table_of
@@ -80,7 +81,7 @@ def finish_of(chosen: Mapping[str, Any]) -> Finish:
 def under_way() -> str:
     """What a run that was stopped has left at the providers."""
     with closing(Ledger(asyncio.run(ledger_place()))) as ledger:
-        left = ledger.in_states(("posting", "unknown", "submitted", "ready"))
+        left = ledger.in_states(UNFINISHED)
     if not left:
         return "Nothing that was bought is missing."
     cost_usd = sum((attempt.cost_quoted_usd for attempt in left), Decimal(0))

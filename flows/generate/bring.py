@@ -14,6 +14,7 @@ from time import monotonic
 
 from blocks.errors import FailedError, LostError, ShotreelError, UnreachableError
 from blocks.ledger import Attempt, Intent
+from blocks.ledger.states import UNFINISHED
 from blocks.models import sent_model
 from blocks.provider import Failed, Gone, Polled, Ready, Waiting
 from blocks.retry import again_until
@@ -30,8 +31,7 @@ WORK_PATIENCE_S = 3600.0
 POLL_PATIENCE_S = 120.0
 WATCH_S = 0.5
 CALL_OFF_S = 5.0
-SENT = ("posting", "unknown", "submitted", "ready")
-IN_PROGRESS = ("reserved", *SENT)
+IN_PROGRESS = ("reserved", *UNFINISHED)
 
 
 async def bring_home(shop: Workshop, job: Job, intent: Intent) -> Clip:
@@ -99,7 +99,7 @@ async def make_room(shop: Workshop, service: str) -> None:
 
 async def see_home(shop: Workshop, attempt: Attempt) -> None:
     try:
-        while attempt.state in SENT:
+        while attempt.state in UNFINISHED:
             await advance(shop, None, attempt)
             attempt = await shop.book(shop.ledger.get, attempt.id)
     except ShotreelError:
