@@ -217,7 +217,7 @@ def words_of(seconds: float) -> str:
 def is_named(line: Line, name: str) -> bool:
     """`storm`, `storm/020-wave` and `storm/020-wave.t2` all name the second take of that shot."""
     shot = line.job.shot
-    return name in (shot.sequence, f"{shot.sequence}/{shot.shot}", line.job.name)
+    return name in (shot.sequence, shot.name, line.job.name)
 
 
 def without(plan: Plan, names: Sequence[str]) -> list[Line]:

@@ -55,7 +55,7 @@ class Job:
     @property
     def name(self) -> str:
         take = f".t{self.take}" if self.shot.takes > 1 else ""
-        return f"{self.shot.sequence}/{self.shot.shot}{take}"
+        return f"{self.shot.name}{take}"
 
     @property
     def alternatives(self) -> Iterator[Job]:

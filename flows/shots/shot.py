@@ -41,6 +41,11 @@ class Shot:
     sequence_title: str = ""
 
     @property
+    def name(self) -> str:
+        """What messages and the film's timeline call it."""
+        return f"{self.sequence}/{self.shot}"
+
+    @property
     def duration_s(self) -> Fraction:
         """How long its clip is expected to be."""
         return self.made_by.clip_frames(self.inputs) / self.made_by.clip_rate(self.inputs)

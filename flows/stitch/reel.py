@@ -76,7 +76,6 @@ def has_clip(items: Sequence[Item]) -> bool:
 
 
 def _item(shot: Shot, outcome: Outcome | None, *, opens: bool) -> Item:
-    name = f"{shot.sequence}/{shot.shot}"
     begins = None
     if shot.transition != "cut":
         begins = Begin(cast(TransitionKind, shot.transition), Fraction(shot.transition_s))
@@ -84,18 +83,18 @@ def _item(shot: Shot, outcome: Outcome | None, *, opens: bool) -> Item:
         return Clip(
             outcome.path,
             outcome.sha256,
-            name,
+            shot.name,
             outcome.info,
             begins,
             opens,
             shot.caption,
             continues=PREVIOUS in (shot.image, shot.video),
         )
-    card = Card("pending", name, shot.duration_s, begins=begins, opens=opens)
+    card = Card("pending", shot.name, shot.duration_s, begins=begins, opens=opens)
     if outcome is None:
         return card
     prompt = str(shot.inputs.get("prompt", ""))
-    return replace(card, kind="slate", heading=name, text=prompt, note=outcome.message)
+    return replace(card, kind="slate", heading=shot.name, text=prompt, note=outcome.message)
 
 
 def _title(name: str, text: str) -> Card:

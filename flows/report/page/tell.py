@@ -174,8 +174,7 @@ def places_in_film(
     known = {span.name for span in spans} | {span.sha256 for span in spans if span.sha256}
     following = 0
     for number in order:
-        shot = lines[number].job.shot
-        own = {f"{shot.sequence}/{shot.shot}", rows[number]["sha256"]} & known
+        own = {lines[number].job.shot.name, rows[number]["sha256"]} & known
         for place in range(following, len(spans) if own else 0):
             span = spans[place]
             if span.name in own or span.sha256 in own:
@@ -256,7 +255,7 @@ def state_words(state: str, attempts: Sequence[AttemptFacts]) -> str:
 def error_words(error: ShotreelError, job: Job) -> str:
     """The message without the names that stand beside it on the page."""
     words = error.message
-    for name in (job.name, f"{job.shot.sequence}/{job.shot.shot}"):
+    for name in (job.name, job.shot.name):
         words = re.sub(rf"^{re.escape(name)}( \(\S+ account \S+\))?: ", "", words)
     return words
 
