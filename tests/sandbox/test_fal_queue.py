@@ -11,9 +11,12 @@ from blocks.sandbox.edge_code import clip_code, read_edge_code
 
 from .conftest import MODEL, PROMPT, Client, Run, decoded, web
 
+WHILE_S = 2.0
+"""What a job takes whose states are looked at: several requests fit into it on a busy machine."""
+
 
 def test_a_request_waits_runs_and_ends_in_the_clip_it_asked_for(run: Run) -> None:
-    client = run(latency_s=0.3, concurrency=1)
+    client = run(latency_s=WHILE_S, concurrency=1)
     client.submit()
     ticket = client.submit(seed=77, num_frames=120)
     assert uuid.UUID(ticket["request_id"])
@@ -22,15 +25,17 @@ def test_a_request_waits_runs_and_ends_in_the_clip_it_asked_for(run: Run) -> Non
     assert waiting.status_code == 202
     assert waiting.json()["status"] == "IN_QUEUE"
     assert waiting.json()["queue_position"] == 0
-    time.sleep(0.4)
-    running = client.fal.get(ticket["status_url"], params={"logs": "true"})
+    running = waiting
+    while running.json()["status"] == "IN_QUEUE":
+        time.sleep(0.02)
+        running = client.fal.get(ticket["status_url"], params={"logs": "true"})
     assert running.status_code == 202
     assert running.json()["status"] == "IN_PROGRESS"
     assert running.json()["logs"][0]["message"]
-    time.sleep(0.4)
+    assert client.finish(ticket).status_code == 200
     done = client.fal.get(ticket["status_url"])
     assert done.status_code == 200
-    assert done.json()["metrics"]["inference_time"] == pytest.approx(0.3)
+    assert done.json()["metrics"]["inference_time"] == pytest.approx(WHILE_S)
     assert done.json()["logs"] is None
     assert "error" not in done.json()
 
@@ -132,7 +137,7 @@ def test_jobs_start_in_the_order_in_which_they_came(run: Run) -> None:
 
 
 def test_a_job_cancelled_in_the_queue_never_starts_and_costs_nothing(run: Run) -> None:
-    client = run(latency_s=0.3, concurrency=1)
+    client = run(latency_s=WHILE_S, concurrency=1)
     running, waiting = client.submit(), client.submit()
     assert client.fal.put(running["cancel_url"]).status_code == 202
     reply = client.fal.put(waiting["cancel_url"])
