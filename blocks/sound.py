@@ -8,7 +8,7 @@ import av
 from av.container import InputContainer
 
 from blocks.errors import ClipError
-from blocks.media import open_media
+from blocks.media import open_media, sound_stream
 
 SAMPLE_RATES = range(8_000, 192_001)
 MAX_CHANNELS = 16
@@ -66,9 +66,10 @@ def _video(path: Path) -> InputContainer:
 
 
 def _check(container: InputContainer, name: str) -> None:
-    if not container.streams.audio:
+    stream = sound_stream(container)
+    if stream is None:
         raise ClipError(f"{name} has no sound.")
-    context = container.streams.audio[0].codec_context
+    context = stream.codec_context
     if context is None:
         raise ClipError(f"{name} is coded in a way that shotreel does not read.")
     if context.sample_rate not in SAMPLE_RATES or not 0 < context.channels <= MAX_CHANNELS:

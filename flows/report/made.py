@@ -13,7 +13,7 @@ from uuid import UUID
 
 from prefect.context import FlowRunContext
 
-from blocks.errors import LostError, RefusedError, SetupError, ShotreelError
+from blocks.errors import LostError, ProviderError, RefusedError, SetupError, ShotreelError
 from blocks.ledger.films import note_film
 from flows.costs.bill import total
 from flows.costs.estimate import Plan
@@ -47,11 +47,15 @@ class Made:
     notes: Sequence[str] = ()
     """What about the films is not as the list asks for it."""
     seams: Sequence[Seam] = ()
+    is_partial: bool = False
+    """Whether there is a film and shots failed: it is made of the rest."""
 
     @property
     def exit_code(self) -> int:
         """0 all done, 5 an outcome stays unknown, 3 shots failed, 1 a damage of another kind."""
         codes = {error.exit_code for error in self.errors.values()}
+        if self.is_partial:
+            codes.add(ProviderError.exit_code)
         return next((code for code in (5, 3) if code in codes), max(codes, default=0))
 
 
@@ -73,6 +77,7 @@ async def report(
     `title` is the list's name.
     """
     shop, items = current.get(), accounts.items
+    place = place.of(line.job for line in plan.lines)
     keys = list(outcomes)
     attempts = await shop.book(shop.ledger.holders, keys)
     clips: dict[str, Clip] = {k: o for k, o in outcomes.items() if isinstance(o, Clip)}
@@ -130,6 +135,7 @@ async def report(
             )
         ),
         seams=seams,
+        is_partial=film is not None and bool(by_clip),
     )
 
 

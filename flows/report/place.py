@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from itertools import chain, count
 from pathlib import Path
 
 from blocks.clip_store import MIN_FREE_BYTES
@@ -14,21 +16,44 @@ from blocks.errors import SetupError
 from blocks.files import free_bytes, replacing
 from flows.generate.job import Job
 
+FILM = "film.mp4"
+
 
 @dataclass(frozen=True)
 class Place:
+    """`renamed` are the clips' file names that are not the shot's alone, by `_key`."""
+
     out: Path
+    renamed: Mapping[tuple[str, str, int], str] = field(default_factory=dict)
+
+    def of(self, jobs: Iterable[Job]) -> Place:
+        """Where no two clips have one file name: editors tell media by it, and bundles refuse it.
+
+        A name that stands in several sequences gets the sequence's before it.
+        """
+        jobs = list({_key(job): job for job in jobs}.values())
+        uses = Counter(chain([FILM], (_file_name(job).casefold() for job in jobs)))
+        taken = {name for name, number in uses.items() if number == 1 or name == FILM}
+        renamed = {}
+        for job in jobs:
+            name = _file_name(job)
+            if uses[name.casefold()] > 1:
+                longer = (f"{job.shot.sequence}-{extra}{name}" for extra in _extras())
+                name = next(each for each in longer if each.casefold() not in taken)
+                taken.add(name.casefold())
+                renamed[_key(job)] = name
+        return replace(self, renamed=renamed)
 
     @property
     def film(self) -> Path:
-        return self.out / "film.mp4"
+        return self.out / FILM
 
     def sequence(self, name: str) -> Path:
         return self.out / "sequences" / f"{name}.mp4"
 
     def clip(self, job: Job) -> Path:
-        take = f".t{job.take}" if job.shot.takes > 1 else ""
-        return self.out / "clips" / job.shot.sequence / f"{job.shot.shot}{take}.mp4"
+        name = self.renamed.get(_key(job)) or _file_name(job)
+        return self.out / "clips" / job.shot.sequence / name
 
     @property
     def costs(self) -> Path:
@@ -90,6 +115,20 @@ class Place:
         with part_of(target) as part:
             shutil.copyfile(clip, part)
             os.utime(part, ns=(source.st_atime_ns, source.st_mtime_ns))
+
+
+def _key(job: Job) -> tuple[str, str, int]:
+    return job.shot.sequence, job.shot.shot, job.take
+
+
+def _file_name(job: Job) -> str:
+    take = f".t{job.take}" if job.shot.takes > 1 else ""
+    return f"{job.shot.shot}{take}.mp4"
+
+
+def _extras() -> Iterator[str]:
+    yield ""
+    yield from (f"{number}-" for number in count(2))
 
 
 def write_atomically(path: Path, text: str) -> None:

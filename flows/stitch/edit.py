@@ -19,13 +19,12 @@ from itertools import chain, islice
 from math import floor
 from typing import Literal
 
-from blocks.media import Colour, MediaInfo
+from blocks.colour import BT709, UNTAGGED, Colour, is_wide
+from blocks.media import MediaInfo
 from flows.stitch.item import Card, Clip, Item
 from flows.stitch.parameters import ParameterSets
 from flows.stitch.timeline import Transition, TransitionKind
 
-BT709: Colour = (1, 1, 1, 1)
-_UNTAGGED = 2
 _HD_ROWS = 720
 
 
@@ -120,8 +119,8 @@ def edit_list(items: Sequence[Item]) -> EditList:
     """The items one after another. Every clip has its `info`; at least one clip is needed.
 
     Clips that all agree are copied as they are, if nothing has to be drawn beside them. Otherwise
-    the film has the format of which there are most frames (the first such in the list), among
-    those that a render can match; where there is none, that of the most frames as H.264.
+    the film has the format that is seen longest (the first such in the list), among those that a
+    render can match; where there is none, that of the longest as H.264 in BT.709.
     """
     film, lead = _format(items)
     places = _places(items, film.rate)
@@ -151,7 +150,7 @@ def edit_list(items: Sequence[Item]) -> EditList:
         if lead and isinstance(item, Clip) and _fits(item, lead):
             matched = item.match.num_frames if item.match else 0
             copied = _copied(info_of(item), max(first, matched), end)
-            if copied and film.codec == "h264" and not headers.add(info_of(item).extradata):
+            if copied and not headers.add(info_of(item).extradata):
                 copied = range(0)  # the film has no number free for its parameter sets
         end_segment("render", seam)
         drawn_until = copied.start if copied else end
@@ -177,15 +176,6 @@ def fitted_frames(clip: MediaInfo, rate: Fraction) -> int:
     return max(1, round(clip.duration_s * rate))
 
 
-def is_bt709(colour: Colour, height: int) -> bool:
-    """Whether a player shows these pictures by the BT.709 matrix, else by BT.601.
-
-    Untagged pictures are read by their height, as browsers do.
-    """
-    matrix = colour[3]
-    return height >= _HD_ROWS if matrix == _UNTAGGED else matrix == BT709[3]
-
-
 def matches(clip: MediaInfo, film: Format) -> bool:
     """Whether the clip's decoded frames are the film's as they are."""
     return (
@@ -194,6 +184,7 @@ def matches(clip: MediaInfo, film: Format) -> bool:
         and _told(clip) == film.colour
         and clip.sample_aspect == 1
         and not clip.rotation
+        and not clip.mirrored
         and clip.spliceable
     )
 
@@ -253,12 +244,16 @@ def _copied(clip: MediaInfo, first: int, end: int) -> range:
 
 
 def _copies(clip: MediaInfo) -> bool:
-    """Whether players show the clip's packets as they are, in an MP4 among others."""
-    if not clip.spliceable or clip.rotation:
-        return False
-    if clip.codec == "h264":
-        return clip.profile_family == "High" and clip.pix_fmt in ("yuv420p", "yuvj420p")
-    return clip.codec == "hevc" and clip.pix_fmt in ("yuv420p", "yuv420p10le")
+    """Whether every player shows the clip's packets as they are, in an MP4 among others."""
+    return (
+        clip.codec == "h264"
+        and clip.profile_family == "High"
+        and clip.pix_fmt in ("yuv420p", "yuvj420p")
+        and clip.spliceable
+        and not clip.rotation
+        and not clip.mirrored
+        and not is_wide(clip.colour)
+    )
 
 
 def _fits(clip: Clip, lead: MediaInfo) -> bool:
@@ -289,20 +284,15 @@ def _is_copied_whole(items: Sequence[Item]) -> bool:
 
 def _matchable(clip: MediaInfo) -> bool:
     """Whether a render can have the clip's format."""
-    return (
-        _copies(clip)
-        and clip.codec == "h264"
-        and clip.pix_fmt == "yuv420p"
-        and clip.sample_aspect == 1
-    )
+    return _copies(clip) and clip.pix_fmt == "yuv420p" and clip.sample_aspect == 1
 
 
 def _lead(clips: Sequence[MediaInfo]) -> MediaInfo:
-    """The first clip of the format that has most frames."""
-    frames: dict[tuple[object, ...], int] = {}
+    """The first clip of the format that is seen longest."""
+    seen_s: dict[tuple[object, ...], Fraction] = {}
     for clip in clips:
-        frames[clip.stream_key] = frames.get(clip.stream_key, 0) + clip.num_frames
-    return max(clips, key=lambda clip: frames[clip.stream_key])
+        seen_s[clip.stream_key] = seen_s.get(clip.stream_key, Fraction(0)) + clip.duration_s
+    return max(clips, key=lambda clip: seen_s[clip.stream_key])
 
 
 def _format_of(clip: MediaInfo) -> Format:
@@ -311,7 +301,7 @@ def _format_of(clip: MediaInfo) -> Format:
 
 def _told(clip: MediaInfo) -> Colour:
     """The clip's colour as the film tells it: players read untagged HD as BT.709, so it is said."""
-    return BT709 if clip.colour[3] == _UNTAGGED and clip.height >= _HD_ROWS else clip.colour
+    return BT709 if clip.colour[3] == UNTAGGED and clip.height >= _HD_ROWS else clip.colour
 
 
 def _new_format(clip: MediaInfo) -> Format:

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 import av
 import numpy as np
 from av.video.frame import VideoFrame
-from numpy.typing import NDArray
 
+from blocks.colour import Picture, upright_rgb
 from blocks.errors import ClipError
-from blocks.media import MediaInfo, open_media
-from flows.stitch.edit import Format, info_of, is_bt709, matches, num_frames_of, shown_size
+from blocks.media import MediaInfo, open_media, picture_stream
+from flows.stitch.edit import Format, info_of, matches, num_frames_of, shown_size
 from flows.stitch.finish import Fit
 from flows.stitch.item import Card, Clip, Item
 
@@ -30,8 +30,6 @@ _TITLE_FADE_S = 0.5
 # picture that passes through RGB comes back one level darker, and a seam would flicker.
 EXACT = 0x200 | 0x40000 | 0x2000 | 0x4000
 
-Picture = NDArray[np.uint8]
-
 
 class Footage:
     """A clip's frames at the film's rate, from `first` on, forwards only; one is held at a time.
@@ -43,8 +41,7 @@ class Footage:
         self._match = clip.match if clip.match and first < clip.match.num_frames else None
         self.is_plain = matches(info_of(clip), film) and not clip.caption and not self._match
         self._name = clip.title
-        self._info = info_of(clip)
-        self._size = picture_size(self._info, film, fit)
+        self._size = picture_size(info_of(clip), film, fit)
         self._frames = _at_rate(clip, film.rate, first)
         self._first, self._at = first, first - 1
         self._frame: VideoFrame | None = None
@@ -66,7 +63,7 @@ class Footage:
         # moviepy asks each new clip for its frame 0, to see its size.
         frame = self.frame(max(index, self._first))
         if self._drawn is None:
-            self._drawn = _drawn(frame, self._info, *self._size)
+            self._drawn = upright_rgb(frame, *self._size, EXACT)
         return self._match.applied(self._drawn, index) if self._match else self._drawn
 
 
@@ -181,7 +178,7 @@ def _decoded(clip: Clip, from_s: Fraction) -> Iterator[tuple[VideoFrame, Fractio
     start: int | None = None
     try:
         with open_media(clip.path) as container:
-            stream = container.streams.video[0]
+            stream = picture_stream(container, clip.title)
             # Segments are drawn beside each other; threads within one would only cost memory.
             stream.thread_count = 1
             base = Fraction(stream.time_base or 1)
@@ -203,19 +200,3 @@ def _decoded(clip: Clip, from_s: Fraction) -> Iterator[tuple[VideoFrame, Fractio
             f"{clip.title} cannot be decoded: {error.strerror or error}.",
             remedy="Fetch the clip again; it is not bought again.",
         ) from error
-
-
-def _drawn(frame: VideoFrame, info: MediaInfo, width: int, height: int) -> Picture:
-    quarter_turns = info.rotation // 90
-    if quarter_turns % 2:
-        width, height = height, width
-    rgb = frame.reformat(
-        width=width,
-        height=height,
-        format="rgb24",
-        src_colorspace="ITU709" if is_bt709(info.colour, info.height) else "ITU601",
-        interpolation=EXACT,
-    )
-    return np.ascontiguousarray(
-        np.rot90(rgb.to_ndarray().astype(np.uint8, copy=False), quarter_turns)
-    )

@@ -14,10 +14,12 @@ import av
 import numpy as np
 from av.video.frame import PictureType, VideoFrame
 
+from blocks.colour import VERSION as COLOUR_VERSION
+from blocks.colour import is_bt709, is_wide
 from blocks.errors import ClipError, StitchError
 from blocks.files import replacing
 from blocks.media import open_media, presentation_order
-from flows.stitch.edit import EditList, Format, Run, Segment, Shown, info_of, is_bt709
+from flows.stitch.edit import EditList, Format, Run, Segment, Shown, info_of
 from flows.stitch.finish import Fit
 from flows.stitch.fit import EXACT, Footage, moving, picture_size
 from flows.stitch.item import Card, Item
@@ -69,8 +71,10 @@ class Drawing:
             match = item.match
             if match and shown.first >= match.num_frames:
                 match = None
-            matched = [MATCH_VERSION, astuple(match)] if match else []
-            return [item.sha256, item.caption, fit, shown.first, *matched]
+            made = [MATCH_VERSION, astuple(match)] if match else []
+            if is_wide(info_of(item).colour) or info_of(item).mirrored:
+                made.append(COLOUR_VERSION)
+            return [item.sha256, item.caption, fit, shown.first, *made]
 
         runs = [
             [run.num_frames, run.transition, source(run.shown), source(run.after)]

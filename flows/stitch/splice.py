@@ -16,7 +16,7 @@ from av.video.stream import VideoStream
 
 from blocks import bitstream
 from blocks.errors import ClipError, StitchError
-from blocks.media import Packets, open_media, presentation_order
+from blocks.media import Packets, open_media, picture_stream, presentation_order
 from flows.stitch.edit import Format
 from flows.stitch.parameters import ParameterSets, Renaming
 from flows.stitch.sound import SAMPLE_RATE, SoundTrack, sample_at
@@ -53,7 +53,7 @@ def splice(pieces: Sequence[Piece], film: Format, out: Path, sound: Path | None 
     written.
     """
     headers = ParameterSets()
-    renamings = [_join(headers, piece, film) for piece in pieces]
+    renamings = [_join(headers, piece) for piece in pieces]
     num_frames = sum(piece.num_frames for piece in pieces)
     track = SoundTrack(sound) if sound else None
     sound_packets = track.num_packets if track else 0
@@ -66,8 +66,7 @@ def splice(pieces: Sequence[Piece], film: Format, out: Path, sound: Path | None 
             av.open(f"file:{out}", "w", format="mp4", options=options) as container,
         ):
             video = _video_track(container, pieces[0], film)
-            if film.codec == "h264":
-                video.codec_context.extradata = headers.record()
+            video.codec_context.extradata = headers.record()
             if track:
                 track.join(container)
             # A frame is decoded up to this many frames before it is shown.
@@ -99,10 +98,8 @@ def _clock(film: Format) -> int:
     return clock if clock < 2**24 else SAMPLE_RATE
 
 
-def _join(headers: ParameterSets, piece: Piece, film: Format) -> Renaming | None:
+def _join(headers: ParameterSets, piece: Piece) -> Renaming | None:
     """None where the packets can stay as they are."""
-    if film.codec != "h264":
-        return None
     renaming = headers.add(piece.extradata)
     if renaming is None:
         raise StitchError(
@@ -114,7 +111,7 @@ def _join(headers: ParameterSets, piece: Piece, film: Format) -> Renaming | None
 
 def _video_track(container: OutputContainer, first: Piece, film: Format) -> VideoStream:
     with open_media(first.path) as source:
-        video = container.add_stream_from_template(source.streams.video[0], opaque=True)
+        video = container.add_stream_from_template(picture_stream(source, first.name), opaque=True)
     context = video.codec_context
     context.framerate = film.rate
     (
@@ -123,8 +120,6 @@ def _video_track(container: OutputContainer, first: Piece, film: Format) -> Vide
         context.color_trc,
         context.colorspace,
     ) = film.colour
-    if film.codec == "hevc":
-        context.codec_tag = "hvc1"  # QuickTime knows no other
     video.time_base = 1 / film.rate
     video.metadata.clear()
     return video
@@ -133,7 +128,8 @@ def _video_track(container: OutputContainer, first: Piece, film: Format) -> Vide
 def _packets_of(piece: Piece) -> Packets:
     try:
         with open_media(piece.path) as source:
-            packets: Packets = [packet for packet in source.demux(video=0) if packet.size]
+            stream = picture_stream(source, piece.name)
+            packets: Packets = [packet for packet in source.demux(stream) if packet.size]
     except (av.FFmpegError, OSError) as error:
         raise ClipError(f"{piece.name} cannot be read: {error.strerror or error}.") from error
     if len(packets) != piece.of_frames:

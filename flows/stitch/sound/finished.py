@@ -24,7 +24,7 @@ from flows.stitch.timeline import Timeline
 from flows.stitch.writing import writing
 
 # Raise it when the same clips would sound otherwise: what is cached is then made again.
-VERSION = 1
+VERSION = 2
 
 _TRIES = 3
 _NEAR_ENOUGH_LU = 0.2
