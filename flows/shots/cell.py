@@ -33,7 +33,7 @@ class CellReader:
 
     def read(self, column: str, reader: Callable[[str], T], default: T) -> T:
         """The value of `column`; the default where it is empty, or wrong."""
-        raw = self.cells[column]
+        raw = self.cells.get(column, "")
         if not raw:
             return default
         try:

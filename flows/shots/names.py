@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections import Counter
 from dataclasses import dataclass
+from functools import lru_cache
 
 from flows.shots.problem import Problems, shown
 from flows.shots.text import INVISIBLE
@@ -39,9 +40,10 @@ class Named:
     position: int
 
 
+@lru_cache(100_000)
 def file_name(name: str) -> str:
     """What the files of a sequence or shot are called, on every disk: `Dawn_` for `Dawn?`."""
-    portable = RESERVED_CHARACTERS.sub("_", name)
+    portable = RESERVED_CHARACTERS.sub("_", name) if RESERVED_CHARACTERS.search(name) else name
     if reserved := RESERVED_NAMES.fullmatch(portable):
         portable = f"{reserved[1]}_{reserved[2]}"
     return portable

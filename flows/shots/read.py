@@ -75,7 +75,7 @@ class _RowReader:
         self._problems = problems
         self._files = files
         self._find = find
-        self._settings: dict[tuple[str, ...], Settings] = {}
+        self._settings: dict[tuple[str | None, ...], Settings] = {}
 
     def read(self, row: int, cells: Cells) -> Shot | None:
         """The shot, with what the list names in its place; None if the row has a problem.
@@ -147,17 +147,18 @@ class _RowReader:
 
 def _check_without_model(cell: CellReader) -> None:
     """What is wrong whichever model is meant."""
-    for column in ("prompt", "seed"):
-        cell.read(column, partial(read_of_any, column), None)
     if not cell.cells["prompt"]:
         cell.faults.append(Fault("prompt", "", "is empty"))
+    for column in ("prompt", "seed"):
+        cell.read(column, partial(read_of_any, column), None)
 
 
 def _timing(row: int, named: Named, every: list[Settings]) -> Timing:
-    durations = [settings.duration_s for settings in every]
-    known = [duration_s for duration_s in durations if duration_s is not None]
-    shortest_s = min(known) if len(known) == len(durations) else None
     first = every[0]
+    shortest_s = first.duration_s
+    for other in every[1:]:
+        if shortest_s is not None:
+            shortest_s = None if other.duration_s is None else min(shortest_s, other.duration_s)
     return Timing(
         row, named.sequence, named.shot, first.transition, first.transition_s, shortest_s
     )

@@ -40,6 +40,7 @@ DECIMAL = re.compile(r"([0-9]{1,6}(?:[.,][0-9]{1,30})?)(?: ?(?:s|sec|seconds))?"
 @dataclass(frozen=True, slots=True)
 class Settings:
     """`inputs` lacks prompt, seed and files; `model` is None if there is none of that name.
+    `duration_s` is how long the clip is expected to be, None where the list does not say it.
 
     Cells that are in `faults` count as empty.
     """
@@ -50,13 +51,7 @@ class Settings:
     transition: str
     transition_s: Decimal
     faults: tuple[Fault, ...]
-
-    @property
-    def duration_s(self) -> Fraction | None:
-        """How long the clip is expected to be; None where the list does not say it."""
-        if self.model is None or any(fault.column in TIMES for fault in self.faults):
-            return None
-        return self.model.clip_frames(self.inputs) / self.model.clip_rate(self.inputs)
+    duration_s: Fraction | None = None
 
 
 FindModel = Callable[[str], Model | None]
@@ -77,6 +72,7 @@ def read_settings(cells: Cells, find: FindModel = find_model) -> Settings:
     default_s = Decimal(0) if transition == CUT else TRANSITION_S
     transition_s = cell.read("transition_s", partial(_transition_s, cells["transition"]), default_s)
     inputs: dict[str, Value] = {}
+    duration_s: Fraction | None = None
     if model is None:
         for column in INPUTS:
             cell.read(column, partial(read_of_any, column), None)
@@ -93,7 +89,10 @@ def read_settings(cells: Cells, find: FindModel = find_model) -> Settings:
         inputs = {**model.defaults, **inputs}
         for column in ("seed", *FILE_COLUMNS):
             inputs.pop(column, None)
-    return Settings(model, inputs, takes, transition, transition_s, tuple(cell.faults))
+        if not any(fault.column in TIMES for fault in cell.faults):
+            duration_s = model.clip_frames(inputs) / model.clip_rate(inputs)
+    faults = tuple(cell.faults)
+    return Settings(model, inputs, takes, transition, transition_s, faults, duration_s)
 
 
 def read_seed(model: Model, raw: str, takes: int) -> int | None:

@@ -31,9 +31,9 @@ class Cells(dict[str, str]):
         return ""
 
     @property
-    def settings(self) -> tuple[str, ...]:
+    def settings(self) -> tuple[str | None, ...]:
         """The cells that many rows have in common."""
-        return tuple(map(self.__getitem__, SHARED))
+        return tuple(map(self.get, SHARED))
 
 
 @dataclass(frozen=True)
@@ -192,7 +192,7 @@ def _row(
             )
         if not name:
             problems.add(row, "", cell, "stands in a column without a name")
-        if name in WORDS and not cell.isprintable():
+        if name in WORDS and not (cell.isascii() and cell.isprintable()):
             if control := CONTROL.search(cell):
                 reason = f"holds the control character {ascii(control[0])[1:-1]}; remove it"
                 problems.add(row, name, cell, reason)
@@ -233,8 +233,7 @@ def _readable(
 def _swallowed(cells: Sequence[str], header: Header, separator: str) -> str:
     """A cell in quotes that holds what looks like rows of the list: as many cells as the header,
     with a number where numbers stand. "" where there is none."""
-    width = len(header.names)
-    for at, cell in enumerate(cells[:width]):
+    for at, cell in enumerate(cells[: len(header.names)]):
         if "\n" not in cell or separator not in cell:
             continue
         lines = cell.split("\n")
