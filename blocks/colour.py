@@ -9,10 +9,12 @@ The primaries of standard definition are so near to BT.709's that, as in players
 from __future__ import annotations
 
 import struct
+from collections.abc import Mapping
 from functools import cache
+from typing import cast
 
 import numpy as np
-from av.sidedata.sidedata import Type
+from av.sidedata.sidedata import SideData, Type
 from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
@@ -87,7 +89,8 @@ def is_wide(colour: Colour) -> bool:
 def orientation(frame: VideoFrame) -> tuple[int, bool]:
     """Degrees counter-clockwise to the nearest quarter, and whether the picture is first mirrored
     left to right. By the display matrix (ISO 14496-12: x' = a x + c y, y' = b x + d y)."""
-    found = next((each for each in frame.side_data if each.type == Type.DISPLAYMATRIX), None)
+    # PyAV's own types say that its keys are words.
+    found = cast("Mapping[Type, SideData]", frame.side_data).get(Type.DISPLAYMATRIX)
     if found is None:
         return 0, False
     a, b, _, c, d = struct.unpack("=5i", bytes(found)[:20])

@@ -33,6 +33,7 @@ from flows.handover.credentials import credentials
 from flows.handover.tasks import stills_beside
 from flows.report import artifacts
 from flows.report.board import Board, view
+from flows.report.ending import ends_in_words
 from flows.report.log import logged
 from flows.report.made import last_made, report
 from flows.report.notice import notified
@@ -52,6 +53,7 @@ def run_name() -> str:
 
 
 @flow(name="make-film", flow_run_name=run_name, persist_result=False)
+@ends_in_words
 async def make_film(
     shots: form.ShotList,
     out: form.OutputFolder = None,

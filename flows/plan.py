@@ -16,10 +16,12 @@ from flows.generate.job import services_of
 from flows.make_film import plan_list, run_name
 from flows.report import artifacts
 from flows.report.board import Board
+from flows.report.ending import ends_in_words
 from flows.shots import Shot, list_name, read_shots
 
 
 @flow(name="plan", flow_run_name=run_name, persist_result=False)
+@ends_in_words
 async def plan(shots: form.ShotList, live: form.Live = False) -> State[None]:
     """Read the list, price it, look up what is there already; show it as artifacts.
 

@@ -15,6 +15,7 @@ from blocks.clip_store import MIN_FREE_BYTES
 from blocks.errors import SetupError
 from blocks.files import free_bytes, replacing
 from flows.generate.job import Job
+from flows.shots.names import file_name
 
 FILM = "film.mp4"
 
@@ -38,7 +39,7 @@ class Place:
         for job in jobs:
             name = _file_name(job)
             if uses[name.casefold()] > 1:
-                longer = (f"{job.shot.sequence}-{extra}{name}" for extra in _extras())
+                longer = (f"{file_name(job.shot.sequence)}-{extra}{name}" for extra in _extras())
                 name = next(each for each in longer if each.casefold() not in taken)
                 taken.add(name.casefold())
                 renamed[_key(job)] = name
@@ -49,11 +50,11 @@ class Place:
         return self.out / FILM
 
     def sequence(self, name: str) -> Path:
-        return self.out / "sequences" / f"{name}.mp4"
+        return self.out / "sequences" / f"{file_name(name)}.mp4"
 
     def clip(self, job: Job) -> Path:
         name = self.renamed.get(_key(job)) or _file_name(job)
-        return self.out / "clips" / job.shot.sequence / name
+        return self.out / "clips" / file_name(job.shot.sequence) / name
 
     @property
     def costs(self) -> Path:
@@ -123,7 +124,7 @@ def _key(job: Job) -> tuple[str, str, int]:
 
 def _file_name(job: Job) -> str:
     take = f".t{job.take}" if job.shot.takes > 1 else ""
-    return f"{job.shot.shot}{take}.mp4"
+    return f"{file_name(job.shot.shot)}{take}.mp4"
 
 
 def _extras() -> Iterator[str]:
