@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -32,6 +33,23 @@ def open_sound(path: Path) -> InputContainer:
         container.close()
         raise
     return container
+
+
+def duration_of_sound(path: Path) -> Fraction:
+    """Seconds from its first packet to the end of its last. Raises what `open_sound` does."""
+    with open_sound(path) as source:
+        stream = sound_stream(source)
+        times = [
+            (
+                packet.pts * packet.time_base,
+                (packet.pts + (packet.duration or 0)) * packet.time_base,
+            )
+            for packet in source.demux(stream)
+            if packet.pts is not None and not packet.is_discard
+        ]
+    if not times:
+        raise ClipError(f"{path.name} has no sound.")
+    return Fraction(max(end for _, end in times) - min(start for start, _ in times))
 
 
 def _kind(head: bytes) -> str | None:

@@ -3,7 +3,9 @@
 Seams are drawn and the rest is copied, as far as the packets allow. A copy begins at a keyframe
 that needs nothing before it, and ends where the packets so far hold exactly the frames so far: the
 last P-frame's B-frames are left over, and drawn with the seam. A clip mostly has one keyframe, so
-one whose head lies in a transition is drawn to its end.
+one whose head lies in a transition, or is cut off, is drawn to its end. Cutting off its tail draws
+at most those B-frames. Frames are counted from the first that is used; at another speed, or with
+effects, all are drawn, and so are those of a picture that stands still.
 
     clip 1   copy ======|---|           a seam: what is left of clip 1, then the transition
     clip 2              |  |---|======  drawn anew, or copied from its next keyframe on
@@ -21,6 +23,7 @@ from typing import Literal
 
 from blocks.colour import BT709, UNTAGGED, Colour, is_wide
 from blocks.media import MediaInfo
+from blocks.use import WHOLE
 from flows.stitch.item import Card, Clip, Item
 from flows.stitch.parameters import ParameterSets
 from flows.stitch.timeline import Transition, TransitionKind
@@ -148,8 +151,7 @@ def edit_list(items: Sequence[Item]) -> EditList:
             seam.append(Run(first, Shown(index, 0), "fade"))
         copied = range(0)
         if lead and isinstance(item, Clip) and _fits(item, lead):
-            matched = item.match.num_frames if item.match else 0
-            copied = _copied(info_of(item), max(first, matched), end)
+            copied = _copied(item, first, end)
             if copied and not headers.add(info_of(item).extradata):
                 copied = range(0)  # the film has no number free for its parameter sets
         end_segment("render", seam)
@@ -168,7 +170,19 @@ def num_frames_of(item: Item, rate: Fraction) -> int:
     """How many frames an item has at a rate."""
     if isinstance(item, Card):
         return max(1, _rounded(item.duration_s * rate))
-    return fitted_frames(info_of(item), rate)
+    return moving_frames(item, rate) + _rounded(item.use.freeze_s * rate)
+
+
+def moving_frames(clip: Clip, rate: Fraction) -> int:
+    """How many of a clip's frames at a rate come before its picture stands still."""
+    seen_s = len(used_frames(clip)) / info_of(clip).rate / abs(clip.use.speed)
+    return max(1, round(seen_s * rate))
+
+
+def used_frames(clip: Clip) -> range:
+    """Which of the clip's own frames are used."""
+    info = info_of(clip)
+    return clip.use.frames(info.num_frames, info.rate)
 
 
 def fitted_frames(clip: MediaInfo, rate: Fraction) -> int:
@@ -233,14 +247,20 @@ def _rounded(frames: Fraction) -> int:
 # copies ------------------------------------------------------------------------------------------
 
 
-def _copied(clip: MediaInfo, first: int, end: int) -> range:
+def _copied(clip: Clip, first: int, end: int) -> range:
     """The frames that can be copied of those from `first` to before `end`; perhaps none."""
-    at = bisect_left(clip.keyframes, first)
-    if at == len(clip.keyframes):
+    if not clip.use.keeps_frames:
         return range(0)
-    begin = clip.keyframes[at]
-    until = bisect_right(clip.closed, end)
-    return range(begin, clip.closed[until - 1]) if until else range(0)
+    info, used = info_of(clip), used_frames(clip)
+    matched = clip.match.num_frames if clip.match else 0
+    at = bisect_left(info.keyframes, used.start + max(first, matched))
+    if at == len(info.keyframes):
+        return range(0)
+    begin = info.keyframes[at]
+    until = bisect_right(info.closed, min(used.start + end, used.stop))
+    if not until or info.closed[until - 1] <= begin:
+        return range(0)
+    return range(begin - used.start, info.closed[until - 1] - used.start)
 
 
 def _copies(clip: MediaInfo) -> bool:
@@ -268,18 +288,21 @@ def _fits(clip: Clip, lead: MediaInfo) -> bool:
 def _format(items: Sequence[Item]) -> tuple[Format, MediaInfo | None]:
     """The film's format, and a clip that has it; None where all are drawn."""
     clips = [item for item in items if isinstance(item, Clip)]
-    infos = [info_of(clip) for clip in clips]
-    if _is_copied_whole(items) and all(_fits(clip, infos[0]) for clip in clips):
-        return _format_of(infos[0]), infos[0]
-    if matchable := list(filter(_matchable, infos)):
+    first = info_of(clips[0])
+    if _is_copied_whole(items) and all(_fits(clip, first) for clip in clips):
+        return _format_of(first), first
+    if matchable := [clip for clip in clips if _matchable(info_of(clip))]:
         lead = _lead(matchable)
         return _format_of(lead), lead
-    return _new_format(_lead(infos)), None
+    return _new_format(_lead(clips)), None
 
 
 def _is_copied_whole(items: Sequence[Item]) -> bool:
-    """Whether there is nothing but clips and cuts, and none is to match another."""
-    return all(isinstance(item, Clip) and not item.begins and not item.match for item in items)
+    """Whether there is nothing but whole clips and cuts, and none is to match another."""
+    return all(
+        isinstance(item, Clip) and item.use == WHOLE and not item.begins and not item.match
+        for item in items
+    )
 
 
 def _matchable(clip: MediaInfo) -> bool:
@@ -287,12 +310,14 @@ def _matchable(clip: MediaInfo) -> bool:
     return _copies(clip) and clip.pix_fmt == "yuv420p" and clip.sample_aspect == 1
 
 
-def _lead(clips: Sequence[MediaInfo]) -> MediaInfo:
+def _lead(clips: Sequence[Clip]) -> MediaInfo:
     """The first clip of the format that is seen longest."""
     seen_s: dict[tuple[object, ...], Fraction] = {}
     for clip in clips:
-        seen_s[clip.stream_key] = seen_s.get(clip.stream_key, Fraction(0)) + clip.duration_s
-    return max(clips, key=lambda clip: seen_s[clip.stream_key])
+        info = info_of(clip)
+        own_s = clip.use.seen_s(info.num_frames, info.rate)
+        seen_s[info.stream_key] = seen_s.get(info.stream_key, Fraction(0)) + own_s
+    return max(map(info_of, clips), key=lambda info: seen_s[info.stream_key])
 
 
 def _format_of(clip: MediaInfo) -> Format:

@@ -14,8 +14,9 @@ from av.audio.stream import AudioStream
 from av.container import InputContainer
 from numpy.typing import NDArray
 
-from blocks.errors import ClipError, ShotreelError
+from blocks.errors import ClipError, ShotreelError, StitchError
 from blocks.media import first_shown_s, open_media, sound_stream
+from blocks.sound import open_sound
 
 SAMPLE_RATE = 48_000
 _ROUNDING_S = Fraction(1, 1000)
@@ -45,7 +46,7 @@ class SoundFile:
 
     def __init__(self, runs: Callable[[], Runs], trouble: Callable[[str], ShotreelError]) -> None:
         self._decoded = runs
-        self._trouble = trouble
+        self.trouble = trouble
         self._runs: Runs = iter(())
         self._held: list[tuple[int, Samples]] = []
         self._from: int | None = None
@@ -79,9 +80,26 @@ class SoundFile:
         try:
             return next(self._runs, None)
         except ClipError as error:
-            raise self._trouble(error.message.rstrip(".")) from error
+            raise self.trouble(error.message.rstrip(".")) from error
         except (av.FFmpegError, OSError, ValueError) as error:
-            raise self._trouble(getattr(error, "strerror", None) or str(error)) from error
+            raise self.trouble(getattr(error, "strerror", None) or str(error)) from error
+
+
+def voice_sound(path: Path, name: str) -> SoundFile:
+    """A sound file that is heard beside a shot; sample 0 is its first. Raises StitchError."""
+
+    def trouble(why: str) -> StitchError:
+        return StitchError(
+            f"The audio of {name}, {path.name}, cannot be decoded: {why}.",
+            remedy="The clips are safe. Give another sound file, or none.",
+        )
+
+    return SoundFile(lambda: _file_runs(path), trouble)
+
+
+def _file_runs(path: Path) -> Runs:
+    with open_sound(path) as source:
+        yield from runs_of(source)
 
 
 def clip_sound(path: Path, name: str) -> SoundFile:
