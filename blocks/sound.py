@@ -39,17 +39,15 @@ def duration_of_sound(path: Path) -> Fraction:
     """Seconds from its first packet to the end of its last. Raises what `open_sound` does."""
     with open_sound(path) as source:
         stream = sound_stream(source)
-        times = [
-            (
-                packet.pts * packet.time_base,
-                (packet.pts + (packet.duration or 0)) * packet.time_base,
-            )
-            for packet in source.demux(stream)
+        base = Fraction(stream.time_base or 1) if stream else Fraction(1)
+        heard = [
+            (packet.pts, packet.pts + (packet.duration or 0))
+            for packet in source.demux(*filter(None, [stream]))
             if packet.pts is not None and not packet.is_discard
         ]
-    if not times:
+    if not heard:
         raise ClipError(f"{path.name} has no sound.")
-    return Fraction(max(end for _, end in times) - min(start for start, _ in times))
+    return (max(end for _, end in heard) - min(start for start, _ in heard)) * base
 
 
 def _kind(head: bytes) -> str | None:

@@ -85,6 +85,11 @@ class Place:
         return self.out / "film.otio"
 
     @property
+    def subtitles(self) -> tuple[Path, Path]:
+        """What is said, as SRT and as WebVTT."""
+        return self.out / "film.srt", self.out / "film.vtt"
+
+    @property
     def provenance(self) -> Path:
         return self.out / "provenance.json"
 

@@ -36,6 +36,15 @@ _COLUMNS = (
     Column("notes", "words", ("note", "comment", "comments", "remark", "remarks")),
     Column("caption", "words"),
     Column("sequence_title", "words"),
+    Column("dialogue", "words", ("dialog",)),
+    Column("audio", "row"),
+    Column("audio_gain_db", "row"),
+    Column("audio_at_s", "row"),
+    Column("in_s", "row", ("in", "in point")),
+    Column("out_s", "row", ("out", "out point")),
+    Column("speed", "row"),
+    Column("freeze_s", "row"),
+    Column("effects", "row"),
     Column("model", "setting"),
     Column("duration_s", "setting", ("duration", "duration sec", "duration seconds", "seconds")),
     Column("takes", "setting"),
@@ -55,8 +64,26 @@ SHARED = tuple(column.name for column in _COLUMNS if column.use in ("setting", "
 WORDS = frozenset(column.name for column in _COLUMNS if column.use == "words")
 
 NOT_SENT = frozenset(
-    "angle camera|camera angle|camera movement|movement|lens|framing|shot size|shot type|location|"
-    "int ext|day night|time of day|cast|props|wardrobe|equipment|status".split("|")
+    (
+        "angle",
+        "camera",
+        "camera angle",
+        "camera movement",
+        "movement",
+        "lens",
+        "framing",
+        "shot size",
+        "shot type",
+        "location",
+        "int ext",
+        "day night",
+        "time of day",
+        "cast",
+        "props",
+        "wardrobe",
+        "equipment",
+        "status",
+    )
 )
 """Headers of shooting lists for which no model has an input: they are for people."""
 

@@ -20,6 +20,7 @@ from blocks.errors import ClipError, ShotreelError, StitchError
 from blocks.files import fsync, replacing, sha256_file
 from blocks.media import probe
 from blocks.use import WHOLE
+from flows.stitch.dialogue import cues_of
 from flows.stitch.edit import (
     EditList,
     Place,
@@ -173,7 +174,8 @@ def assemble(cutting: Cutting, out: Path, *, cache: Path, seal: Seal | None = No
     sound = cutting.heard(cache)
     try:
         with replacing(out) as part:
-            splice(pieces, edit.format, part, sound.path if sound else None)
+            cues = cues_of(cutting.timeline)
+            splice(pieces, edit.format, part, sound.path if sound else None, cues)
             mark(part)
             unsealed = _close(seal, part, cutting.items)
             with ThreadPoolExecutor(1) as beside:

@@ -127,7 +127,7 @@ def _with_effects(clip: VideoClip, item: Clip, film: Format, fit: Fit) -> VideoC
     size = size_within(width, height, film, fit)
 
     def sized(picture: NDArray[np.generic]) -> Picture:
-        levels = np.clip(np.nan_to_num(picture), 0, 255).astype(np.uint8)
+        levels: Picture = np.clip(np.nan_to_num(picture), 0, 255).astype(np.uint8)
         if levels.shape[1::-1] == size:
             return levels
         return np.asarray(Image.fromarray(levels).resize(size, Image.Resampling.LANCZOS))

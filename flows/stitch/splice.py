@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from math import lcm
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import av
 from av.container import OutputContainer
@@ -17,6 +18,7 @@ from av.video.stream import VideoStream
 from blocks import bitstream
 from blocks.errors import ClipError, StitchError
 from blocks.media import Packets, open_media, picture_stream, presentation_order
+from flows.stitch.dialogue import ASS_HEADER, TICKS, Cue, samples
 from flows.stitch.edit import Format
 from flows.stitch.parameters import ParameterSets, Renaming
 from flows.stitch.sound import SAMPLE_RATE, SoundTrack, sample_at
@@ -44,10 +46,16 @@ class Piece:
     num_frames: int
 
 
-def splice(pieces: Sequence[Piece], film: Format, out: Path, sound: Path | None = None) -> None:
+def splice(
+    pieces: Sequence[Piece],
+    film: Format,
+    out: Path,
+    sound: Path | None = None,
+    cues: Sequence[Cue] = (),
+) -> None:
     """Write the pieces one after another: from 0 on, at an even interval, the sound in sync.
 
-    `sound` is an encoded sound as long as the film.
+    `sound` is an encoded sound as long as the film; `cues` become a text track.
 
     Raises ClipError where a piece is not what its info says, StitchError where the film cannot be
     written.
@@ -58,7 +66,8 @@ def splice(pieces: Sequence[Piece], film: Format, out: Path, sound: Path | None 
     track = SoundTrack(sound) if sound else None
     sound_packets = track.num_packets if track else 0
     per_frame, per_sound, rest = _INDEX_ROOM
-    room = num_frames * per_frame + sound_packets * per_sound + rest
+    # A cue and the pause before it.
+    room = num_frames * per_frame + (sound_packets + 2 * len(cues)) * per_sound + rest
     try:
         options = {"moov_size": str(room), "movie_timescale": str(_clock(film))}
         with (
@@ -69,6 +78,7 @@ def splice(pieces: Sequence[Piece], film: Format, out: Path, sound: Path | None 
             video.codec_context.extradata = headers.record()
             if track:
                 track.join(container)
+            words = TextTrack(cues, num_frames / film.rate, container) if cues else None
             # A frame is decoded up to this many frames before it is shown.
             ahead = max(piece.reorder_frames for piece in pieces)
             frame = 0
@@ -83,12 +93,37 @@ def splice(pieces: Sequence[Piece], film: Format, out: Path, sound: Path | None 
                     container.mux(packet if renaming is None else _renamed(packet, renaming, piece))
                 if track:
                     container.mux(track.until(sample_at(frame, film.rate)))
+                if words:
+                    words.write(frame / film.rate)
             if track:
                 container.mux(track.until())
     finally:
         if track:
             track.close()
     _check(out, num_frames)
+
+
+class TextTrack:
+    """Cues as a track of a film, which a player offers as subtitles."""
+
+    def __init__(self, cues: Sequence[Cue], duration_s: Fraction, film: OutputContainer) -> None:
+        self._samples = deque(samples(cues, round(duration_s * TICKS)))
+        self._film = film
+        # The codec's context makes the style that the track's readers want.
+        self._track = cast(Any, film.add_stream("mov_text"))
+        self._track.codec_context.subtitle_header = ASS_HEADER
+        self._track.time_base = Fraction(1, TICKS)
+
+    def write(self, until_s: Fraction) -> None:
+        """What begins before this moment and was not written before."""
+        while self._samples and Fraction(self._samples[0][0], TICKS) < until_s:
+            start, duration, content = self._samples.popleft()
+            packet = Packet(content)
+            packet.stream, packet.time_base = self._track, Fraction(1, TICKS)
+            packet.pts = packet.dts = start
+            packet.duration = duration
+            packet.is_keyframe = True
+            self._film.mux(packet)
 
 
 def _clock(film: Format) -> int:
