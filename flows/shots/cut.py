@@ -16,6 +16,9 @@ from flows.shots.input_file import InputFiles
 Length = tuple[int, Fraction]
 """Frames of a clip, and frames a second."""
 
+CUT = ("in_s", "out_s", "speed", "freeze_s", "effects", "audio", "audio_gain_db", "audio_at_s")
+"""The columns that are read here."""
+
 SPEEDS = Fraction(1, 10), Fraction(10)
 GAINS_DB = Decimal(-60), Decimal(24)
 MAX_S = 3600

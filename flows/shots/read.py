@@ -7,9 +7,9 @@ from functools import cache, partial
 
 from blocks.model import FILE_COLUMNS
 from blocks.models import find_model
-from blocks.use import Use
+from blocks.use import WHOLE, Use
 from flows.shots.cell import CellReader, Fault, WrongCellError, read_input, read_of_any
-from flows.shots.cut import Length, read_use, read_voice
+from flows.shots.cut import CUT, Length, read_use, read_voice
 from flows.shots.input_file import InputFiles
 from flows.shots.names import Named, Names
 from flows.shots.problem import Problems
@@ -93,15 +93,17 @@ class _RowReader:
         every = [self._settings_of(each) for each in alternatives]
         named = self.names.place(row, cells["sequence"], cells["shot"], every[0].takes)
         self._titles.note(row, named.sequence, cells["sequence_title"])
-        cut = CellReader(cells)
-        use, voice = read_use(cut, _lengths(every)), read_voice(cut, self._files)
-        faults |= dict.fromkeys(cut.faults)
+        use, voice = WHOLE, None
+        if any(map(cells.get, CUT)):
+            cut = CellReader(cells)
+            use, voice = read_use(cut, _lengths(every)), read_voice(cut, self._files)
+            faults |= dict.fromkeys(cut.faults)
         self.timings.append(_timing(row, named, every, use))
         shot: Shot | None = None
         for each, settings in zip(reversed(alternatives), reversed(every), strict=True):
             cell = CellReader(each, list(settings.faults))
             shot = self._one(row, cell, settings, named, shot)
-            if shot is not None:
+            if shot and (use is not WHOLE or voice):
                 shot = replace(shot, use=use, voice=voice)
             faults |= dict.fromkeys(cell.faults)
         for fault in faults:
@@ -175,13 +177,12 @@ def _lengths(every: list[Settings]) -> list[Length]:
 
 
 def _timing(row: int, named: Named, every: list[Settings], use: Use) -> Timing:
-    first, lengths = every[0], _lengths(every)
-    shortest_s = None
-    if len(lengths) == len(every):
+    first, lengths = every[0], () if use is WHOLE else _lengths(every)
+    whole_s = [each.duration_s for each in every]
+    shortest_s = None if None in whole_s else min(filter(None, whole_s))
+    if shortest_s is not None and use is not WHOLE:
         shortest_s = min(use.seen_s(*length) for length in lengths)
-    return Timing(
-        row, named.sequence, named.shot, first.transition, first.transition_s, shortest_s
-    )
+    return Timing(row, named.sequence, named.shot, first.transition, first.transition_s, shortest_s)
 
 
 def read_words(column: str, raw: str) -> str:
