@@ -55,8 +55,26 @@ SHARED = tuple(column.name for column in _COLUMNS if column.use in ("setting", "
 WORDS = frozenset(column.name for column in _COLUMNS if column.use == "words")
 
 NOT_SENT = frozenset(
-    "angle camera|camera angle|camera movement|movement|lens|framing|shot size|shot type|location|"
-    "int ext|day night|time of day|cast|props|wardrobe|equipment|status".split("|")
+    (
+        "angle",
+        "camera",
+        "camera angle",
+        "camera movement",
+        "movement",
+        "lens",
+        "framing",
+        "shot size",
+        "shot type",
+        "location",
+        "int ext",
+        "day night",
+        "time of day",
+        "cast",
+        "props",
+        "wardrobe",
+        "equipment",
+        "status",
+    )
 )
 """Headers of shooting lists for which no model has an input: they are for people."""
 

@@ -22,7 +22,8 @@ ALLOWED = (
 # (learn.microsoft.com/windows/win32/fileio/naming-a-file).
 RESERVED_CHARACTERS = re.compile(r'[<>:"|?*]')
 RESERVED_NAMES = re.compile(
-    r"(con|prn|aux|nul|conin\$|conout\$|(?:com|lpt)[0-9¹²³])( *(?:\..*)?)", re.IGNORECASE | re.DOTALL
+    r"(con|prn|aux|nul|conin\$|conout\$|(?:com|lpt)[0-9¹²³])( *(?:\..*)?)",
+    re.IGNORECASE | re.DOTALL,
 )
 # Within emoji, and in Persian and Indic words; between Latin letters nobody means them.
 JOINERS = "\u200c\u200d\ufe0e\ufe0f"

@@ -159,9 +159,7 @@ def _timing(row: int, named: Named, every: list[Settings]) -> Timing:
     for other in every[1:]:
         if shortest_s is not None:
             shortest_s = None if other.duration_s is None else min(shortest_s, other.duration_s)
-    return Timing(
-        row, named.sequence, named.shot, first.transition, first.transition_s, shortest_s
-    )
+    return Timing(row, named.sequence, named.shot, first.transition, first.transition_s, shortest_s)
 
 
 def read_words(column: str, raw: str) -> str:

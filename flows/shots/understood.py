@@ -60,4 +60,4 @@ class Understood:
             aside = ", ".join(f'"{shown(header)}"' for header in self.left_aside)
             yield f"Not sent to any model: {aside}. What a clip is to show belongs in the prompt."
         for name, file in self.files.items():
-            yield f'The files of "{shown(name)}" are called "{file}": not every disk takes the name.'
+            yield f'The files of "{shown(name)}" are called "{file}", a name that every disk takes.'

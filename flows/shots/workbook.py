@@ -28,7 +28,9 @@ MAX_EMPTY_ROWS = 1_000
 EXACT_BELOW = 10**15
 """Spreadsheets keep 15 digits of a number, and write zeros for the others."""
 
-MERGED = re.compile(rb'<(?:\w+:)?mergeCell\s+ref="([A-Z]{1,3})([0-9]{1,7}):([A-Z]{1,3})([0-9]{1,7})"')
+MERGED = re.compile(
+    rb'<(?:\w+:)?mergeCell\s+ref="([A-Z]{1,3})([0-9]{1,7}):([A-Z]{1,3})([0-9]{1,7})"'
+)
 DATES_STAY = ("notes",)
 
 
@@ -62,7 +64,11 @@ def read_workbook(data: bytes, sheet: str, problems: Problems) -> tuple[str, Tab
     try:
         books = [
             load_workbook(
-                io.BytesIO(data), read_only=True, data_only=stored, keep_links=False, rich_text=False
+                io.BytesIO(data),
+                read_only=True,
+                data_only=stored,
+                keep_links=False,
+                rich_text=False,
             )
             for stored in (True, False)
         ]
@@ -72,9 +78,21 @@ def read_workbook(data: bytes, sheet: str, problems: Problems) -> tuple[str, Tab
         rows = list(_rows(values, formulas, merged, problems))
     except MemoryError:
         problems.stop("the workbook is too large to be read; save the list as CSV UTF-8")
-    except (KeyError, ValueError, TypeError, AttributeError, OSError, EOFError, SyntaxError,
-            BadZipFile, NotImplementedError, OverflowError, IndexError, AssertionError,
-            RecursionError) as error:  # openpyxl raises whatever it meets in a broken file
+    except (
+        KeyError,
+        ValueError,
+        TypeError,
+        AttributeError,
+        OSError,
+        EOFError,
+        SyntaxError,
+        BadZipFile,
+        NotImplementedError,
+        OverflowError,
+        IndexError,
+        AssertionError,
+        RecursionError,
+    ) as error:  # openpyxl raises whatever it meets in a broken file
         problems.stop(
             f"the workbook cannot be read ({type(error).__name__}: {shown(str(error), 100)}); "
             "save it anew, or as CSV UTF-8"
@@ -82,7 +100,9 @@ def read_workbook(data: bytes, sheet: str, problems: Problems) -> tuple[str, Tab
     top = next((index for index, row in enumerate(rows) if any(row)), None)
     if top is None:
         problems.raise_any()
-        problems.stop(f'the sheet "{shown(values.title)}" is empty; name another as FILE.xlsx#SHEET')
+        problems.stop(
+            f'the sheet "{shown(values.title)}" is empty; name another as FILE.xlsx#SHEET'
+        )
     return str(values.title), read_rows(rows[top:], top + 1, problems)
 
 
@@ -217,8 +237,8 @@ def _text(row: int, column: str, cell: Any, formula: Any, problems: Problems) ->
     else:
         wrong = "is nothing that a list can say"
     if wrong:
-        problems.add(row, column, str(value or ""), wrong)
-    return str(value or "=") if wrong else ""
+        problems.add(row, column, "" if value is None else str(value), wrong)
+    return ""
 
 
 def _number_text(value: float, shown_as: str) -> str:

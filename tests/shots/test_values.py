@@ -51,13 +51,13 @@ def test_an_open_seed_is_drawn_from_a_range_beyond_the_usual_one(
     workflow: Callable[..., str],
 ) -> None:
     low, high = 2**63, 2**64 - 1
-    [shot] = read_shots(
-        workflow("prompt,model\nSea,comfyui/sea.json\n", {"min": low, "max": high})
-    )
+    [shot] = read_shots(workflow("prompt,model\nSea,comfyui/sea.json\n", {"min": low, "max": high}))
     assert (shot.made_by.open_seeds().low, shot.made_by.open_seeds().high) == (low, high)
 
 
-@pytest.mark.parametrize(("cell", "seed"), [("-1", None), ("", None), ("0", 0), ("9999999999", 9999999999)])
+@pytest.mark.parametrize(
+    ("cell", "seed"), [("-1", None), ("", None), ("0", 0), ("9999999999", 9999999999)]
+)
 def test_seeds_of_the_older_service_are_those_of_its_page(cell: str, seed: int | None) -> None:
     [shot] = read_shots(f"prompt,model,seed\nSea,{V2},{cell}\n")
     assert shot.seed == seed

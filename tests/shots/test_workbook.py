@@ -95,7 +95,10 @@ def test_formulas_are_their_stored_values(saved: Callable[..., str], problems_of
         "row 2, seed: is a formula without a value; open the workbook, let it count, and save it"
     ]
     sheet = "xl/worksheets/sheet1.xml"
-    repacked(path, {sheet: lambda xml: xml.replace(b"<v></v>", b"<v>5</v>").replace(b"<v />", b"<v>5</v>")})
+    repacked(
+        path,
+        {sheet: lambda xml: xml.replace(b"<v></v>", b"<v>5</v>").replace(b"<v />", b"<v>5</v>")},
+    )
     assert [s.seed for s in read_shots(path)] == [5]
 
 
