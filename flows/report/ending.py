@@ -31,6 +31,7 @@ def ends_in_words(
         except ShotreelError as error:
             if isinstance(error, ShotListError):
                 await artifacts.show_problems(error.problems)
-            return Failed(message=str(error), data=error)
+            # On one line: Prefect logs the state with its message quoted.
+            return Failed(message=str(error).replace("\n", "; "), data=error)
 
     return told
