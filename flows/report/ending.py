@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from functools import wraps
 from typing import Any, ParamSpec
 
@@ -15,7 +15,9 @@ from flows.shots import ShotListError
 P = ParamSpec("P")
 
 
-def ends_in_words(run: Callable[P, Awaitable[Any]]) -> Callable[P, Awaitable[Any]]:
+def ends_in_words(
+    run: Callable[P, Coroutine[Any, Any, Any]],
+) -> Callable[P, Coroutine[Any, Any, Any]]:
     """The body of a flow whose errors become the message of its state, and no traceback.
 
     The error itself stays the state's data, for whoever called the flow. What is wrong with a
@@ -29,6 +31,7 @@ def ends_in_words(run: Callable[P, Awaitable[Any]]) -> Callable[P, Awaitable[Any
         except ShotreelError as error:
             if isinstance(error, ShotListError):
                 await artifacts.show_problems(error.problems)
-            return Failed(message=str(error), data=error)
+            # On one line: Prefect logs the state with its message quoted.
+            return Failed(message=str(error).replace("\n", "; "), data=error)
 
     return told

@@ -178,8 +178,8 @@ def _lengths(every: list[Settings]) -> list[Length]:
 
 def _timing(row: int, named: Named, every: list[Settings], use: Use) -> Timing:
     first, lengths = every[0], () if use is WHOLE else _lengths(every)
-    whole_s = [each.duration_s for each in every]
-    shortest_s = None if None in whole_s else min(filter(None, whole_s))
+    whole_s = [each.duration_s for each in every if each.duration_s is not None]
+    shortest_s = min(whole_s) if len(whole_s) == len(every) else None
     if shortest_s is not None and use is not WHOLE:
         shortest_s = min(use.seen_s(*length) for length in lengths)
     return Timing(row, named.sequence, named.shot, first.transition, first.transition_s, shortest_s)
