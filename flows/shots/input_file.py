@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from PIL import Image
 
 from blocks.errors import ClipError
-from blocks.model import Model
+from blocks.providers.model import Model
 from flows.shots.cell import WrongCellError, not_taken
 from flows.shots.problem import shown
 
@@ -119,7 +119,7 @@ class Sound:
 def sound_of(path: Path) -> Sound:
     """Raises WrongCellError where it cannot be heard."""
     from blocks.files import sha256_file
-    from blocks.sound import duration_of_sound
+    from blocks.media.sound import duration_of_sound
 
     try:
         return Sound(path, sha256_file(path), duration_of_sound(path))
@@ -161,7 +161,7 @@ def picture_fault(path: Path) -> str | None:
 
 def video_fault(path: Path) -> str | None:
     """Why the file is no video that could be sent, or None."""
-    from blocks.media import probe
+    from blocks.media.probe import probe
 
     try:
         if fault := file_fault(path, MAX_VIDEO_BYTES):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import cache, partial
 
-from blocks.model import FILE_COLUMNS
-from blocks.models import find_model
+from blocks.providers.catalogue import find_model
+from blocks.providers.model import FILE_COLUMNS
 from blocks.use import WHOLE, Use
 from flows.shots.cell import CellReader, Fault, WrongCellError, read_input, read_of_any
 from flows.shots.cut import CUT, Length, read_use, read_voice

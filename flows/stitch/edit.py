@@ -22,10 +22,10 @@ from math import floor
 from typing import Literal
 
 from blocks.colour import BT709, UNTAGGED, Colour, is_wide
-from blocks.media import MediaInfo
+from blocks.media.probe import MediaInfo
 from blocks.use import WHOLE
 from flows.stitch.item import Card, Clip, Item
-from flows.stitch.parameters import ParameterSets
+from flows.stitch.parameter_sets import ParameterSets
 from flows.stitch.timeline import Transition, TransitionKind
 
 _HD_ROWS = 720

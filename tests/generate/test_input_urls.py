@@ -13,9 +13,9 @@ import pytest
 from PIL import Image
 
 from blocks.errors import InputError
-from blocks.http import open_client
-from flows.generate.files import gather_files
-from flows.generate.job import InputFile
+from blocks.providers.http import open_client
+from flows.planning.input_files import gather_files
+from flows.shots.job import InputFile
 
 Asked = list[str]
 

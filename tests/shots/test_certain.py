@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.report.place import Place
+from flows.output.folder import Place
 from flows.shots import read_list, read_shots
 from flows.shots.names import file_name
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from blocks.model import Choice
+from blocks.providers.model import Choice
 from flows.shots import read_shots
 
 Problems = Callable[[str], list[str]]

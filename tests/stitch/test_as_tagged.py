@@ -12,8 +12,8 @@ import pytest
 from PIL import Image
 
 from blocks.colour import narrowed
-from blocks.media import last_frame, probe
-from flows.handover.stills import picture_of
+from blocks.media.probe import last_frame, probe
+from flows.output.stills import picture_of
 
 from .conftest import Cut, assert_clock_is_right, ffmpeg, frames_of, pictures_of, remade, sound_of
 from .conftest import shoot as shoot_shapes

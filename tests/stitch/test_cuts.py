@@ -9,7 +9,7 @@ import av
 import numpy as np
 import pytest
 
-from blocks.media import probe
+from blocks.media.probe import probe
 
 from .conftest import X264, Cut, assert_clock_is_right, frames_of, pictures_of, remade, shoot
 

@@ -106,7 +106,7 @@ def test_speed_is_exact_to_the_frame(tmp_path: Path, speed: Fraction, frames: li
 
 
 def test_backwards_holds_few_frames(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("flows.stitch.fit._HELD_BYTES", 0)
+    monkeypatch.setattr("flows.stitch.frames._HELD_BYTES", 0)
     use = Use(begins=10, ends=90, speed=Fraction(-1))
     film = film_of(tmp_path, clip_of(use=use), clip_of(name="a/2"))
     assert numbers_of(pictures_of(film.path)) == [*range(89, 9, -1), *WHOLE]

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from blocks.files import sha256_file
-from blocks.sound import duration_of_sound
+from blocks.media.sound import duration_of_sound
 from blocks.use import Voice
 from flows.stitch import Card, Clip, Finish, Stitched, stitch
 

@@ -18,7 +18,7 @@ from pydantic import TypeAdapter
 from blocks.colour import upright_rgb
 from blocks.errors import ClipError
 from blocks.files import replacing
-from blocks.media import open_media, picture_stream
+from blocks.media.probe import open_media, picture_stream
 
 # Raise it when the same clip would be measured otherwise.
 VERSION = 1

@@ -15,8 +15,8 @@ from av.container import InputContainer
 from numpy.typing import NDArray
 
 from blocks.errors import ClipError, ShotreelError, StitchError
-from blocks.media import first_shown_s, open_media, sound_stream
-from blocks.sound import open_sound
+from blocks.media.probe import first_shown_s, open_media, sound_stream
+from blocks.media.sound import open_sound
 
 SAMPLE_RATE = 48_000
 _ROUNDING_S = Fraction(1, 1000)
