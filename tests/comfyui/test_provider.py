@@ -106,7 +106,7 @@ def test_a_request_that_never_arrived_is_proved_absent(server: Server) -> None:
         assert isinstance(await comfyui.submit(order()), Unknown)
         return await comfyui.find(order(), NOW)
 
-    assert server.with_account(act) == Findings((), complete=True)
+    assert server.with_account(act) == Findings(())
 
 
 def test_a_server_that_does_not_answer_proves_nothing(server: Server) -> None:
