@@ -25,7 +25,7 @@ def clip_url(output: object, base_url: str) -> str | None:
 
 def _urls(output: object, depth: int) -> Iterator[str]:
     if isinstance(output, str):
-        if url := text(output):
+        if (url := text(output)) and ("://" in url or url.startswith("/")):
             yield url
     elif depth and isinstance(output, list):
         for each in output:

@@ -160,7 +160,7 @@ Polled = Waiting | Ready | Failed | Empty | Gone | Again
 
 @dataclass(frozen=True)
 class Found:
-    """A request that `find` thinks may be the attempt's. `certain`: what it was asked is the same."""
+    """A request that may be the attempt's. `certain`: it was asked the same."""
 
     ticket: Ticket
     sent_at: datetime | None = None
@@ -244,10 +244,10 @@ class Provider(Protocol):
 
     `service` names it in the ledger; `quiet_s` is the time after which an unknown outcome without
     a match is released (None: never by itself); `gone_s` the time in which a request that it does
-    not know may still turn up; `kept` is how long it may still give a clip; `refund_s` the time after a failure in which the
-    money for it may still come back; `poll_s` the shortest and the longest pause between two looks
-    at a request; `trusted_hosts` may serve media from a private address; `uploads_kept` is how
-    long an uploaded file can be named again.
+    not know may still turn up; `kept` is how long it may still give a clip; `refund_s` the time
+    after a failure in which the money for it may still come back; `poll_s` the shortest and the
+    longest pause between two looks at a request; `trusted_hosts` may serve media from a private
+    address; `uploads_kept` is how long an uploaded file can be named again.
     """
 
     service: str

@@ -90,7 +90,9 @@ def log_all(rescued: Sequence[Rescued]) -> None:
 def sentence(rescued: Rescued) -> str:
     attempt = rescued.attempt
     left = f" {rescued.left.days} days are left to fetch it." if rescued.left else ""
-    why = f": {rescued.error}{left}" if rescued.error else f": {rescued.note}" if rescued.note else ""
+    why = (
+        f": {rescued.error}{left}" if rescued.error else f": {rescued.note}" if rescued.note else ""
+    )
     return f"{attempt.shot_name}: {rescued.result}{why}"
 
 

@@ -288,7 +288,9 @@ class WaveSpeed:
             found += wire.candidates(items, model.endpoint)
             if len(items) < PAGE_SIZE:
                 old = datetime.now(UTC) - since >= LISTED_FOR
-                return Findings(tuple(found), "predictions are listed for seven days" if old else "")
+                return Findings(
+                    tuple(found), "predictions are listed for seven days" if old else ""
+                )
         why = f"the listing of predictions goes on after {MAX_LISTING_PAGES} pages"
         return Findings(tuple(found), why)
 

@@ -37,9 +37,9 @@ class Finding:
 class Held:
     """What came of holding an account's attempts against its feed.
 
-    `bills` are to be written into the ledger; `unpaid` are failures and losses that the feed, whole
-    and past its lag, does not list, so that they were free; `waiting` counts the requests that it is too
-    early for.
+    `bills` are to be written into the ledger; `unpaid` are failures and losses that the feed,
+    whole and past its lag, does not list, so that they were free; `waiting` counts the requests
+    that it is too early for.
     """
 
     bills: tuple[tuple[Attempt, Bill], ...]

@@ -300,15 +300,15 @@ async def explain_end(shop: Workshop, attempt: Attempt) -> None:
     if attempt.charged in (None, "unknown") and attempt.ticket:
         provider = shop.provider_of(attempt)
         bill = await provider.billed(attempt.ticket)
-        if bill and bill.cost_usd and told == "failed":
-            if ended_ago_s(attempt) < provider.refund_s:
-                raise FailedError(
-                    f"{attempt.shot_name}: {attempt.cause}",
-                    paid="unknown",
-                    request_id=attempt.request_id,
-                    remedy="The provider may still give the money back, for "
-                    f"{provider.refund_s / 3600:.0f} hours: run `shotreel recover` later.",
-                )
+        may_come_back = told == "failed" and ended_ago_s(attempt) < provider.refund_s
+        if bill and bill.cost_usd and may_come_back:
+            raise FailedError(
+                f"{attempt.shot_name}: {attempt.cause}",
+                paid="unknown",
+                request_id=attempt.request_id,
+                remedy="The provider may still give the money back, for "
+                f"{provider.refund_s / 3600:.0f} hours: run `shotreel recover` later.",
+            )
         if bill is not None:
             await shop.book(shop.ledger.apply_bill, attempt, bill)
             if bill.cost_usd == 0:
