@@ -127,7 +127,7 @@ def classify_submit(answer: Answer) -> Submitted:
         return Unknown(what)
     # What was refused before any work says so: without the units header it may be charged (fal's
     # own framework, `api.py`; FAQ: "422 may still be charged if a runner spent GPU time").
-    return Refused(what, proven=status in (404, 405, 413) or read_units(answer) == 0)
+    return Refused(what, proven=status in (405, 413) or read_units(answer) == 0)
 
 
 def classify_direct(answer: Answer, base_url: str = "") -> Submitted:
@@ -145,8 +145,10 @@ def classify_direct(answer: Answer, base_url: str = "") -> Submitted:
         request_id = answer.headers.get("x-fal-request-id", "")
         url = clip_url(answer.json(), base_url)
         ticket = read_ticket({"request_id": request_id})
-        if ticket is None or url is None:
-            return Unknown(f"HTTP {answer.status} without a clip or a request id")
+        if ticket is None:
+            return Unknown(f"HTTP {answer.status} without a request id")
+        if url is None:
+            return Accepted(ticket)  # the listing may say more
         counted = {} if units is None else {BILLED: str(units)}
         return Accepted(Ticket(ticket.request_id, {MEDIA: url, **counted}))
     if answer.status == 504 and "x-fal-request-timeout-type" in answer.headers:
@@ -285,7 +287,7 @@ def weigh(told: Gone | Doubted, listed: Polled | EndedWell, done: StatusDone | N
     """
     reason = told.failed.reason if isinstance(told, Doubted) else told.reason
     match listed:
-        case Ready():
+        case Ready() | Empty():
             return listed
         case Failed() if isinstance(told, Doubted):
             return replace(told.failed, reason=f"{reason}; the listing: {listed.reason}")
@@ -319,13 +321,16 @@ def classify_history(answer: Answer, request_id: str, base_url: str = "") -> Pol
         return Again(f"HTTP {answer.status} with an unreadable request listing")
     for item in items:
         if item.get("request_id") == request_id:
-            url = clip_url(item.get("json_output"), base_url)
+            output = item.get("json_output")
+            url = clip_url(output, base_url)
             if url:
                 return Ready(url)
             code = item.get("status_code")
             if isinstance(code, int) and code >= 400:
                 return Failed(f"ended with HTTP {code}", "no" if code >= 500 else "unknown")
-            return EndedWell() if text(item.get("ended_at")) else Waiting()
+            if not text(item.get("ended_at")):
+                return Waiting()
+            return Empty(why_empty(output)) if isinstance(output, dict) else EndedWell()
     return Gone("the request listing does not know it")
 
 

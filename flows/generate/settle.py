@@ -29,8 +29,8 @@ CLOCK_SKEW = timedelta(minutes=2)
 SILENCES = 2
 """Readings of a listing, one after another, in which a request has to be missing."""
 
-UNREAD_S = 60.0
-"""How long a listing that cannot be read is asked for in a run."""
+UNREAD_S, UNREAD_LEAST_S = 60.0, 10.0
+"""How long a listing that cannot be read is asked for in a run: no longer than a silent one."""
 
 REFUSAL_S = 5.0
 """How long listing and bill are asked about a refusal that may have come after the work."""
@@ -46,6 +46,7 @@ async def settle_unknown(shop: Workshop, attempt: Attempt) -> None:
     """
     pause, longest = ASK_S
     silences, read_at = 0, monotonic()
+    unread_s = min(UNREAD_S, max(shop.provider_of(attempt).quiet_s or UNREAD_S, UNREAD_LEAST_S))
     while True:
         settlement = await ask(shop, attempt)
         if isinstance(settlement, Release):
@@ -62,7 +63,7 @@ async def settle_unknown(shop: Workshop, attempt: Attempt) -> None:
                 await shop.book(shop.ledger.release, attempt, cause)
                 shop.gates[attempt.service].freed.set()
                 return
-            case KeepAsking(_, unread) if unread and monotonic() - read_at > UNREAD_S:
+            case KeepAsking(_, unread) if unread and monotonic() - read_at > unread_s:
                 raise unsettled(
                     attempt,
                     unread,

@@ -155,7 +155,7 @@ def test_refusal_says_which_input_and_why() -> None:
         pytest.param(reply(422, POLICY), False, id="422, no count: a model may have worked"),
         pytest.param(reply(422, POLICY, x_fal_billable_units="4"), False, id="422, 4 units"),
         pytest.param(reply(400, infra("bad_request")), False, id="400, no count"),
-        pytest.param(reply(404, {"detail": "no app"}), True, id="404: no such endpoint"),
+        pytest.param(reply(404, {"detail": "no app"}), False, id="404, no count: fal may charge"),
         pytest.param(reply(413, b"big"), True, id="413: not taken in"),
     ],
 )
@@ -406,7 +406,7 @@ def listed(**item: Any) -> Reply:
     ("answer", "outcome"),
     [
         pytest.param(
-            listed(status_code=200, ended_at="2026-11-21T10:00:00Z", json_output={"video": 1}),
+            listed(status_code=200, ended_at="2026-11-21T10:00:00Z"),
             EndedWell(),
             id="ended, output not stored",
         ),
@@ -414,6 +414,11 @@ def listed(**item: Any) -> Reply:
             listed(status_code=200, json_output={"video": {"url": CLIP_URL}}),
             Ready(CLIP_URL),
             id="ended, output stored",
+        ),
+        pytest.param(
+            listed(ended_at="2026-11-21T10:00:00Z", json_output={"video": None}),
+            Empty("it ended without a clip"),
+            id="ended, and there is no clip in its output",
         ),
         pytest.param(listed(started_at="2026-11-21T10:00:00Z"), Waiting(), id="still at work"),
         pytest.param(
@@ -719,7 +724,8 @@ def test_poll_answer_is_always_an_outcome(status_answer: Answer, answer: Answer)
     assert isinstance(status, (Waiting, StatusDone, Gone, Again))
     done = status if isinstance(status, StatusDone) else DONE
     for outcome in (wire.classify_result(answer, done), wire.classify_history(answer, "r")):
-        assert isinstance(outcome, (Waiting, Ready, Failed, Gone, Again))
+        kinds = (Waiting, Ready, Failed, Empty, Gone, Again, Doubted, EndedWell)
+        assert isinstance(outcome, kinds)
         if isinstance(outcome, (Failed, Gone, Again)):
             assert writable(outcome.reason)
         if isinstance(outcome, Ready):
