@@ -71,6 +71,18 @@ def told(item: dict[str, Any], rule: Rule | None) -> dict[str, Any]:
     return item
 
 
+def stranger(now: float, name: str) -> dict[str, Any]:
+    """A row of a request that nobody here has made."""
+    at = iso(now)
+    return {
+        "request_id": str(uuid.uuid5(uuid.NAMESPACE_OID, name)),
+        "started_at": at,
+        "sent_at": at,
+        "ended_at": None,
+        "json_input": {"prompt": f"A stranger's {name}.", "seed": 0},
+    }
+
+
 def status_text(job: Job, now: float) -> str | None:
     if jobs.phase(job, now) != "ended":
         return None
@@ -185,7 +197,7 @@ class FalPlatform:
         payloads = "payloads" in _many(request, "expand")
         items = [told(item, rule) for item in self._listed(request, page, payloads)]
         if rule and rule.do == "endless":
-            items = (items * limit)[:limit]
+            items = [stranger(now, f"{number}") for number in range(limit)]
             paging = {"next_cursor": base64.b64encode(b"1").decode(), "has_more": True}
         return answer({"items": items, **paging})
 
@@ -236,8 +248,6 @@ class FalPlatform:
         """The requests that started in [start, end), newest first, as far as they are listed."""
         if rule and rule.do == "hidden":
             return []
-        if rule and rule.do == "endless":
-            below_seq = 2**62
         now = self._studio.now()
         lag_s = rule.number("lag_s", 60.0) if rule and rule.do == "lag" else 0.0
         end = min(end, now - lag_s + 1e-6)

@@ -227,7 +227,8 @@ class WaveSpeed:
         if rule and rule.do == "hidden":
             items = []
         if rule and rule.do == "endless":
-            items = [self._prediction(job, request) for job in (rows * size)[:size]]
+            later = {"model": body.get("model"), "created_at": iso(now + 86400.0)}
+            items = [{"id": f"{number:032x}", **later} for number in range(size)]
         if rule and rule.do == "no_output":
             items = [{**item, "outputs": []} for item in items]
         if rule and rule.do == "failed":

@@ -150,14 +150,21 @@ def candidates(items: list[dict[str, Any]], endpoint: str) -> list[Found]:
     return found
 
 
-def compared(answer: Answer, found: Found, sent: Mapping[str, object]) -> Found | None:
-    """The candidate, certain where its prediction names the inputs that were sent.
+def inputs_of(answer: Answer) -> dict[str, Any] | None:
+    """What a prediction was asked, where it says so.
 
     The documentation does not promise `input` (webhooks have it, the official CLI types it as
-    optional): where it is left out nobody but a person can tell. None: it is another's.
+    optional): where it is left out nobody but a person can tell whose it is.
     """
     data = data_of(answer) if isinstance(answer, Reply) and answer.ok else {}
     stored = data.get("input") or data.get("inputs")
+    return stored if isinstance(stored, dict) else None
+
+
+def compared(
+    stored: Mapping[str, object], found: Found, sent: Mapping[str, object]
+) -> Found | None:
+    """The candidate, certain where it was asked what was sent. None: it is another's."""
     like = likeness(stored, sent)
     return None if like == "other" else replace(found, certain=like == "same")
 

@@ -35,6 +35,9 @@ UNREAD_S, UNREAD_LEAST_S = 60.0, 10.0
 REFUSAL_S = 5.0
 """How long listing and bill are asked about a refusal that may have come after the work."""
 
+MAX_COMPARED = 100
+"""Candidates that are looked at one by one."""
+
 MAX_SHOWN = 10
 MAX_BILL_PAGES = 20
 
@@ -174,11 +177,12 @@ async def listed(shop: Workshop, attempt: Attempt) -> Findings:
     findings = await provider.find(order, sent_at(attempt))
     ids = [c.ticket.request_id for c in findings.candidates]
     known = await known_of(shop, attempt, ids)
+    unnamed = {c.ticket.request_id: c for c in findings.candidates if possible(attempt, c)}
     candidates = []
-    for candidate in findings.candidates:
-        if candidate.ticket.request_id in known or not possible(attempt, candidate):
-            continue
-        like = candidate if candidate.certain else await provider.compare(order, candidate)
+    for number, request_id in enumerate(unnamed.keys() - known):
+        like: Found | None = unnamed[request_id]
+        if like and not like.certain and number < MAX_COMPARED:
+            like = await provider.compare(order, like)
         if like:
             candidates.append(like)
     return replace(findings, candidates=tuple(candidates))

@@ -22,7 +22,7 @@ from blocks.download import Fetched, Vanished, download
 from blocks.errors import InputError
 from blocks.model import Model
 from blocks.models import MODELS, sent_model
-from blocks.provider import Failed, Findings, Order, Polled, Ready, Refused, Unknown, Waiting
+from blocks.provider import Failed, Findings, Gone, Order, Polled, Ready, Refused, Unknown, Waiting
 from tests.comfyui.conftest import BLANK, Run, Server, followed, order, sent
 
 NOW = datetime.now(UTC)
@@ -116,7 +116,7 @@ def test_a_server_that_does_not_answer_proves_nothing(server: Server) -> None:
     assert "502" in findings.unread
 
 
-def test_a_restart_that_forgot_the_prompt_is_noticed_and_may_be_tried_again(run: Run) -> None:
+def test_a_restart_that_forgot_the_prompt_is_noticed(run: Run) -> None:
     server = run(latency_s=30)
 
     async def act(comfyui: ComfyUI) -> tuple[Polled, Polled]:
@@ -127,8 +127,7 @@ def test_a_restart_that_forgot_the_prompt_is_noticed_and_may_be_tried_again(run:
 
     before, after = server.with_account(act)
     assert before == Waiting()
-    assert isinstance(after, Failed)
-    assert (after.charged, after.transient) == ("no", True)
+    assert isinstance(after, Gone)
 
 
 def test_what_waits_is_told_its_place_and_what_is_cancelled_never_runs(run: Run) -> None:
@@ -146,7 +145,7 @@ def test_what_waits_is_told_its_place_and_what_is_cancelled_never_runs(run: Run)
     assert isinstance(interrupted, Failed)
     assert (interrupted.charged, interrupted.transient) == ("no", False)
     assert "interrupted" in interrupted.reason
-    assert isinstance(deleted, Failed)
+    assert isinstance(deleted, Gone)
 
 
 def test_a_cancelled_prompt_leaves_another_at_work_alone(run: Run) -> None:

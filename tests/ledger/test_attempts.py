@@ -92,8 +92,13 @@ def test_person_cannot_give_up_what_a_living_process_is_at_work_on(
 
 
 @pytest.mark.parametrize("state", ["posting", "unknown", "submitted", "ready"])
-def test_person_can_give_up_whatever_no_process_is_at_work_on(ledger: Ledger, state: State) -> None:
-    attempt = in_state(ledger, state)
+def test_person_can_give_up_whatever_no_process_is_at_work_on(
+    open_ledger: OpenLedger, state: State
+) -> None:
+    ended = open_ledger()
+    attempt = in_state(ended, state)
+    ended.close()
+    ledger = open_ledger()
     assert ledger.let_go(attempt.id, "a person decided").state == "released"
     assert reserved(ledger).id != attempt.id
 

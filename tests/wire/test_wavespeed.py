@@ -165,14 +165,20 @@ def test_output_may_be_a_url_or_an_object_that_holds_one(output: Any) -> None:
         pytest.param({"input": {"prompt": "the sea", "seed": 7}}, True, id="the same inputs"),
         pytest.param({"inputs": {"prompt": "the  sea", "seed": 7}}, True, id="by another name"),
         pytest.param({"input": {"prompt": "a boat", "seed": 7}}, False, id="the seed agrees"),
-        pytest.param({}, False, id="no inputs: nobody but a person can tell"),
         pytest.param({"input": {"prompt": "the sea", "seed": 8}}, None, id="a stranger's seed"),
     ],
 )
 def test_a_candidate_is_ours_only_by_what_it_was_asked(data: Any, certain: bool | None) -> None:
     candidate = Found(Ticket(ID), certain=False)
-    found = wire.compared(envelope(id=ID, **data), candidate, {"prompt": "the sea", "seed": 7})
+    stored = wire.inputs_of(envelope(id=ID, **data))
+    assert stored is not None
+    found = wire.compared(stored, candidate, {"prompt": "the sea", "seed": 7})
     assert (found and found.certain) is certain
+
+
+@pytest.mark.parametrize("answer", [LOST, reply(404), envelope(id=ID), envelope(input="x")])
+def test_prediction_need_not_say_what_it_was_asked(answer: Answer) -> None:
+    assert wire.inputs_of(answer) is None
 
 
 def test_finished_clip_is_the_first_output_that_is_a_url() -> None:
