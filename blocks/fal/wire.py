@@ -154,7 +154,7 @@ def classify_direct(answer: Answer, base_url: str = "") -> Submitted:
     if answer.status == 504 and "x-fal-request-timeout-type" in answer.headers:
         return Again(f"{what} (not started in time)", answer.retry_after_s)
     outcome = classify_submit(answer)
-    if isinstance(outcome, Refused) and not outcome.proven:
+    if answer.status in (400, 422) and units != 0:
         return Unknown(what)
     return outcome
 

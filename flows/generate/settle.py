@@ -30,7 +30,8 @@ SILENCES = 2
 """Readings of a listing, one after another, in which a request has to be missing."""
 
 UNREAD_S, UNREAD_LEAST_S = 60.0, 10.0
-"""How long a listing that cannot be read is asked for in a run: no longer than a silent one."""
+"""How long a listing that cannot be read is asked for in a run: no longer than a silent one, and
+shortly where the run does not wait for silence either."""
 
 REFUSAL_S = 5.0
 """How long listing and bill are asked about a refusal that may have come after the work."""
@@ -49,7 +50,7 @@ async def settle_unknown(shop: Workshop, attempt: Attempt) -> None:
     """
     pause, longest = ASK_S
     silences, read_at = 0, monotonic()
-    unread_s = min(UNREAD_S, max(shop.provider_of(attempt).quiet_s or UNREAD_S, UNREAD_LEAST_S))
+    unread_s = patience_s(shop.provider_of(attempt).quiet_s)
     while True:
         settlement = await ask(shop, attempt)
         if isinstance(settlement, Release):
@@ -146,6 +147,15 @@ async def charged_unnamed(shop: Workshop, attempt: Attempt) -> tuple[Found, ...]
         if possible(attempt, row) and (like := await provider.compare(order, row)):
             found.append(like)
     return tuple(found)
+
+
+def patience_s(quiet_s: float | None) -> float:
+    """How long a run asks for a listing that cannot be read."""
+    if quiet_s is None:
+        return UNREAD_S
+    if quiet_s > WAIT_IN_RUN_S:
+        return UNREAD_LEAST_S
+    return min(UNREAD_S, max(quiet_s, UNREAD_LEAST_S))
 
 
 def worth_waiting(attempt: Attempt, for_s: float | None) -> bool:

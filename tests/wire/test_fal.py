@@ -758,8 +758,8 @@ CLIP = {"video": {"url": CLIP_URL}, "seed": 7}
         pytest.param(REFUSED_CONNECTION, Again, id="no connection"),
         pytest.param(reply(200, CLIP, x_fal_request_id="r1"), Accepted, id="a clip"),
         pytest.param(reply(200, CLIP), Unknown, id="a clip without a request id"),
-        pytest.param(reply(200, {}, x_fal_request_id="r1"), Unknown, id="an id without a clip"),
-        pytest.param(reply(200, b"<html>", x_fal_request_id="r1"), Unknown, id="unreadable"),
+        pytest.param(reply(200, {}, x_fal_request_id="r1"), Accepted, id="an id without a clip"),
+        pytest.param(reply(200, b"<html>", x_fal_request_id="r1"), Accepted, id="unreadable"),
         pytest.param(
             reply(429, {"error_type": "concurrent_requests_limit"}, x_fal_needs_retry="1"),
             Again,
