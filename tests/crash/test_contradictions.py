@@ -10,7 +10,7 @@ import pytest
 from blocks.ledger import Attempt, Ledger
 from tests.crash.cell import SHOTS, hold, holding
 from tests.crash.conftest import Open
-from tests.crash.faults import BROKEN_RESULT, DENIED, HIDDEN, LOST, NOT_FOUND
+from tests.crash.faults import BROKEN_RESULT, DENIED, HIDDEN, LOST, NOT_FOUND, Rule
 from tests.crash.place import Place, web
 
 BOTH = pytest.mark.parametrize("service", ["fal", "wavespeed"])
@@ -167,7 +167,7 @@ def test_a_strangers_prediction_is_not_taken_for_ours(
 ) -> None:
     place = open_place()
     shots = shots_of(place, "wavespeed")
-    rules = [{"at": "submit", "do": "drop_before_accept"}]
+    rules: list[Rule] = [{"at": "submit", "do": "drop_before_accept"}]
     if not inputs_are_told:
         rules.append({"at": "poll", "do": "no_input", "times": 0})
     place.service.misbehave(rules)
