@@ -199,11 +199,11 @@ def write_down(shop: RunContext, held: Held) -> None:
 
 
 def settle_failure(shop: RunContext, attempt: Attempt, bill: Bill | None) -> None:
-    """A failure whose charge was not known: charged, or free to be bought again."""
+    """A failure or a loss whose charge was not known: charged, or free to be bought again."""
     if bill is not None and bill.cost_usd:
         shop.ledger.mark_failed(attempt, FailedJob(attempt.cause, "yes"))
     else:
-        shop.ledger.release(attempt, "failed, and the bill says unpaid")
+        shop.ledger.release(attempt, f"{attempt.state}, and the bill says unpaid")
 
 
 def posting_since(shop: RunContext, service: str) -> datetime | None:

@@ -23,7 +23,7 @@ from blocks.ledger.owners import Heart
 from blocks.ledger.queries import Queries, chunks
 from blocks.ledger.rows import COLUMNS, Attempt, Intent, row_of
 from blocks.ledger.shared_budget import beat, lend, owner_of_run
-from blocks.ledger.states import NEXT, OCCUPYING, State, holds
+from blocks.ledger.states import ENDED, NEXT, OCCUPYING, State, holds
 from blocks.ledger.tables import attempts, events, owners, runs, uploads
 from blocks.providers.base import Bill, Failed, Ticket
 
@@ -205,21 +205,18 @@ class Ledger(Queries):
                 "the provider has the clip",
                 now,
                 media_url=media_url,
-                ended_at=now,
+                ended_at=attempt.ended_at or now,
+                owner_id=self.owner_id if attempt.state in ENDED else attempt.owner_id,
                 charged="no" if free else "yes",
             )
             if moved.state == "ready":
-                counted = moved.units_quoted if units is None else units
-                charge_up_to(
-                    connection,
-                    moved,
-                    units=counted,
-                    cost_usd=counted * moved.unit_price_usd,
-                    source="no_price" if free else "estimate" if units is None else "provider",
-                    cause="clip delivered",
-                    now=now,
-                )
+                self._charge_delivered(connection, moved, units, now)
             return moved
+
+    def note_charge(self, attempt: Attempt, units: Decimal | None) -> None:
+        """The charge of a clip that was delivered, and that another attempt is stored for."""
+        with writing(self.engine) as connection:
+            self._charge_delivered(connection, self._get(connection, attempt.id), units, _now())
 
     def mark_failed(self, attempt: Attempt, outcome: Failed) -> Attempt:
         now = _now()
@@ -260,7 +257,55 @@ class Ledger(Queries):
         return self._change(attempt, "ready", cause, owner_id=self.owner_id)
 
     def mark_lost(self, attempt: Attempt, cause: str) -> Attempt:
-        return self._change(attempt, "lost", cause)
+        return self._change(attempt, "lost", cause, ended_at=attempt.ended_at or _now())
+
+    def mark_known(self, attempt: Attempt, cause: str) -> Attempt:
+        """lost or failed -> submitted: the provider is at work on it after all."""
+        with writing(self.engine) as connection:
+            return self._known_again(connection, attempt, attempt.ticket, cause)
+
+    # --- what a person decides ----------------------------------------------------------------
+
+    def adopt(self, attempt_id: str, ticket: Ticket, cause: str) -> Attempt:
+        """A person has found the attempt's request at the provider: it is submitted.
+
+        Where its fingerprint was bought again meanwhile it stays ended, and takes the request's
+        id, so that its charge is booked. Raises ValueError where the request cannot be its.
+        """
+        with writing(self.engine) as connection:
+            current = self._get(connection, attempt_id)
+            if current.state in ("reserved", "posting", "submitted", "ready", "stored"):
+                told = f"its request is {current.request_id}" if current.request_id else "not ended"
+                raise ValueError(f"attempt {current.id} is {current.state}: {told}")
+            if current.request_id not in (None, ticket.request_id):
+                raise ValueError(f"attempt {current.id} is request {current.request_id}")
+            if current.request_id and current.urls:
+                ticket = Ticket(current.request_id, current.urls)
+            try:
+                return self._known_again(connection, current, ticket, cause)
+            except IntegrityError:
+                raise ValueError(
+                    f"request {ticket.request_id} belongs to another attempt"
+                ) from None
+
+    def let_go(self, attempt_id: str, cause: str) -> Attempt:
+        """A person gives the attempt up: its fingerprint is free to be bought again.
+
+        Raises ValueError where there is nothing to give up, or a living process is at work on it.
+        """
+        with writing(self.engine) as connection:
+            current = self._get(connection, attempt_id)
+            if "released" not in NEXT[current.state]:
+                raise ValueError(f"attempt {current.id} is {current.state}")
+            if current.state not in ENDED and self._alive(connection, current.owner_id):
+                raise ValueError(
+                    f"attempt {current.id} is {current.state}, and a running process is at work "
+                    "on it"
+                )
+            now = _now()
+            return self._move(
+                connection, current, "released", cause, now, ended_at=current.ended_at or now
+            )
 
     def apply_bill(self, attempt: Attempt, bill: Bill) -> None:
         """Hold the charges against the billing feed; a difference becomes a correction row."""
@@ -339,6 +384,48 @@ class Ledger(Queries):
         if moved is None:
             return self._get(connection, attempt.id)
         connection.execute(insert(events).values(self._event(attempt.id, state, cause, now)))
+        return Attempt(*moved)
+
+    def _charge_delivered(
+        self, connection: Connection, attempt: Attempt, units: Decimal | None, now: datetime
+    ) -> None:
+        counted = attempt.units_quoted if units is None else units
+        free = attempt.price_source == "no_price"
+        charge_up_to(
+            connection,
+            attempt,
+            units=counted,
+            cost_usd=counted * attempt.unit_price_usd,
+            source="no_price" if free else "estimate" if units is None else "provider",
+            cause="clip delivered",
+            now=now,
+        )
+
+    def _known_again(
+        self, connection: Connection, attempt: Attempt, ticket: Ticket | None, cause: str
+    ) -> Attempt:
+        """Submitted again; where another attempt holds the fingerprint, only named."""
+        assert ticket is not None
+        named = {"request_id": ticket.request_id, "urls": dict(ticket.urls)}
+        holder = self._holders(connection, [attempt.fingerprint]).get(attempt.fingerprint)
+        if holder is not None and holder.id != attempt.id:
+            connection.execute(update(attempts).where(attempts.c.id == attempt.id).values(**named))
+            event = self._event(attempt.id, attempt.state, cause, _now())
+            connection.execute(insert(events).values(event))
+            return self._get(connection, attempt.id)
+        owner_id = attempt.owner_id if attempt.state == "unknown" else self.owner_id
+        values = {"owner_id": owner_id, "submitted_at": attempt.submitted_at or _now()}
+        moved = connection.execute(
+            update(attempts)
+            .where(attempts.c.id == attempt.id, attempts.c.state == attempt.state)
+            .values(state="submitted", cause=cause, holds=1, **named, **values)
+            .returning(*COLUMNS)
+        ).first()
+        if moved is None:
+            return self._get(connection, attempt.id)
+        connection.execute(
+            insert(events).values(self._event(attempt.id, "submitted", cause, _now()))
+        )
         return Attempt(*moved)
 
     def _release_dead_reservations(self, connection: Connection) -> None:

@@ -76,6 +76,17 @@ class Queries:
             query = select(*COLUMNS).where(*holding, attempts.c.owner_id.in_(dead))
             return [Attempt(*row) for row in connection.execute(query)]
 
+    def holding_room(self, service: str, account: str) -> list[Attempt]:
+        """What occupies the account's room, the longest first."""
+        query = select(*COLUMNS).where(
+            attempts.c.service == service,
+            attempts.c.account == account,
+            attempts.c.state.in_(OCCUPYING),
+        )
+        with self.engine.connect() as connection:
+            found = connection.execute(query.order_by(attempts.c.posted_at, attempts.c.id))
+            return [Attempt(*row) for row in found]
+
     def request_ids(self, service: str, account: str, among: Sequence[str]) -> set[str]:
         """Those of the ids that the ledger knows."""
         known: set[str] = set()

@@ -79,9 +79,14 @@ class Again:
 
 @dataclass(frozen=True)
 class Refused:
-    """A considered no to this request; no work was done, nothing is charged."""
+    """A considered no to this request; no work was done, nothing is charged.
+
+    `proven`: the answer itself shows that. Else it is a no in a form that such an answer may also
+    have after the work, and listing and bill are asked.
+    """
 
     reason: str
+    proven: bool = True
 
 
 @dataclass(frozen=True)
@@ -131,13 +136,23 @@ class Failed:
 
 
 @dataclass(frozen=True)
-class Gone:
-    """The provider does not know the request (any more)."""
+class Empty:
+    """Ended well, says the provider, and what it gives is no clip (yet). It may be charged."""
 
     reason: str
 
 
-Polled = Waiting | Ready | Failed | Gone | Again
+@dataclass(frozen=True)
+class Gone:
+    """The provider does not know the request (any more), or does not hand its result out.
+
+    One such answer proves nothing: a replica that lags or a proxy gives it too.
+    """
+
+    reason: str
+
+
+Polled = Waiting | Ready | Failed | Empty | Gone | Again
 
 
 # --- settling and billing ---------------------------------------------------------------------
@@ -145,7 +160,7 @@ Polled = Waiting | Ready | Failed | Gone | Again
 
 @dataclass(frozen=True)
 class Found:
-    """A request that `find` thinks may be the attempt's."""
+    """A request that may be the attempt's. `certain`: it was asked the same."""
 
     ticket: Ticket
     sent_at: datetime | None = None
@@ -156,13 +171,17 @@ class Found:
 class Findings:
     """Answer of `find`.
 
-    `complete`: an accepted request would be among `candidates` by now, as far as the provider can
-    tell. `ambiguous`: candidates cannot be told apart by their inputs.
+    `unread` says why the listing could not be read to its end: an accepted request may be missing
+    from `candidates`. `others` are requests that were asked for something else.
     """
 
     candidates: tuple[Found, ...]
-    complete: bool = True
-    ambiguous: bool = False
+    unread: str = ""
+    others: frozenset[str] = frozenset()
+
+    @property
+    def complete(self) -> bool:
+        return not self.unread
 
 
 @dataclass(frozen=True)
@@ -224,10 +243,11 @@ class Provider(Protocol):
     """One configured account. Every method is safe to call any number of times but `submit`.
 
     `service` names it in the ledger; `quiet_s` is the time after which an unknown outcome without
-    a match is released (None: never by itself); `refund_s` the time after a failure in which the
-    money for it may still come back; `poll_s` the shortest and the longest pause between two looks
-    at a request; `trusted_hosts` may serve media from a private address; `uploads_kept` is how
-    long an uploaded file can be named again.
+    a match is released (None: never by itself); `gone_s` the time in which a request that it does
+    not know may still turn up; `kept` is how long it may still give a clip; `refund_s` the time
+    after a failure in which the money for it may still come back; `poll_s` the shortest and the
+    longest pause between two looks at a request; `trusted_hosts` may serve media from a private
+    address; `uploads_kept` is how long an uploaded file can be named again.
     """
 
     service: str
@@ -236,6 +256,8 @@ class Provider(Protocol):
     max_per_minute: int | None
     monthly_budget_usd: Decimal | None
     quiet_s: float | None
+    gone_s: float
+    kept: timedelta
     refund_s: float
     poll_s: tuple[float, float]
     trusted_hosts: frozenset[str]
@@ -255,6 +277,10 @@ class Provider(Protocol):
     async def cancel(self, model: Model, ticket: Ticket) -> None: ...
 
     async def find(self, order: Order, since: datetime) -> Findings: ...
+
+    async def compare(self, order: Order, found: Found) -> Found | None:
+        """The candidate, certain where it was asked the same; None where it is another's."""
+        ...
 
     async def price(self, model: Model, inputs: Inputs) -> Quote:
         """Raises PriceError where the price is not known for certain."""

@@ -95,6 +95,11 @@ class AnswerLost:
 Answer = Reply | Undelivered | AnswerLost
 
 
+def told_by(answer: Answer) -> str:
+    """What an answer that is of no use says, in a few words."""
+    return answer.reason if not isinstance(answer, Reply) else f"HTTP {answer.status}"
+
+
 def plain(text: object) -> str:
     """One line of at most 200 characters that every terminal and every database takes."""
     try:
@@ -137,10 +142,10 @@ def read_retry_after_s(value: str) -> float | None:
 def leaves_open(status: int) -> bool:
     """Whether a POST that is answered so may have been carried out all the same.
 
-    408 and 409 say nothing about it; 499 means that we hung up; 302 and 303 may be the answer to
-    one that was.
+    408 and 409 say nothing about it; 499 means that we hung up; a redirect may be the answer to one
+    that was, or a proxy's that has passed it on.
     """
-    return status in (302, 303, 408, 409, 499) or status >= 500 or status < 200
+    return status in (408, 409, 499) or 300 <= status < 400 or status >= 500 or status < 200
 
 
 def open_client() -> httpx.AsyncClient:

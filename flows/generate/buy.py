@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from time import monotonic
 
 from blocks import settings
 from blocks.errors import (
@@ -20,12 +21,15 @@ from blocks.ledger.owners import SILENT
 from blocks.providers.base import Accepted, Again, Order, Paused, Provider, Refused, Ticket, Unknown
 from blocks.providers.http import SUBMIT_TIMEOUT_S
 from blocks.providers.retry import again_until
+from flows.generate.settle import refusal_stands
 from flows.planning.input_files import file_of
 from flows.run.context import RunContext
 from flows.shots.job import InputFile, Job
 
 PATIENCE_S = 30.0
 LINE_S = 1.0
+LONG_WAIT_S = 60.0
+"""The first in line that has waited so long is told about."""
 
 InLine = Callable[[str], Awaitable[None]]
 """Called with the service's name, again and again while its account has no room."""
@@ -53,6 +57,7 @@ async def post_when_room(
 ) -> Attempt | Again:
     gate = shop.gates[attempt.service]
     async with gate.turn:
+        begun, told = monotonic(), False
         while True:
             stop_if_told(shop, attempt)
             gate.freed.clear()
@@ -61,6 +66,11 @@ async def post_when_room(
             )
             if claimed is not None:
                 break
+            why = await waits_for(shop, attempt)
+            shop.watcher.state(attempt.fingerprint, "reserved", why)
+            if not told and monotonic() - begun > LONG_WAIT_S:
+                told = True
+                shop.watcher.say(f"{job.name}: {why}")
             try:  # room made by this process is seen at once, by another within a second
                 await asyncio.wait_for(gate.freed.wait(), LINE_S)
             except TimeoutError:
@@ -74,6 +84,16 @@ async def post_when_room(
         # The request is on its way: its id is worth a moment more than a quick exit.
         await asyncio.wait([posting], timeout=SUBMIT_TIMEOUT_S)
         raise
+
+
+async def waits_for(shop: RunContext, attempt: Attempt) -> str:
+    """For whom a shot waits that its account has no room for."""
+    holding = await shop.book(shop.ledger.holding_room, attempt.service, attempt.account)
+    if not holding:
+        return f"waiting for {attempt.service}: its requests of this minute are used up"
+    oldest = holding[0]
+    more = f" and {len(holding) - 1} more" if len(holding) > 1 else ""
+    return f"waiting for room at {attempt.service}: {oldest.shot_name} ({oldest.state}){more}"
 
 
 async def post(shop: RunContext, job: Job, provider: Provider, attempt: Attempt) -> Attempt | Again:
@@ -92,7 +112,11 @@ async def post(shop: RunContext, job: Job, provider: Provider, attempt: Attempt)
             await shop.book(shop.ledger.put_back, attempt, reason)
             shop.gates[attempt.service].freed.set()
             return outcome
-        case Refused(reason):
+        case Refused(reason, proven):
+            if not proven:
+                attempt = await shop.book(shop.ledger.mark_unknown, attempt, f"refused: {reason}")
+                if not await refusal_stands(shop, attempt):
+                    return attempt
             await shop.book(shop.ledger.release, attempt, reason)
             shop.gates[attempt.service].freed.set()
             raise RefusedError(
