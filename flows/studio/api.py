@@ -17,7 +17,7 @@ WITHOUT_WORKER = (
 
 
 @contextmanager
-def server(api_url: str) -> Iterator[httpx.Client]:
+def server(api_url: str, timeout_s: float = 30) -> Iterator[httpx.Client]:
     """Prefect's own client, for it repeats a 503. Raises SetupError where nobody answers.
 
     Prefect's server on SQLite answers 503 to a request that would write while another one writes
@@ -26,7 +26,11 @@ def server(api_url: str) -> Iterator[httpx.Client]:
     from prefect.client.base import PrefectHttpxSyncClient
 
     with PrefectHttpxSyncClient(
-        base_url=api_url, trust_env=False, timeout=30, raise_on_all_errors=False
+        base_url=api_url,
+        trust_env=False,
+        timeout=timeout_s,
+        raise_on_all_errors=False,
+        enable_csrf_support=True,
     ) as client:
         try:
             yield client
