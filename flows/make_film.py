@@ -26,7 +26,6 @@ from flows.generate.elsewhere import Errand, elsewhere
 from flows.generate.files import gather_files
 from flows.generate.job import files_named, jobs_of, services_of
 from flows.generate.preflight import preflight
-from flows.generate.stop import stopped_by_sigterm
 from flows.generate.task import as_task
 from flows.generate.workshop import Workshop, current
 from flows.handover.credentials import credentials
@@ -86,8 +85,6 @@ async def make_film(
         await asyncio.to_thread(check_music, Path(finish.music))
     listener = last_made.get()
     async with AsyncExitStack() as stack:
-        if listener is not None:  # a command waits for it; on a worker Prefect stops it
-            stack.enter_context(stopped_by_sigterm())
         notice = await stack.enter_async_context(notified(list_name(shots), notify))
         shop = await stack.enter_async_context(
             open_workshop(services_of(rows, live=live), board, run_id=run_id())

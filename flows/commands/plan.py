@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -12,6 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from flows.commands.stopping import run_stoppable
 from flows.costs.estimate import Line, Plan
 from flows.costs.money import plain, usd
 from flows.costs.outlook import Outlook, Share
@@ -25,7 +25,7 @@ from flows.stitch.reel import film_order, title_of
 
 def plan(shots: str, *, live: bool, as_json: bool) -> int:
     """Raises ShotreelError. Nothing is reserved, nothing is spent."""
-    made = asyncio.run(outlook_of(read_shots(shots), list_name(shots), live=live))
+    made = run_stoppable(outlook_of(read_shots(shots), list_name(shots), live=live))
     if as_json:
         click.echo(json.dumps({**as_dict(made.plan), **ahead(made)}))
     else:
