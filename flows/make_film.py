@@ -32,11 +32,13 @@ from flows.handover.credentials import credentials
 from flows.handover.tasks import stills_beside
 from flows.report import artifacts
 from flows.report.board import Board, view
+from flows.report.history import end_left_tasks
 from flows.report.log import logged
 from flows.report.made import last_made, report
 from flows.report.notice import notified
 from flows.report.place import Place
 from flows.report.signals import signalled
+from flows.report.stopped import left_by_run
 from flows.shots import Shot, list_name, read_shots
 from flows.stitch.finish import AS_IT_IS
 from flows.stitch.seams.flow import ends_beside
@@ -101,6 +103,7 @@ async def make_film(
         board.plan(plan)
         clips = Clips(as_task())
         try:
+            await end_left_tasks()
             async with (
                 artifacts.progress_of(board, plan),
                 elsewhere(shop, plan, Errand(shots, live, budget_usd), split) as parts,
@@ -116,6 +119,10 @@ async def make_film(
                     stitch_film(plan, outcomes, place, finish, seal),
                     account_costs(unvisited(plan), unvisited(place)),
                 )
+        except asyncio.CancelledError:
+            await clips.stop()
+            board.say(await left_by_run(shop))
+            raise
         finally:
             await clips.stop()
         films = {**sequences, "the film": film}

@@ -22,15 +22,14 @@ from rich.console import Console
 
 from blocks.errors import InputError, ShotreelError
 from blocks.ledger import Ledger
-from blocks.ledger.states import UNFINISHED
 from blocks.places import known_ledger, ledger_place, without_prefect
 from flows.approval import Approval, Question, asker
 from flows.commands.plan import table_of
 from flows.commands.stopping import run_stoppable
 from flows.costs.money import usd
-from flows.generate.bring import CALLED_OFF
 from flows.report.board import View, view
 from flows.report.made import Made, last_made
+from flows.report.stopped import left_by
 from flows.report.terminal import LiveView, PlainView
 from flows.shots import read_shots
 from flows.stitch.finish import AS_IT_IS, Finish
@@ -97,29 +96,13 @@ def start_server() -> None:
 
 
 def under_way(since: datetime | None = None) -> str:
-    """What a run that was stopped has left at the providers, and what it has called off there."""
+    """What runs that have ended have left at the providers."""
     try:
         place = known_ledger() or asyncio.run(asyncio.wait_for(ledger_place(), ASK_S))
     except (ShotreelError, TimeoutError):
         return "What was bought is in the ledger: run the same command again."
     with closing(Ledger(place)) as ledger:
-        left = ledger.in_states(UNFINISHED)
-        ended = ledger.in_states(("failed",)) if since else []
-    off = [
-        a for a in ended if a.cause == CALLED_OFF and since and a.ended_at and a.ended_at >= since
-    ]
-    said = [f"{clips(len(off))} called off, and cost nothing."] if off else []
-    if left:
-        cost_usd = sum((attempt.cost_quoted_usd for attempt in left), Decimal(0))
-        said.append(
-            f"{len(left)} clips ({usd(cost_usd)}) are ordered and not here yet. They are not lost: "
-            "run the same command again, or `shotreel recover`."
-        )
-    return " ".join(said) or "Nothing that was bought is missing."
-
-
-def clips(number: int) -> str:
-    return "1 clip was" if number == 1 else f"{number} clips were"
+        return left_by(ledger, since)
 
 
 @contextmanager

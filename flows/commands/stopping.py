@@ -17,6 +17,8 @@ from collections.abc import Coroutine, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from contextvars import copy_context
+from dataclasses import dataclass
+from time import monotonic
 from types import FrameType
 from typing import Any, NoReturn, TypeVar
 
@@ -27,8 +29,21 @@ STOP_S = 5.0
 REST_S = 2.0
 """What its loop may take to close, and then the process, before both are left behind."""
 
+SAME_S = 0.5
+"""Signals within it are one: `timeout` sends SIGTERM to its child and to the group."""
+
 _hurry = threading.Event()
 """Set where work was stopped, or does not close its loop: nobody waits for the rest."""
+
+
+@dataclass
+class Asked:
+    at_s: float = 0.0
+    waits: bool = False
+    """Whether a second signal has something to cut short."""
+
+
+_asked = Asked()
 
 
 @contextmanager
@@ -54,8 +69,14 @@ def stoppable() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
-    raise KeyboardInterrupt
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    """The first stops. Later ones only cut a wait short: what it says in the end is said whole."""
+    first = not _hurry.is_set()
+    if first:
+        _hurry.set()
+        _asked.at_s = monotonic()
+    if first or (_asked.waits and monotonic() - _asked.at_s > SAME_S):
+        raise KeyboardInterrupt
 
 
 def run_stoppable(work: Coroutine[Any, Any, T]) -> T:
@@ -80,16 +101,18 @@ def run_stoppable(work: Coroutine[Any, Any, T]) -> T:
     try:
         made = result.result()
     except KeyboardInterrupt:
-        _hurry.set()
-        loop, task = begun.result(STOP_S)
-        with suppress(RuntimeError):  # the loop has just closed
-            loop.call_soon_threadsafe(task.cancel)
+        _asked.waits = True
         try:
+            loop, task = begun.result(STOP_S)
+            with suppress(RuntimeError):  # the loop has just closed
+                loop.call_soon_threadsafe(task.cancel)
             made = result.result(STOP_S)  # it may come to its end all the same
-        except (Exception, asyncio.CancelledError):
+        except (Exception, asyncio.CancelledError):  # noqa: BLE001 - it is stopped, however it ends
             if result.done():
                 thread.join(REST_S)
             raise KeyboardInterrupt from None
+        finally:
+            _asked.waits = False
     thread.join(REST_S)
     if thread.is_alive():
         _hurry.set()

@@ -45,7 +45,9 @@ class Terminal:
 
     @property
     def text(self) -> str:
-        plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", b"".join(self._heard).decode("utf-8", "replace"))
+        plain = re.sub(
+            r"\x1b\[[0-9;?]*[A-Za-z]", "", b"".join(self._heard).decode("utf-8", "replace")
+        )
         return " ".join(plain.split())
 
     def press(self, key: bytes = b"\x03") -> None:
@@ -111,10 +113,9 @@ def servers(world: World) -> list[int]:
     found = []
     for entry in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
-            if (
-                b"uvicorn" in (entry / "cmdline").read_bytes()
-                and mark in (entry / "environ").read_bytes().split(b"\0")
-            ):
+            if b"uvicorn" in (entry / "cmdline").read_bytes() and mark in (
+                entry / "environ"
+            ).read_bytes().split(b"\0"):
                 found.append(int(entry.name))
     return found
 
