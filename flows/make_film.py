@@ -40,6 +40,7 @@ from flows.report.place import Place
 from flows.report.signals import signalled
 from flows.report.stopped import left_by_run
 from flows.shots import Shot, list_name, read_shots
+from flows.shots.source import refuse_key
 from flows.stitch.finish import AS_IT_IS
 from flows.stitch.seams.flow import ends_beside
 from flows.stitch.sound import check_music
@@ -77,6 +78,7 @@ async def make_film(
     """
     board = Board(signalled(logged(view.get())))
     place = Place(Path(out) if out else Path("out") / list_name(shots))
+    refuse_key(shots)
     rows = read_shots(shots)
     if live and budget_usd is None:
         raise InputError(

@@ -17,6 +17,7 @@ from flows.make_film import plan_list, run_name
 from flows.report import artifacts
 from flows.report.board import Board
 from flows.shots import Shot, list_name, read_shots
+from flows.shots.source import refuse_key
 
 
 @flow(name="plan", flow_run_name=run_name, persist_result=False)
@@ -27,6 +28,7 @@ async def plan(shots: form.ShotList, live: form.Live = False) -> State[None]:
         shots: A path, an http(s) or fsspec URL, or the CSV text itself.
         live: Ask the real accounts for their prices. Off: the sandbox.
     """
+    refuse_key(shots)
     outlook = await outlook_of(read_shots(shots), list_name(shots), live=live)
     await artifacts.show_plan(outlook.plan)
     await artifacts.show_outlook(outlook)

@@ -32,6 +32,7 @@ from flows.report.made import Made, last_made
 from flows.report.stopped import left_by
 from flows.report.terminal import LiveView, PlainView
 from flows.shots import read_shots
+from flows.shots.source import without_key
 from flows.stitch.finish import AS_IT_IS, Finish
 from flows.stitch.seams.report import words_of
 
@@ -56,6 +57,7 @@ def make(
             "A live run needs a budget.",
             remedy="Add --budget USD, or set SHOTREEL_BUDGET_USD. Nothing was bought.",
         )
+    shots = without_key(shots)
     read_shots(shots)
     chosen = finish_of(finish or {})
     begun, begun_at = monotonic(), datetime.now(UTC)

@@ -125,7 +125,7 @@ def test_ctrl_c_while_clips_are_made_says_what_is_ordered(
     presses: int, world: World, at_terminal: Callable[..., Terminal]
 ) -> None:
     terminal = at_terminal("make", world.write(LIST))
-    until(lambda: world.posts == 4, within_s=120)
+    until(lambda: world.posts == 4, within_s=280)
     time.sleep(1)
     begun = time.monotonic()
     for _ in range(presses):

@@ -6,11 +6,13 @@ import os
 import sqlite3
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from sqlalchemy import text
 
+from blocks.clip_store import ClipStore
 from blocks.errors import SetupError
 from blocks.ledger import Ledger
 from blocks.ledger.engine import BUSY_TIMEOUT_S, writing
@@ -232,7 +234,7 @@ def test_prompts_and_request_ids_are_for_the_owner_of_the_home_alone(
     before = os.umask(0)
     try:
         for _ in range(2):
-            with closing(Ledger()):
+            with closing(Ledger(ledger_url())):
                 ClipStore()
                 found = {
                     path: path.stat().st_mode & 0o777 for path in (home, *home.glob("ledger*"))
