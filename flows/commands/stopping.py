@@ -24,6 +24,7 @@ from typing import Any, NoReturn, TypeVar
 
 T = TypeVar("T")
 
+SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
 STOP_S = 5.0
 """What work that is stopped may take: the answer to a request on its way is still written down."""
 REST_S = 2.0
@@ -54,7 +55,7 @@ def stoppable() -> Iterator[None]:
     """
     before: dict[signal.Signals, Any] = {}
     try:
-        for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        for name in SIGNALS:
             number = getattr(signal, name, None)  # Windows has no SIGHUP
             if number is None:
                 continue
@@ -122,6 +123,9 @@ def run_stoppable(work: Coroutine[Any, Any, T]) -> T:
 def leave(code: int) -> NoReturn:
     """End the process; within seconds where nobody waits, whatever it has left behind."""
     if _hurry.is_set():
+        for name in SIGNALS:
+            with suppress(AttributeError, ValueError):  # not on Windows; not the main thread
+                signal.signal(getattr(signal, name), signal.SIG_IGN)
         watch = threading.Timer(REST_S, _leave_now, (code,))
         watch.daemon = True
         watch.start()
