@@ -22,7 +22,7 @@ from flows.make_film import make_film
 from flows.report.artifacts import shown
 from flows.report.notification import notified
 from flows.shots import list_name
-from flows.shots.source import local_path
+from flows.shots.source import local_path, refuse_key
 
 WILD = "*?["
 
@@ -49,6 +49,7 @@ async def make_films(
         notify: The Prefect notification block to tell, such as slack-webhook/team.
     """
     async with notified("films", notify) as notice:
+        refuse_key(shots)
         lists = lists_in(shots)
         rows: list[dict[str, Any]] = []
         left_usd, ok = budget_usd, True

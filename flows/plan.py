@@ -17,6 +17,7 @@ from flows.report.progress import Progress
 from flows.run.opening import open_run
 from flows.shots import Shot, list_name, read_shots
 from flows.shots.job import services_of
+from flows.shots.source import refuse_key
 
 
 @flow(name="plan", flow_run_name=run_name, persist_result=False)
@@ -27,6 +28,7 @@ async def plan(shots: parameters.ShotList, live: parameters.Live = False) -> Sta
         shots: A path, an http(s) or fsspec URL, or the CSV text itself.
         live: Ask the real accounts for their prices. Off: the sandbox.
     """
+    refuse_key(shots)
     outlook = await outlook_of(read_shots(shots), list_name(shots), live=live)
     await artifacts.show_plan(outlook.plan)
     await artifacts.show_outlook(outlook)

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
+from blocks import settings
 from blocks.errors import SetupError
 from blocks.ledger.migrations import migrate
 from blocks.providers.http import plain
@@ -84,8 +85,16 @@ def _make_folder(database: str) -> None:
             "A ledger in memory would forget what was paid.",
             remedy="Name a file: sqlite:////srv/shotreel/ledger.sqlite",
         )
-    if not database.startswith("file:"):  # SQLite's own kind of URL
-        Path(database).parent.mkdir(parents=True, exist_ok=True)
+    if database.startswith("file:"):  # SQLite's own kind of URL
+        return
+    file = Path(database).absolute()
+    if file.is_relative_to(settings.home()):
+        settings.own_home()
+        for name in (file.name, f"{file.name}-wal", f"{file.name}-shm"):
+            settings.keep_private(file.with_name(name), 0o600)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    if not file.exists():
+        file.touch(0o600)  # SQLite gives its other files the mode of this one
 
 
 def _sqlite_connection(connection: sqlite3.Connection, _: Any) -> None:

@@ -37,8 +37,9 @@ def note(attempt_id: str, ticket: Ticket) -> Path:
         "request_id": ticket.request_id,
         "urls": dict(ticket.urls),
     }
-    path().parent.mkdir(parents=True, exist_ok=True)
+    settings.own_home()
     with path().open("a", encoding="utf-8") as file:
+        settings.keep_private(path(), 0o600)
         file.write("\n" + json.dumps(line) + "\n")
         file.flush()
         os.fsync(file.fileno())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -13,6 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from blocks.money import plain, usd
+from flows.commands.stopping import run_stoppable
 from flows.plan import outlook_of
 from flows.planning.forecast import Outlook, Share
 from flows.planning.plan import Line, Plan
@@ -25,7 +25,7 @@ from flows.stitch.assemble import film_order, title_of
 
 def plan(shots: str, *, live: bool, as_json: bool) -> int:
     """Raises ShotreelError. Nothing is reserved, nothing is spent."""
-    made = asyncio.run(outlook_of(read_shots(shots), list_name(shots), live=live))
+    made = run_stoppable(outlook_of(read_shots(shots), list_name(shots), live=live))
     if as_json:
         click.echo(json.dumps({**as_dict(made.plan), **ahead(made)}))
     else:

@@ -13,6 +13,7 @@ from blocks.errors import InputError
 from blocks.ledger import Attempt, Ledger
 from blocks.providers.base import Ticket
 from blocks.storage.places import ledger_place
+from flows.commands.stopping import run_stoppable
 from flows.recover import Rescued, exit_code, rescue_all
 
 
@@ -26,7 +27,7 @@ def recover(
 ) -> int:
     """The decisions first, then everything that needs none. Raises ShotreelError."""
     adopted = decide(attempt, adopt, release, reason)
-    rescued = asyncio.run(rescue_all(adopted))
+    rescued = run_stoppable(rescue_all(adopted))
     if as_json:
         click.echo(json.dumps({"attempts": [row(r) for r in rescued]}))
     else:

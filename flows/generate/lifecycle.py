@@ -30,7 +30,8 @@ MAX_ATTEMPTS = 3
 WORK_PATIENCE_S = 3600.0
 POLL_PATIENCE_S = 120.0
 WATCH_S = 0.5
-CALL_OFF_S = 5.0
+CALL_OFF_S = 4.0
+CALLED_OFF = "called off: the run was stopped"
 GONE_S = 30.0
 """How long a request that is not known is asked for again, however long ago it was sent."""
 
@@ -244,7 +245,7 @@ async def call_off(shop: RunContext, job: Job) -> None:
                 return
             assert held.ticket is not None
             await shop.provider_of(held).cancel(sent_model(held.model), held.ticket)
-            await record(shop, held, Failed("called off: the run was stopped", "no"))
+            await record(shop, held, Failed(CALLED_OFF, "no"))
 
 
 async def record(

@@ -6,7 +6,9 @@ import asyncio
 from base64 import b64encode
 from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from time import monotonic
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -43,14 +45,34 @@ NEEDS = {
 }
 
 
+SHOW_S = 10.0
+PAUSE_S = 60.0
+
+
+@dataclass
+class Pause:
+    until_s: float = 0.0
+
+
+_pause = Pause()
+
 T = TypeVar("T")
 
 
 async def shown(call: Coroutine[Any, Any, T]) -> T | None:
-    """Prefect shows a run; where it cannot, the run goes on: its clips are paid for."""
+    """Prefect shows a run; where it cannot, the run goes on: its clips are paid for.
+
+    Its client asks a server that is gone again for a minute, each time: a call has less, and for a
+    while after one that came to nothing there is no other.
+    """
+    if monotonic() < _pause.until_s:
+        call.close()
+        return None
     try:
-        return await call
-    except httpx.HTTPError:
+        async with asyncio.timeout(SHOW_S):
+            return await call
+    except (httpx.HTTPError, TimeoutError):
+        _pause.until_s = monotonic() + PAUSE_S
         return None
 
 

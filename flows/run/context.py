@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from contextvars import ContextVar
@@ -107,7 +108,9 @@ class RunContext:
         self.downloads = asyncio.Semaphore(DOWNLOADS)
         self.uploads: dict[tuple[str, str], asyncio.Lock] = {}
         # Spawned, not forked: a fork would copy the loop's threads and their locks.
-        self.processes = ProcessPoolExecutor(WORKERS, mp_context=get_context("spawn"))
+        self.processes = ProcessPoolExecutor(
+            WORKERS, mp_context=get_context("spawn"), initializer=_leave_ctrl_c_to_the_run
+        )
         self._writer = LedgerWriter(self.ledger.engine)
 
     async def book(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -135,6 +138,11 @@ class RunContext:
     def close(self) -> None:
         self._writer.close()
         self.processes.shutdown(cancel_futures=True)
+
+
+def _leave_ctrl_c_to_the_run() -> None:
+    """At a terminal it goes to every process: one that draws would say a trace of it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 current: ContextVar[RunContext] = ContextVar("workshop")

@@ -6,15 +6,18 @@ import asyncio
 import hashlib
 import re
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 from urllib.request import url2pathname
 
 import fsspec
 import httpx
 
+from blocks import settings
 from blocks.errors import InputError
+from blocks.files import replacing
 from flows.shots.problem import shown
 from flows.shots.table import is_header
 
@@ -29,6 +32,10 @@ POSSIBLE = (
 )
 # `simplecache::s3://...` is a URL to fsspec; `C:\list.csv` is not one.
 URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)(?:://|::)")
+
+
+KEY_NAME = re.compile(r"key|token|secret|sig|auth|pass|pwd|credential", re.IGNORECASE)
+KEY_CHARS = 16
 
 
 @dataclass(frozen=True)
@@ -58,6 +65,46 @@ def _open(source: str) -> Source:
     if source.lower().startswith(("http://", "https://")):
         return Source(label, _fetch(source, label), None)
     return Source(label, _read_remote(source, label), None)
+
+
+def without_key(source: str) -> str:
+    """The source, or the path of a private copy where it is a link with a query or a password.
+
+    Prefect keeps and shows what a run is started with. Raises InputError.
+    """
+    if is_pasted(source) or local_path(source) or _without_secrets(source) == source:
+        return source
+    label = _without_secrets(source)
+    folder = settings.own_home() / "lists" / hashlib.sha256(label.encode()).hexdigest()[:16]
+    copy = folder / f"{list_name(source)}.csv"
+    with replacing(copy) as part:
+        part.touch(0o600)
+        part.write_bytes(open_source(source).data)
+    return str(copy)
+
+
+def refuse_key(source: str) -> None:
+    """Raises InputError for a run that was started with a link that carries a key."""
+    if is_pasted(source) or local_path(source) or not _holds_key(source):
+        return
+    raise InputError(
+        f"{shown(_without_secrets(source), 300)}: this link carries a key, which is in Prefect's "
+        "record of this run.",
+        remedy="Nothing was bought. Delete this run, have the link's key changed, and start it "
+        "with the list's text, a path, or a bucket whose key is in the worker's environment; or "
+        "run `shotreel make` with the link, which keeps it to itself.",
+    )
+
+
+def _holds_key(source: str) -> bool:
+    """By its name or by its length: what chooses a sheet or a format (`gid=0`) is short."""
+    with suppress(ValueError):
+        url = urlsplit(source)
+        pairs = parse_qsl(url.query, keep_blank_values=True)
+        return bool(url.password) or any(
+            KEY_NAME.search(name) or len(value) >= KEY_CHARS for name, value in pairs
+        )
+    return True
 
 
 def list_name(source: str) -> str:

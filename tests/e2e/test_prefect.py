@@ -175,8 +175,12 @@ def test_who_asks_while_another_writes_is_heard(
         old = api.schedules_of(prefect_server.client)["recover", "every-15-minutes"]
         schedule = f"/deployments/{old['deployment_id']}/schedules/{old['id']}"
         prefect_server.client.patch(schedule, json={"active": True}).raise_for_status()
+        token = httpx.get(f"{prefect_server.url}/csrf-token?client=test").json()["token"]
+        headers = {"Prefect-Csrf-Token": token, "Prefect-Csrf-Client": "test"}
         writer.execute("BEGIN IMMEDIATE")
-        refused = httpx.patch(f"{prefect_server.url}{schedule}", json={"active": True})
+        refused = httpx.patch(
+            f"{prefect_server.url}{schedule}", json={"active": True}, headers=headers
+        )
         assert refused.status_code == 503
         threading.Timer(0.5, writer.rollback).start()
     assert not api.schedules_of(prefect_server.client)["recover", "every-15-minutes"]["active"]
