@@ -16,8 +16,9 @@ from typing import Literal, Protocol
 from blocks.errors import Paid
 from blocks.model import Inputs, Model
 
-PriceSource = Literal["price_rule", "account", "no_price"]
-"""no_price: the account is a machine of one's own. That is not 0 for want of knowing."""
+PriceSource = Literal["price_rule", "account", "counted", "no_price"]
+"""counted: what the account was charged for requests like it. no_price: the account is a machine
+of one's own. That is not 0 for want of knowing."""
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,16 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from blocks.ledger.engine import open_engine, writing
 from blocks.ledger.lending import beat, lend, owner_of_run
-from blocks.ledger.money import charge_up_to, check_monthly_budgets, check_run_budget
+from blocks.ledger.money import (
+    charge_up_to,
+    check_before_post,
+    check_monthly_budgets,
+    check_run_budget,
+    counts_of,
+    run_budget,
+)
 from blocks.ledger.owner import Heart
+from blocks.ledger.proof import RECENT, AwaitCount, Count, reservation_usd, room
 from blocks.ledger.questions import Questions, chunks
 from blocks.ledger.rows import COLUMNS, Attempt, Intent, row_of
 from blocks.ledger.states import NEXT, OCCUPYING, State, holds
@@ -134,12 +142,18 @@ class Ledger(Questions):
             return self._get(connection, attempt.id)
 
     def claim(
-        self, attempt: Attempt, max_in_flight: int, max_per_minute: int | None = None
-    ) -> Attempt | None:
+        self,
+        attempt: Attempt,
+        max_in_flight: int,
+        max_per_minute: int | None = None,
+        monthly_budget_usd: Decimal | None = None,
+    ) -> Attempt | AwaitCount | None:
         """reserved -> posting, where the account has room for one more request; else None.
 
         Only an attempt that comes back in `posting` may be sent. One that is no longer this
         process's to send comes back as it was seen, also where another process is sending it.
+        AwaitCount: its price is not proved enough for one more. Raises BudgetError where what was
+        charged and is in flight leaves nothing for it.
         """
         now = _now()
         with writing(self.engine) as connection:
@@ -152,7 +166,55 @@ class Ledger(Questions):
                 lately = attempts.c.posted_at > now - A_MINUTE
                 if self._count(connection, attempt, lately) >= max_per_minute:
                     return None
-            return self._move(connection, attempt, "posting", "room", now, posted_at=now)
+            reserved_usd = current.cost_reserved_usd
+            if current.price_source != "no_price":
+                own = counts_of(connection, current, same_kind=True)
+                if awaited := self._awaited(connection, current, own):
+                    return awaited
+                others = [] if own else counts_of(connection, current, same_kind=False)
+                reserved_usd = reservation_usd(current.cost_quoted_usd, own, others)
+            check_before_post(connection, current, reserved_usd, monthly_budget_usd, now)
+            return self._move(
+                connection,
+                attempt,
+                "posting",
+                "room",
+                now,
+                posted_at=now,
+                cost_reserved_usd=reserved_usd,
+            )
+
+    def _awaited(
+        self, connection: Connection, attempt: Attempt, own: Sequence[Count]
+    ) -> AwaitCount | None:
+        """Whether more of its kind, or more kinds of its model, are in flight than are proved.
+
+        Only where a run has a budget to keep.
+        """
+        if len(own) >= RECENT or run_budget(connection, attempt.run_id) is None:
+            return None
+        model = (
+            attempts.c.service == attempt.service,
+            attempts.c.account == attempt.account,
+            attempts.c.model == attempt.model,
+        )
+        sent = connection.execute(
+            select(attempts.c.id, attempts.c.price_key).where(
+                *model, attempts.c.state.in_(OCCUPYING)
+            )
+        ).all()
+        same = tuple(row.id for row in sent if row.price_key == attempt.price_key)
+        if len(same) >= room(len(own)):
+            return AwaitCount(same)
+        if own:
+            return None
+        proved = set(
+            connection.execute(
+                select(attempts.c.price_key).where(*model, attempts.c.charged == "yes").distinct()
+            ).scalars()
+        )
+        first_ones = tuple(row.id for row in sent if row.price_key not in proved)
+        return AwaitCount(first_ones) if len(first_ones) >= room(len(proved)) else None
 
     def put_back(self, attempt: Attempt, cause: str) -> Attempt:
         """posting -> reserved: nothing was accepted, and it may be tried again."""
@@ -189,11 +251,18 @@ class Ledger(Questions):
     def mark_unknown(self, attempt: Attempt, cause: str) -> Attempt:
         return self._change(attempt, "unknown", cause)
 
-    def mark_ready(self, attempt: Attempt, media_url: str, units: Decimal | None) -> Attempt:
+    def mark_ready(
+        self,
+        attempt: Attempt,
+        media_url: str,
+        units: Decimal | None,
+        bill: Bill | None = None,
+    ) -> Attempt:
         """The clip exists at the provider, so it is paid for: the charge is written with it.
 
-        `units` is the provider's own count; without one the quote stands in, as an estimate. What
-        an account without a price has made is written too, as a charge of nothing.
+        `units` is the provider's own count; without one what was set aside stands in, as an
+        estimate, until its `bill` says more. What an account without a price has made is written
+        too, as a charge of nothing.
         """
         now = _now()
         free = attempt.price_source == "no_price"
@@ -209,16 +278,18 @@ class Ledger(Questions):
                 charged="no" if free else "yes",
             )
             if moved.state == "ready":
-                counted = moved.units_quoted if units is None else units
+                cost_usd = moved.cost_reserved_usd
                 charge_up_to(
                     connection,
                     moved,
-                    units=counted,
-                    cost_usd=counted * moved.unit_price_usd,
+                    units=moved.units_quoted if units is None else units,
+                    cost_usd=cost_usd if units is None else units * moved.unit_price_usd,
                     source="no_price" if free else "estimate" if units is None else "provider",
                     cause="clip delivered",
                     now=now,
                 )
+                if bill is not None:
+                    self._apply_bill(connection, moved, bill)
             return moved
 
     def mark_failed(self, attempt: Attempt, outcome: Failed) -> Attempt:

@@ -11,7 +11,8 @@ from typing import Literal
 
 from blocks.errors import BudgetError
 from blocks.ledger import Attempt, Intent
-from blocks.model import FILE_COLUMNS, Inputs, Whole
+from blocks.ledger.proof import price_key
+from blocks.model import Inputs, Whole
 from blocks.provider import Quote
 from flows.costs.money import usd
 from flows.generate.job import Job
@@ -20,8 +21,6 @@ from flows.generate.workshop import Workshop
 Need = Literal["buy", "shared", "bought", "stored", "held"]
 """buy: a new request · shared: another shot of the list buys the same clip · bought: paid or in
 flight, to be brought home · stored: here · held: ended in a way that a person has to look at"""
-
-NOT_PRICED = frozenset({"prompt", "seed", *FILE_COLUMNS})
 
 
 @dataclass(frozen=True)
@@ -107,15 +106,29 @@ def need_of(attempt: Attempt | None, *, shared: bool) -> Need:
 
 async def price_jobs(shop: Workshop, jobs: Sequence[Job]) -> dict[str, Quote]:
     """Prices by fingerprint. Jobs that differ only in words, seed or files cost the same."""
-    known: dict[tuple[str, tuple[tuple[str, object], ...]], Quote] = {}
+    known: dict[tuple[str, str], Quote] = {}
     quotes: dict[str, Quote] = {}
     for job in jobs:
-        priced = tuple(sorted((k, v) for k, v in job.inputs.items() if k not in NOT_PRICED))
-        key = (job.shot.model, priced)
+        key = (job.shot.model, price_key(job.inputs))
         if key not in known:
-            known[key] = await shop.providers[job.service].price(job.model, final_inputs(job))
+            known[key] = await price_of(shop, job)
         quotes[job.fingerprint] = known[key]
     return quotes
+
+
+async def price_of(shop: Workshop, job: Job) -> Quote:
+    """What the provider quotes, or what it has charged for such a job, where that was more."""
+    provider, inputs = shop.providers[job.service], final_inputs(job)
+    quote = await provider.price(job.model, inputs)
+    if quote.source == "no_price":
+        return quote
+    counted = await shop.book(
+        shop.ledger.counted, job.service, provider.account, job.shot.model, inputs
+    )
+    if counted is None or counted.cost_usd <= quote.cost_usd or not counted.units:
+        return quote
+    unit_price_usd = counted.cost_usd / counted.units
+    return Quote(counted.units, unit_price_usd, quote.as_of, "counted")
 
 
 def final_inputs(job: Job, seed: int | None = None) -> Inputs:
