@@ -17,3 +17,10 @@ def read_amount(value: object, limit: int = MAX_AMOUNT) -> Decimal | None:
     except (InvalidOperation, ValueError):
         return None
     return amount if amount.is_finite() and abs(amount) < limit else None
+
+
+def usd(amount: Decimal) -> str:
+    """For people: cents always, smaller fractions where there are any."""
+    exponent = amount.normalize().as_tuple().exponent
+    digits = max(2, -exponent) if isinstance(exponent, int) else 2
+    return f"${amount:,.{digits}f}"

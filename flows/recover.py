@@ -117,7 +117,8 @@ async def rescue(shop: Workshop, attempt: Attempt) -> Rescued | None:
             attempt = await shop.book(shop.ledger.get, attempt.id)
             ended = result_of(attempt)
             if ended:
-                return Rescued(attempt, ended)
+                found = [e for e in shop.overcharged.values() if e.request_id == attempt.request_id]
+                return Rescued(attempt, ended, *found)
             if attempt.state in UNFINISHED and not shop.ledger.is_mine(attempt):
                 mine = await shop.book(shop.ledger.take_over, attempt, shop.run_id)
                 if mine is None:

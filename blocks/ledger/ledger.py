@@ -28,7 +28,7 @@ from blocks.ledger.money import (
     run_budget,
 )
 from blocks.ledger.owner import Heart
-from blocks.ledger.proof import RECENT, AwaitCount, Count, reservation_usd, room
+from blocks.ledger.proof import RECENT, Count, CountAwaitedError, reservation_usd, room
 from blocks.ledger.questions import Questions, chunks
 from blocks.ledger.rows import COLUMNS, Attempt, Intent, row_of
 from blocks.ledger.states import NEXT, OCCUPYING, State, holds
@@ -147,13 +147,13 @@ class Ledger(Questions):
         max_in_flight: int,
         max_per_minute: int | None = None,
         monthly_budget_usd: Decimal | None = None,
-    ) -> Attempt | AwaitCount | None:
+    ) -> Attempt | None:
         """reserved -> posting, where the account has room for one more request; else None.
 
         Only an attempt that comes back in `posting` may be sent. One that is no longer this
         process's to send comes back as it was seen, also where another process is sending it.
-        AwaitCount: its price is not proved enough for one more. Raises BudgetError where what was
-        charged and is in flight leaves nothing for it.
+        Raises BudgetError where what was charged and is in flight leaves nothing for it,
+        CountAwaitedError where its price is not proved enough for one more.
         """
         now = _now()
         with writing(self.engine) as connection:
@@ -169,8 +169,7 @@ class Ledger(Questions):
             reserved_usd = current.cost_reserved_usd
             if current.price_source != "no_price":
                 own = counts_of(connection, current, same_kind=True)
-                if awaited := self._awaited(connection, current, own):
-                    return awaited
+                self._check_proof(connection, current, own)
                 others = [] if own else counts_of(connection, current, same_kind=False)
                 reserved_usd = reservation_usd(current.cost_quoted_usd, own, others)
             check_before_post(connection, current, reserved_usd, monthly_budget_usd, now)
@@ -184,15 +183,13 @@ class Ledger(Questions):
                 cost_reserved_usd=reserved_usd,
             )
 
-    def _awaited(
-        self, connection: Connection, attempt: Attempt, own: Sequence[Count]
-    ) -> AwaitCount | None:
-        """Whether more of its kind, or more kinds of its model, are in flight than are proved.
+    def _check_proof(self, connection: Connection, attempt: Attempt, own: Sequence[Count]) -> None:
+        """Raises CountAwaitedError where enough of its kind, or kinds of its model, are in flight.
 
-        Only where a run has a budget to keep.
+        Only a run that has a budget to keep waits for counts.
         """
         if len(own) >= RECENT or run_budget(connection, attempt.run_id) is None:
-            return None
+            return
         model = (
             attempts.c.service == attempt.service,
             attempts.c.account == attempt.account,
@@ -205,16 +202,17 @@ class Ledger(Questions):
         ).all()
         same = tuple(row.id for row in sent if row.price_key == attempt.price_key)
         if len(same) >= room(len(own)):
-            return AwaitCount(same)
+            raise CountAwaitedError(same)
         if own:
-            return None
+            return
         proved = set(
             connection.execute(
                 select(attempts.c.price_key).where(*model, attempts.c.charged == "yes").distinct()
             ).scalars()
         )
         first_ones = tuple(row.id for row in sent if row.price_key not in proved)
-        return AwaitCount(first_ones) if len(first_ones) >= room(len(proved)) else None
+        if len(first_ones) >= room(len(proved)):
+            raise CountAwaitedError(first_ones)
 
     def put_back(self, attempt: Attempt, cause: str) -> Attempt:
         """posting -> reserved: nothing was accepted, and it may be tried again."""

@@ -9,9 +9,10 @@ from typing import Any
 
 from sqlalchemy import Connection, case, func, insert, select
 
+from blocks.amounts import usd
 from blocks.errors import BudgetError
-from blocks.ledger.rows import Attempt, CostSource, Intent
 from blocks.ledger.proof import RECENT, Count
+from blocks.ledger.rows import Attempt, CostSource, Intent
 from blocks.ledger.states import OCCUPYING, OPEN, State
 from blocks.ledger.tables import attempts, charges, in_nano, runs
 
@@ -108,14 +109,15 @@ def check_before_post(
 def _no_room_for(
     attempt: Attempt, reserved_usd: Decimal, whose: str, budget_usd: Decimal, spent_usd: Decimal
 ) -> BudgetError:
+    quoted_usd = attempt.cost_quoted_usd
     dearer = (
-        f" by what the service has counted for others; it was quoted at ${attempt.cost_quoted_usd}"
-        if reserved_usd > attempt.cost_quoted_usd
+        f" by what the service has counted for others; it was quoted at {usd(quoted_usd)}"
+        if reserved_usd > quoted_usd
         else ""
     )
     return BudgetError(
-        f"{attempt.shot_name} was not bought: {whose} is ${budget_usd}, ${spent_usd} of it is "
-        f"spent or in flight, and this clip is reckoned at ${reserved_usd}{dearer}.",
+        f"{attempt.shot_name} was not bought: {whose} is {usd(budget_usd)}, {usd(spent_usd)} of "
+        f"it is spent or in flight, and this clip is reckoned at {usd(reserved_usd)}{dearer}.",
         remedy="Nothing was bought for it. Look at the plan again, which reckons with what was "
         "counted; then raise the budget, or shorten the list.",
     )

@@ -38,11 +38,12 @@ class Count:
     cost_usd: Decimal
 
 
-@dataclass(frozen=True)
-class AwaitCount:
-    """The request waits for what these attempts come to."""
+class CountAwaitedError(Exception):
+    """A request waits for what these attempts come to."""
 
-    attempt_ids: tuple[str, ...]
+    def __init__(self, attempt_ids: tuple[str, ...]) -> None:
+        super().__init__(*attempt_ids)
+        self.attempt_ids = attempt_ids
 
 
 def price_key(inputs: Mapping[str, Any]) -> str:

@@ -148,9 +148,7 @@ class Questions:
     ) -> Count | None:
         """The dearest of what the account was lately charged for requests like this one."""
         with self.engine.connect() as connection:
-            return dearest(
-                model_counts(connection, service, account, model, price_key(inputs))
-            )
+            return dearest(model_counts(connection, service, account, model, price_key(inputs)))
 
     def awaits_count(self, attempt: Attempt) -> bool:
         """Whether the run has a budget and nothing was counted for the attempt's kind yet."""

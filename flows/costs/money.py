@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from blocks.amounts import usd
 
-def usd(amount: Decimal) -> str:
-    """For people: cents always, smaller fractions where there are any."""
-    exponent = amount.normalize().as_tuple().exponent
-    digits = max(2, -exponent) if isinstance(exponent, int) else 2
-    return f"${amount:,.{digits}f}"
+__all__ = ["plain", "usd"]
 
 
 def plain(amount: Decimal) -> str:

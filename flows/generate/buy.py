@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 from blocks import settings
 from blocks.errors import (
     AccountPausedError,
+    BudgetError,
     OutcomeUnknownError,
+    PricePendingError,
     RefusedError,
     SetupError,
     UnreachableError,
 )
-from blocks.http import SUBMIT_TIMEOUT_S
+from blocks.http import SUBMIT_TIMEOUT_S, plain
 from blocks.ledger import Attempt, emergency
 from blocks.ledger.owner import SILENT
+from blocks.ledger.proof import CountAwaitedError
+from blocks.ledger.states import OCCUPYING
 from blocks.provider import Accepted, Again, Order, Paused, Provider, Refused, Ticket, Unknown
 from blocks.retry import again_until
 from flows.generate.files import file_of
 from flows.generate.job import InputFile, Job
-from flows.generate.workshop import Workshop
+from flows.generate.workshop import Gate, Workshop
 
 PATIENCE_S = 30.0
 LINE_S = 1.0
@@ -34,7 +38,8 @@ InLine = Callable[[str], Awaitable[None]]
 async def buy(shop: Workshop, job: Job, attempt: Attempt, in_line: InLine) -> None:
     """Send the attempt's one POST, when the account has room, and write down what came of it.
 
-    Raises RefusedError, AccountPausedError, UnreachableError; then nothing is owed.
+    Raises RefusedError, AccountPausedError, UnreachableError, PricePendingError, BudgetError; then
+    nothing is owed.
     """
     provider = shop.provider_of(attempt)
     try:
@@ -43,7 +48,13 @@ async def buy(shop: Workshop, job: Job, attempt: Attempt, in_line: InLine) -> No
         await again_until(
             PATIENCE_S, lambda: post_when_room(shop, job, provider, attempt, in_line), job.name
         )
-    except (RefusedError, AccountPausedError, UnreachableError) as error:
+    except (
+        RefusedError,
+        AccountPausedError,
+        UnreachableError,
+        PricePendingError,
+        BudgetError,
+    ) as error:
         await shop.book(shop.ledger.release, attempt, error.message)
         raise
 
@@ -51,20 +62,13 @@ async def buy(shop: Workshop, job: Job, attempt: Attempt, in_line: InLine) -> No
 async def post_when_room(
     shop: Workshop, job: Job, provider: Provider, attempt: Attempt, in_line: InLine
 ) -> Attempt | Again:
-    gate = shop.gates[attempt.service]
-    async with gate.turn:
-        while True:
-            stop_if_told(shop, attempt)
-            gate.freed.clear()
-            claimed = await shop.book(
-                shop.ledger.claim, attempt, provider.max_in_flight, provider.max_per_minute
-            )
-            if claimed is not None:
-                break
-            try:  # room made by this process is seen at once, by another within a second
-                await asyncio.wait_for(gate.freed.wait(), LINE_S)
-            except TimeoutError:
-                await in_line(attempt.service)
+    while True:
+        try:
+            claimed = await claimed_in_turn(shop, provider, attempt, in_line)
+            break
+        except CountAwaitedError as awaited:
+            # Out of the line: a request of another kind need not wait for this count.
+            await count_comes(shop, attempt, awaited.attempt_ids, in_line)
     if claimed.state != "posting":
         return claimed  # this process was taken for dead, and another goes on with it
     posting = asyncio.create_task(post(shop, job, provider, claimed))
@@ -76,13 +80,67 @@ async def post_when_room(
         raise
 
 
+async def claimed_in_turn(
+    shop: Workshop, provider: Provider, attempt: Attempt, in_line: InLine
+) -> Attempt:
+    """What the ledger says when the account has room. Raises CountAwaitedError."""
+    gate = shop.gates[attempt.service]
+    async with gate.turn:
+        while True:
+            stop_if_told(shop, attempt)
+            gate.freed.clear()
+            claimed = await shop.book(
+                shop.ledger.claim,
+                attempt,
+                provider.max_in_flight,
+                provider.max_per_minute,
+                provider.monthly_budget_usd,
+            )
+            if claimed is not None:
+                return claimed
+            await room_comes(gate, attempt.service, in_line)
+
+
+async def room_comes(gate: Gate, service: str, in_line: InLine) -> None:
+    """Room made by this process is seen at once, by another within a second."""
+    try:
+        await asyncio.wait_for(gate.freed.wait(), LINE_S)
+    except TimeoutError:
+        await in_line(service)
+
+
+async def count_comes(
+    shop: Workshop, attempt: Attempt, awaited: Sequence[str], in_line: InLine
+) -> None:
+    """Wait a while for what the service counts for these attempts.
+
+    Raises PricePendingError where nobody will bring their counts in this run.
+    """
+    first_ones = [await shop.book(shop.ledger.get, id_) for id_ in awaited]
+    sent = next((one for one in first_ones if one.state in OCCUPYING), None)
+    if sent is None:
+        return
+    if all(shop.ledger.is_mine(one) and one.fingerprint not in shop.driven for one in first_ones):
+        raise PricePendingError(
+            f"{attempt.shot_name} waits for what {attempt.service} counts for {sent.shot_name}, "
+            f"whose outcome is unknown: no charge has confirmed the price of {attempt.model}.",
+            remedy="Nothing was bought for it. Run `shotreel recover`, then the same command "
+            "again.",
+        )
+    note = f"waits for the price of {sent.shot_name}"
+    shop.watcher.state(attempt.fingerprint, "reserved", note)
+    await room_comes(shop.gates[attempt.service], attempt.service, in_line)
+
+
 async def post(shop: Workshop, job: Job, provider: Provider, attempt: Attempt) -> Attempt | Again:
     if slept_since(attempt):
         # Others may have settled it by now: nothing was sent, so the claim is given back.
         return await shop.book(shop.ledger.put_back, attempt, "the process slept before it sent it")
-    order = order_of(job, attempt)
     shop.watcher.state(attempt.fingerprint, "posting")
-    outcome = await provider.submit(order)
+    try:
+        outcome = await provider.submit(order_of(job, attempt))
+    except Exception as error:  # noqa: BLE001 - whatever it was, the request may have arrived
+        outcome = Unknown(f"{type(error).__name__}: {plain(error)}")
     match outcome:
         case Accepted(ticket):
             return await note_ticket(shop, attempt, ticket)
@@ -157,6 +215,11 @@ def stop_if_told(shop: Workshop, attempt: Attempt) -> None:
     if attempt.service in shop.paused:
         paused = shop.paused[attempt.service]
         raise AccountPausedError(paused.message, remedy=paused.remedy)
+    if found := shop.overcharged.get((attempt.service, attempt.model)):
+        raise AccountPausedError(
+            f"{attempt.shot_name} was not bought: {attempt.model} is stopped. {found.message}",
+            remedy=found.remedy,
+        )
 
 
 def order_of(job: Job, attempt: Attempt) -> Order:
