@@ -6,14 +6,16 @@ Media are fetched by `blocks.http.download`, without the account's key.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Literal, Protocol
 
+from blocks.clock import ServiceClock
 from blocks.errors import Paid
+from blocks.http import Trusted
 from blocks.model import Inputs, Model
 
 PriceSource = Literal["price_rule", "account", "counted", "no_price"]
@@ -60,6 +62,8 @@ class Order:
     model: Model
     inputs: Inputs
     start_timeout_s: int
+    last_look: Callable[[], Awaitable[bool]] | None = field(default=None, repr=False, compare=False)
+    """Whether it is still to be sent, asked just before the first byte."""
 
 
 # --- outcomes of a submit ---------------------------------------------------------------------
@@ -239,8 +243,9 @@ class Provider(Protocol):
     quiet_s: float | None
     refund_s: float
     poll_s: tuple[float, float]
-    trusted_hosts: frozenset[str]
+    trusted_hosts: frozenset[Trusted]
     uploads_kept: timedelta
+    clock: ServiceClock
 
     async def preflight(self, models: Sequence[Model]) -> None:
         """Whether the account can make these models at all; asked before anything is reserved.

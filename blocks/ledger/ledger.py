@@ -214,6 +214,23 @@ class Ledger(Questions):
         if len(first_ones) >= room(len(proved)):
             raise CountAwaitedError(first_ones)
 
+    def about_to_send(self, attempt: Attempt) -> bool:
+        """Whether a claim still holds; from here on the silence about it is counted.
+
+        Where the process was suspended since, another may have settled it: then it is not sent.
+        """
+        with writing(self.engine) as connection:
+            held = connection.execute(
+                update(attempts)
+                .where(
+                    attempts.c.id == attempt.id,
+                    attempts.c.state == "posting",
+                    attempts.c.owner_id == self.owner_id,
+                )
+                .values(posted_at=_now())
+            )
+            return held.rowcount == 1
+
     def put_back(self, attempt: Attempt, cause: str) -> Attempt:
         """posting -> reserved: nothing was accepted, and it may be tried again."""
         return self._change(attempt, "reserved", cause)
@@ -245,6 +262,40 @@ class Ledger(Questions):
             )
         except IntegrityError:
             raise ValueError(f"request {ticket.request_id} belongs to another attempt") from None
+
+    def book_late(self, attempt: Attempt, ticket: Ticket) -> bool:
+        """Charge a request that was accepted when its attempt had been given up.
+
+        As an estimate, for the bill to correct; the attempt stays released. False where the
+        request is in the ledger already, or the attempt is not given up.
+        """
+        now = _now()
+        try:
+            with writing(self.engine) as connection:
+                booked = connection.execute(
+                    update(attempts)
+                    .where(
+                        attempts.c.id == attempt.id,
+                        attempts.c.state == "released",
+                        attempts.c.request_id.is_(None),
+                    )
+                    .values(request_id=ticket.request_id, urls=dict(ticket.urls), submitted_at=now)
+                    .returning(*COLUMNS)
+                ).first()
+                if booked is None:
+                    return False
+                charge_up_to(
+                    connection,
+                    Attempt(*booked),
+                    units=attempt.units_quoted,
+                    cost_usd=attempt.cost_reserved_usd,
+                    source="no_price" if attempt.price_source == "no_price" else "estimate",
+                    cause="accepted after it was given up",
+                    now=now,
+                )
+                return True
+        except IntegrityError:
+            return False
 
     def mark_unknown(self, attempt: Attempt, cause: str) -> Attempt:
         return self._change(attempt, "unknown", cause)

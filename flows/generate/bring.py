@@ -266,7 +266,7 @@ def stop_where_absurd(
         return
     if attempt.price_source == "no_price" or not is_absurd(attempt.cost_quoted_usd, cost_usd):
         return
-    counted = "" if units is None else f" ({units} units)"
+    counted = "" if units is None else f" ({units.normalize():f} units)"
     model = (attempt.service, attempt.model)
     shop.overcharged[model] = OverchargedError(
         f"{attempt.shot_name} was charged {usd(cost_usd)}{counted} and quoted at "

@@ -19,7 +19,6 @@ from blocks.errors import (
 )
 from blocks.http import SUBMIT_TIMEOUT_S, plain
 from blocks.ledger import Attempt, emergency
-from blocks.ledger.owner import SILENT
 from blocks.ledger.proof import CountAwaitedError
 from blocks.ledger.states import OCCUPYING
 from blocks.provider import Accepted, Again, Order, Paused, Provider, Refused, Ticket, Unknown
@@ -133,12 +132,9 @@ async def count_comes(
 
 
 async def post(shop: Workshop, job: Job, provider: Provider, attempt: Attempt) -> Attempt | Again:
-    if slept_since(attempt):
-        # Others may have settled it by now: nothing was sent, so the claim is given back.
-        return await shop.book(shop.ledger.put_back, attempt, "the process slept before it sent it")
     shop.watcher.state(attempt.fingerprint, "posting")
     try:
-        outcome = await provider.submit(order_of(job, attempt))
+        outcome = await provider.submit(order_of(shop, job, attempt))
     except Exception as error:  # noqa: BLE001 - whatever it was, the request may have arrived
         outcome = Unknown(f"{type(error).__name__}: {plain(error)}")
     match outcome:
@@ -173,6 +169,7 @@ async def note_ticket(shop: Workshop, attempt: Attempt, ticket: Ticket) -> Attem
     try:
         noted_as = await shop.book(shop.ledger.mark_submitted, attempt, ticket)
         if noted_as.request_id != ticket.request_id:
+            await shop.book(shop.ledger.book_late, noted_as, ticket)
             raise late(attempt, ticket, f"the attempt was {noted_as.state} by then")
         shop.sent.add(attempt.id)
         return noted_as
@@ -199,14 +196,9 @@ def late(attempt: Attempt, ticket: Ticket, why: str) -> OutcomeUnknownError:
         f"{attempt.shot_name}: its request was accepted after all, too late: {why}.",
         paid="unknown",
         request_id=ticket.request_id,
-        remedy="Look at the request at the provider; it is noted beside the ledger.",
+        remedy="Look at the request at the provider. It is charged to its shot, as a clip that "
+        "nobody uses, until the bill says more.",
     )
-
-
-def slept_since(attempt: Attempt) -> bool:
-    """Whether this process was suspended between its claim and now."""
-    assert attempt.posted_at is not None
-    return datetime.now(UTC) - attempt.posted_at > SILENT / 2
 
 
 def stop_if_told(shop: Workshop, attempt: Attempt) -> None:
@@ -222,8 +214,14 @@ def stop_if_told(shop: Workshop, attempt: Attempt) -> None:
         )
 
 
-def order_of(job: Job, attempt: Attempt) -> Order:
-    return Order(attempt.id, job.model, attempt.inputs, settings.start_timeout_s())
+def order_of(shop: Workshop, job: Job, attempt: Attempt) -> Order:
+    return Order(
+        attempt.id,
+        job.model,
+        attempt.inputs,
+        settings.start_timeout_s(),
+        last_look=lambda: shop.book(shop.ledger.about_to_send, attempt),
+    )
 
 
 async def with_files(shop: Workshop, job: Job, provider: Provider, attempt: Attempt) -> Attempt:

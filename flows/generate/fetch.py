@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from blocks.download import Fetched, Vanished, download
+from blocks.download import Fetched, Patience, Vanished, download
 from blocks.errors import ClipError, SetupError, UnreachableError
 from blocks.files import sha256_file
 from blocks.ledger import Attempt
@@ -26,6 +26,7 @@ async def fetch(shop: Workshop, attempt: Attempt) -> Clip | None:
     SetupError where it cannot be kept. Then the attempt stays ready: it is paid, and the next run
     fetches it.
     """
+    patience = Patience()
     async with shop.downloads:
         trouble: Vanished | ClipError | UnreachableError | None = None
         for look in range(LOOKS):
@@ -34,7 +35,7 @@ async def fetch(shop: Workshop, attempt: Attempt) -> Clip | None:
                 url = await fresh_url(shop, attempt) or url
             assert url is not None
             try:
-                found = await complete(shop, attempt, url)
+                found = await complete(shop, attempt, url, patience)
                 if isinstance(found, Fetched):
                     return await keep(shop, attempt)
                 trouble = found
@@ -57,12 +58,14 @@ async def fetch(shop: Workshop, attempt: Attempt) -> Clip | None:
     )
 
 
-async def complete(shop: Workshop, attempt: Attempt, url: str) -> Fetched | Vanished:
+async def complete(
+    shop: Workshop, attempt: Attempt, url: str, patience: Patience
+) -> Fetched | Vanished:
     part = shop.store.partial(attempt.id)
     hosts = shop.provider_of(attempt).trusted_hosts
 
     async def one_try() -> Fetched | Vanished | Again:
-        return await download(shop.client, url, part, hosts)
+        return await download(shop.client, url, part, hosts, patience)
 
     return await again_until(
         PATIENCE_S,
