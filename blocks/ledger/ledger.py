@@ -375,6 +375,49 @@ class Ledger(Questions):
             stored_at=_now(),
         )
 
+    def adopt_stored(
+        self, intent: Intent, attempt_id: str, sha256: str, num_frames: int, film: str
+    ) -> bool:
+        """Write down a paid clip that is in the store and of which the ledger knows nothing.
+
+        Its cost is an estimate, of no run that is under way. False where the ledger knows the
+        attempt, or another for the clip.
+        """
+        now, run_id = _now(), f"found again: {film}"
+        with writing(self.engine) as connection:
+            if self._holders(connection, [intent.fingerprint]):
+                return False
+            known = select(attempts.c.id).where(attempts.c.id == attempt_id)
+            if connection.execute(known).first():
+                return False
+            if not connection.execute(select(runs.c.id).where(runs.c.id == run_id)).first():
+                connection.execute(insert(runs).values(id=run_id, name=film, started_at=now))
+            free = intent.quote.source == "no_price"
+            row = row_of(intent, run_id, self.owner_id, now) | {
+                "id": attempt_id,
+                "state": "stored",
+                "cause": "found in the store; the ledger did not know it",
+                "charged": "no" if free else "yes",
+                "clip_sha256": sha256,
+                "num_frames": num_frames,
+                "ended_at": now,
+                "stored_at": now,
+            }
+            connection.execute(insert(attempts).values(**row))
+            connection.execute(
+                insert(events).values(self._event(attempt_id, "stored", row["cause"], now))
+            )
+            charge_up_to(
+                connection,
+                self._get(connection, attempt_id),
+                units=intent.quote.units,
+                cost_usd=intent.quote.cost_usd,
+                source="no_price" if free else "estimate",
+                cause="found in the store",
+                now=now,
+            )
+            return True
+
     def mark_missing(self, attempt: Attempt, cause: str) -> Attempt:
         """stored -> ready: the store lost the clip; the provider is asked for it again."""
         return self._change(attempt, "ready", cause, owner_id=self.owner_id)

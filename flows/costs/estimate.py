@@ -16,6 +16,7 @@ from blocks.model import Inputs, Whole
 from blocks.provider import Quote
 from flows.costs.money import usd
 from flows.generate.job import Job
+from flows.generate.remembered import write_down_remembered
 from flows.generate.workshop import Workshop
 
 Need = Literal["buy", "shared", "bought", "stored", "held"]
@@ -72,14 +73,20 @@ class Plan:
         return sum(line.need == need for line in self.lines)
 
 
-async def make_plan(shop: Workshop, jobs: Sequence[Job]) -> Plan:
+async def make_plan(shop: Workshop, jobs: Sequence[Job], film: str = "") -> Plan:
     """Price every job, and look up what the ledger and the store already have.
 
+    What Prefect remembers and the ledger does not is written down again, for the `film`.
     Of alternatives, one that is paid for or under way stands before those that are not.
     """
     every = [choice for job in jobs for choice in job.alternatives]
     quotes = await price_jobs(shop, every)
-    held = await shop.book(shop.ledger.holders, list({job.fingerprint for job in every}))
+    keys = list({job.fingerprint for job in every})
+    held = await shop.book(shop.ledger.holders, keys)
+    unknown = {job.fingerprint: job for job in every if job.fingerprint not in held}
+    intents = [intent_of(shop, job, quotes[key], job.seed or 0) for key, job in unknown.items()]
+    if await write_down_remembered(shop, intents, film):
+        held = await shop.book(shop.ledger.holders, keys)
     lines: list[Line] = []
     seen: set[str] = set()
     for first in jobs:
@@ -145,22 +152,26 @@ def intents_of(shop: Workshop, plan: Plan, draw: Draw) -> dict[str, Intent]:
     for job, quote in chain.from_iterable(choices):
         if job.fingerprint in intents:
             continue
-        provider = shop.providers[job.service]
         seed = job.seed if job.seed is not None else draw(job.model.open_seeds())
-        intents[job.fingerprint] = Intent(
-            fingerprint=job.fingerprint,
-            service=job.service,
-            account=provider.account,
-            model=job.shot.model,
-            sequence=job.shot.sequence,
-            shot=job.shot.shot,
-            take=job.take,
-            inputs=final_inputs(job, seed),
-            seed=seed,
-            quote=quote,
-            monthly_budget_usd=provider.monthly_budget_usd,
-        )
+        intents[job.fingerprint] = intent_of(shop, job, quote, seed)
     return intents
+
+
+def intent_of(shop: Workshop, job: Job, quote: Quote, seed: int) -> Intent:
+    provider = shop.providers[job.service]
+    return Intent(
+        fingerprint=job.fingerprint,
+        service=job.service,
+        account=provider.account,
+        model=job.shot.model,
+        sequence=job.shot.sequence,
+        shot=job.shot.shot,
+        take=job.take,
+        inputs=final_inputs(job, seed),
+        seed=seed,
+        quote=quote,
+        monthly_budget_usd=provider.monthly_budget_usd,
+    )
 
 
 def check_budget(plan: Plan, budget_usd: Decimal | None) -> None:

@@ -1,0 +1,64 @@
+"""Clips that the ledger does not know and Prefect's results do: its file was lost, or moved away.
+
+They are in the store and paid for, so they are written down again before anything is planned.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from blocks import settings
+from blocks.files import sha256_file
+from blocks.ledger import Intent
+from flows.generate.workshop import Clip, Workshop
+
+
+def results_folder() -> Path:
+    """Prefect's results, beside the ledger, whatever PREFECT_HOME is."""
+    return settings.home() / "prefect-results"
+
+
+def read_clip(blob: bytes) -> Clip:
+    """What a result of `generate-clip` says. Raises ValueError where its clip was altered."""
+    values = json.loads(blob)
+    clip = Clip(**{**values, "path": Path(values["path"])})
+    if sha256_file(clip.path) != clip.sha256:
+        raise ValueError("the clip was altered")
+    return clip
+
+
+def remembered(fingerprint: str) -> Clip | None:
+    """The clip of a result that is whole and whose file is there."""
+    try:
+        record = json.loads((results_folder() / fingerprint).read_bytes())
+        return read_clip(record["result"].encode())
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+async def write_down_remembered(shop: Workshop, intents: Sequence[Intent], name: str) -> int:
+    """Adopt what is remembered of these, which the ledger does not know; gives their number."""
+    if not results_folder().is_dir():
+        return 0
+    found = 0
+    for intent in intents:
+        clip = await asyncio.to_thread(remembered, intent.fingerprint)
+        if clip is not None:
+            adopted = await shop.book(
+                shop.ledger.adopt_stored,
+                intent,
+                clip.attempt_id,
+                clip.sha256,
+                clip.num_frames,
+                name,
+            )
+            found += adopted
+    if found:
+        shop.watcher.say(
+            f"{found} clips are here that the ledger does not know: was its file moved or removed? "
+            "They are written down as paid, at what they are estimated to have cost."
+        )
+    return found
