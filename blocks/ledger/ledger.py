@@ -383,40 +383,86 @@ class Ledger(Questions):
         Its cost is an estimate, of no run that is under way. False where the ledger knows the
         attempt, or another for the clip.
         """
-        now, run_id = _now(), f"found again: {film}"
+        now, free = _now(), intent.quote.source == "no_price"
         with writing(self.engine) as connection:
-            if self._holders(connection, [intent.fingerprint]):
-                return False
-            known = select(attempts.c.id).where(attempts.c.id == attempt_id)
-            if connection.execute(known).first():
-                return False
-            if not connection.execute(select(runs.c.id).where(runs.c.id == run_id)).first():
-                connection.execute(insert(runs).values(id=run_id, name=film, started_at=now))
-            free = intent.quote.source == "no_price"
-            row = row_of(intent, run_id, self.owner_id, now) | {
-                "id": attempt_id,
-                "state": "stored",
-                "cause": "found in the store; the ledger did not know it",
-                "charged": "no" if free else "yes",
-                "clip_sha256": sha256,
-                "num_frames": num_frames,
-                "ended_at": now,
-                "stored_at": now,
-            }
-            connection.execute(insert(attempts).values(**row))
-            connection.execute(
-                insert(events).values(self._event(attempt_id, "stored", row["cause"], now))
-            )
-            charge_up_to(
+            adopted = self._adopt(
                 connection,
-                self._get(connection, attempt_id),
-                units=intent.quote.units,
-                cost_usd=intent.quote.cost_usd,
-                source="no_price" if free else "estimate",
-                cause="found in the store",
-                now=now,
+                intent,
+                attempt_id,
+                film,
+                now,
+                state="stored",
+                cause="found in the store; the ledger did not know it",
+                charged="no" if free else "yes",
+                clip_sha256=sha256,
+                num_frames=num_frames,
+                ended_at=now,
+                stored_at=now,
             )
-            return True
+            if adopted is not None:
+                charge_up_to(
+                    connection,
+                    adopted,
+                    units=intent.quote.units,
+                    cost_usd=intent.quote.cost_usd,
+                    source="no_price" if free else "estimate",
+                    cause="found in the store",
+                    now=now,
+                )
+            return adopted is not None
+
+    def adopt_sent(self, intent: Intent, attempt_id: str, ticket: Ticket, film: str) -> bool:
+        """Write down a request that was accepted and of which the ledger knows nothing.
+
+        Nobody's yet: who wants the clip takes it over. False as for `adopt_stored`.
+        """
+        now = _now()
+        try:
+            with writing(self.engine) as connection:
+                adopted = self._adopt(
+                    connection,
+                    intent,
+                    attempt_id,
+                    film,
+                    now,
+                    state="submitted",
+                    cause="noted beside the ledger, which did not know it",
+                    owner_id=None,
+                    request_id=ticket.request_id,
+                    urls=dict(ticket.urls),
+                    posted_at=now,
+                    submitted_at=now,
+                )
+                return adopted is not None
+        except IntegrityError:
+            return False
+
+    def _adopt(
+        self,
+        connection: Connection,
+        intent: Intent,
+        attempt_id: str,
+        film: str,
+        now: datetime,
+        *,
+        state: State,
+        cause: str,
+        **values: Any,
+    ) -> Attempt | None:
+        known = select(attempts.c.id).where(attempts.c.id == attempt_id)
+        if (
+            self._holders(connection, [intent.fingerprint])
+            or connection.execute(known).first() is not None
+        ):
+            return None
+        run_id = f"found again: {film}"
+        if not connection.execute(select(runs.c.id).where(runs.c.id == run_id)).first():
+            connection.execute(insert(runs).values(id=run_id, name=film, started_at=now))
+        row = row_of(intent, run_id, self.owner_id, now)
+        row |= {"id": attempt_id, "state": state, "cause": cause, **values}
+        connection.execute(insert(attempts).values(**row))
+        connection.execute(insert(events).values(self._event(attempt_id, state, cause, now)))
+        return self._get(connection, attempt_id)
 
     def mark_missing(self, attempt: Attempt, cause: str) -> Attempt:
         """stored -> ready: the store lost the clip; the provider is asked for it again."""

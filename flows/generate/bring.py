@@ -14,8 +14,14 @@ from functools import partial
 from time import monotonic
 
 from blocks.amounts import usd
-from blocks.errors import FailedError, LostError, OverchargedError, UnreachableError
-from blocks.ledger import Attempt, Intent
+from blocks.errors import (
+    FailedError,
+    LostError,
+    OverchargedError,
+    SetupError,
+    UnreachableError,
+)
+from blocks.ledger import Attempt, Intent, emergency
 from blocks.ledger.proof import is_absurd
 from blocks.ledger.states import UNFINISHED
 from blocks.models import sent_model
@@ -84,9 +90,20 @@ async def until_stored(shop: Workshop, job: Job, intent: Intent) -> Clip:
                 continue
             held = mine
         bought += held.state == "reserved"
-        clip = await advance(shop, job, held)
+        try:
+            clip = await advance(shop, job, held)
+        except SetupError:
+            keep_request(held)
+            raise
         if clip is not None:
             return clip
+
+
+def keep_request(attempt: Attempt) -> None:
+    """Where the ledger fails under a request, its id is kept beside it: its file may be gone."""
+    if attempt.ticket and attempt.state in UNFINISHED:
+        with suppress(OSError):
+            emergency.note(attempt.id, attempt.ticket, attempt.fingerprint)
 
 
 async def taken_over(shop: Workshop, held: Attempt) -> Attempt | None:

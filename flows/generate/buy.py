@@ -166,6 +166,7 @@ async def post(shop: Workshop, job: Job, provider: Provider, attempt: Attempt) -
 
 async def note_ticket(shop: Workshop, attempt: Attempt, ticket: Ticket) -> Attempt:
     """The request id goes to disk; where the ledger fails, to the file of last resort."""
+    stray = (attempt.id, ticket, attempt.fingerprint)
     try:
         noted_as = await shop.book(shop.ledger.mark_submitted, attempt, ticket)
         if noted_as.request_id != ticket.request_id:
@@ -177,7 +178,7 @@ async def note_ticket(shop: Workshop, attempt: Attempt, ticket: Ticket) -> Attem
         raise late(attempt, ticket, str(error)) from None
     except SetupError as error:
         try:
-            noted = f"is noted in {emergency.note(attempt.id, ticket).name} beside the ledger"
+            noted = f"is noted in {emergency.note(*stray).name} beside the ledger"
         except OSError:
             noted = "could be noted nowhere: keep this line"
         shop.stop = SetupError(
@@ -191,7 +192,7 @@ async def note_ticket(shop: Workshop, attempt: Attempt, ticket: Ticket) -> Attem
 
 def late(attempt: Attempt, ticket: Ticket, why: str) -> OutcomeUnknownError:
     """An answer that came when the attempt had ended without it: kept, for a person to look at."""
-    emergency.note(attempt.id, ticket)
+    emergency.note(attempt.id, ticket, attempt.fingerprint)
     return OutcomeUnknownError(
         f"{attempt.shot_name}: its request was accepted after all, too late: {why}.",
         paid="unknown",

@@ -1,6 +1,7 @@
 """Clips that the ledger does not know and Prefect's results do: its file was lost, or moved away.
 
-They are in the store and paid for, so they are written down again before anything is planned.
+They are in the store and paid for, so they are written down again before anything is planned; so
+are requests that were noted beside a ledger whose file went away under them.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from pathlib import Path
 
 from blocks import settings
 from blocks.files import sha256_file
-from blocks.ledger import Intent
+from blocks.ledger import Intent, emergency
 from flows.generate.workshop import Clip, Workshop
 
 
@@ -39,26 +40,28 @@ def remembered(fingerprint: str) -> Clip | None:
         return None
 
 
+def all_remembered(fingerprints: Sequence[str]) -> dict[str, Clip]:
+    if not results_folder().is_dir():
+        return {}
+    return {key: clip for key in fingerprints if (clip := remembered(key))}
+
+
 async def write_down_remembered(shop: Workshop, intents: Sequence[Intent], name: str) -> int:
     """Adopt what is remembered of these, which the ledger does not know; gives their number."""
-    if not results_folder().is_dir():
-        return 0
     found = 0
+    ledger, sent = shop.ledger, {stray.fingerprint: stray for stray in emergency.strays()}
+    clips = await asyncio.to_thread(all_remembered, [intent.fingerprint for intent in intents])
     for intent in intents:
-        clip = await asyncio.to_thread(remembered, intent.fingerprint)
-        if clip is not None:
-            adopted = await shop.book(
-                shop.ledger.adopt_stored,
-                intent,
-                clip.attempt_id,
-                clip.sha256,
-                clip.num_frames,
-                name,
-            )
-            found += adopted
+        key = intent.fingerprint
+        if clip := clips.get(key):
+            stored = (clip.attempt_id, clip.sha256, clip.num_frames)
+            found += await shop.book(ledger.adopt_stored, intent, *stored, name)
+        elif stray := sent.get(key):
+            request = (stray.attempt_id, stray.ticket)
+            found += await shop.book(ledger.adopt_sent, intent, *request, name)
     if found:
         shop.watcher.say(
-            f"{found} clips are here that the ledger does not know: was its file moved or removed? "
-            "They are written down as paid, at what they are estimated to have cost."
+            f"The ledger does not know {found} clips that were paid for: was its file moved or "
+            "removed? They are written down again, at what they are estimated to have cost."
         )
     return found

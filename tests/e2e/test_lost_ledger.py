@@ -51,3 +51,7 @@ def test_ledger_whose_file_is_removed_while_a_run_buys_stops_the_run_with_words(
     assert done.code not in (0, 3)
     assert "removed" in done.err
     assert "$0.00" not in done.out
+    again = world.run("make", shots)
+    assert again.code == 0, again.err
+    assert world.posts == 3, "nothing that was sent is bought again"
+    assert world.billed == world.charged == (Decimal(6), Decimal("0.48"))

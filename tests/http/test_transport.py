@@ -13,9 +13,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from blocks.download import Again, download
+from blocks.download import download
 from blocks.errors import ClipError
 from blocks.http import AnswerLost, Call, Undelivered, open_client, origin, send
+from blocks.provider import Again
 from tests.http.raw import RawServer, answer
 from tests.tls import issue
 
