@@ -135,8 +135,8 @@ async def post(shop: Workshop, job: Job, provider: Provider, attempt: Attempt) -
     shop.watcher.state(attempt.fingerprint, "posting")
     try:
         outcome = await provider.submit(order_of(shop, job, attempt))
-    except Exception as error:  # noqa: BLE001 - whatever it was, the request may have arrived
-        outcome = Unknown(f"{type(error).__name__}: {plain(error)}")
+    except Exception as broken:  # noqa: BLE001 - whatever it was, the request may have arrived
+        outcome = Unknown(f"{type(broken).__name__}: {plain(broken)}")
     match outcome:
         case Accepted(ticket):
             return await note_ticket(shop, attempt, ticket)
