@@ -94,7 +94,7 @@ async def make_film(
         )
         current.set(shop)
         board.enter("planning")
-        plan = await plan_list(shop, rows, live=live)
+        plan = await plan_list(shop, rows, live=live, name=list_name(shots))
         check_budget(plan, budget_usd)
         seal = credentials()
         place.check_writable()
@@ -131,10 +131,10 @@ async def make_film(
     return (Failed if made.exit_code else Completed)(message=made.summary)
 
 
-async def plan_list(shop: RunContext, shots: Sequence[Shot], *, live: bool) -> Plan:
+async def plan_list(shop: RunContext, shots: Sequence[Shot], *, live: bool, name: str = "") -> Plan:
     """Fingerprint, price, and what the ledger and the store already have."""
     files = await gather_files(shop.client, files_named(shots))
-    return await make_plan(shop, jobs_of(shots, files, live=live))
+    return await make_plan(shop, jobs_of(shots, files, live=live), name)
 
 
 async def reserve(shop: RunContext, plan: Plan, name: str, budget_usd: Decimal | None) -> None:

@@ -91,11 +91,13 @@ def settle(
     silent_s: float,
     quiet_s: float | None,
     rivals: int = 0,
+    clocks_agree: bool = True,
 ) -> Settlement:
     """What an unknown outcome has come to.
 
     `known` are request ids that the ledger already has; `silent_s` the time since the request was
-    sent; `rivals` other unknown attempts that the same candidates could belong to.
+    sent; `rivals` other unknown attempts that the same candidates could belong to. Where this
+    machine's clock and the provider's do not agree, silence proves nothing.
     """
     candidates = tuple(c for c in findings.candidates if c.ticket.request_id not in known)
     certain = tuple(c for c in candidates if c.certain)
@@ -109,4 +111,6 @@ def settle(
         return KeepAsking(max(quiet_s - silent_s, 1.0))
     if candidates:
         return AskPerson(candidates)
+    if not clocks_agree:
+        return KeepAsking(None)
     return Release(f"the provider lists no such request {silent_s:.0f} s after it was sent")

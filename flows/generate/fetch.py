@@ -10,7 +10,7 @@ from blocks.ledger import Attempt
 from blocks.media.probe import probe
 from blocks.providers.base import Again, Ready
 from blocks.providers.catalogue import sent_model
-from blocks.providers.download import Fetched, Vanished, download
+from blocks.providers.download import Fetched, Patience, Vanished, download
 from blocks.providers.retry import again_until
 from flows.run.context import Clip, RunContext
 
@@ -26,6 +26,7 @@ async def fetch(shop: RunContext, attempt: Attempt) -> Clip | None:
     SetupError where it cannot be kept. Then the attempt stays ready: it is paid, and the next run
     fetches it.
     """
+    patience = Patience()
     async with shop.downloads:
         trouble: Vanished | ClipError | UnreachableError | None = None
         for look in range(LOOKS):
@@ -34,7 +35,7 @@ async def fetch(shop: RunContext, attempt: Attempt) -> Clip | None:
                 url = await fresh_url(shop, attempt) or url
             assert url is not None
             try:
-                found = await complete(shop, attempt, url)
+                found = await complete(shop, attempt, url, patience)
                 if isinstance(found, Fetched):
                     return await keep(shop, attempt)
                 trouble = found
@@ -57,12 +58,14 @@ async def fetch(shop: RunContext, attempt: Attempt) -> Clip | None:
     )
 
 
-async def complete(shop: RunContext, attempt: Attempt, url: str) -> Fetched | Vanished:
+async def complete(
+    shop: RunContext, attempt: Attempt, url: str, patience: Patience
+) -> Fetched | Vanished:
     part = shop.store.partial(attempt.id)
     hosts = shop.provider_of(attempt).trusted_hosts
 
     async def one_try() -> Fetched | Vanished | Again:
-        return await download(shop.client, url, part, hosts)
+        return await download(shop.client, url, part, hosts, patience)
 
     return await again_until(
         PATIENCE_S,

@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from blocks import settings
+from blocks.clock import CLOCK_SKEW, ServiceClock
 from blocks.errors import OutcomeUnknownError
 from blocks.ledger import Attempt, Ledger, fallback
 from blocks.ledger.states import Adopt, AskPerson, KeepAsking, Release, Settlement, settle
@@ -22,8 +23,6 @@ WAIT_IN_RUN_S = 900.0
 
 LISTING_LAG_S = 60.0
 """How long a listing may take to show a request, where silence proves nothing however long."""
-
-CLOCK_SKEW = timedelta(minutes=2)
 
 
 async def settle_unknown(shop: RunContext, attempt: Attempt) -> None:
@@ -63,9 +62,11 @@ async def settle_unknown(shop: RunContext, attempt: Attempt) -> None:
                     f"REQUEST` or `shotreel recover --release {attempt.id}`.",
                 )
             case KeepAsking():
+                clock = shop.provider_of(attempt).clock
                 raise unsettled(
                     attempt,
-                    "the provider lists no such request, which proves nothing yet",
+                    "the provider lists no such request, which proves nothing yet"
+                    + ("" if clock.agrees else f": {clock}"),
                     "Run `shotreel recover` later, or, where the provider's page shows that there "
                     f"is none, `shotreel recover --release {attempt.id}`.",
                 )
@@ -85,14 +86,14 @@ def silent_s(attempt: Attempt) -> float:
     return (datetime.now(UTC) - sent_at(attempt)).total_seconds()
 
 
-def possible(attempt: Attempt, findings: Findings) -> Findings:
+def possible(attempt: Attempt, findings: Findings, clock: ServiceClock) -> Findings:
     """Without what was made too late to be the attempt's, where inputs cannot tell.
 
     Days later the listing is full of requests that other runs and other people have made.
     """
     if not findings.ambiguous:
         return findings
-    latest = sent_at(attempt) + timedelta(seconds=SUBMIT_TIMEOUT_S) + CLOCK_SKEW
+    latest = clock.at(sent_at(attempt)) + timedelta(seconds=SUBMIT_TIMEOUT_S) + CLOCK_SKEW
     kept = (c for c in findings.candidates if c.sent_at is None or c.sent_at <= latest)
     return replace(findings, candidates=tuple(kept))
 
@@ -101,7 +102,7 @@ async def ask(shop: RunContext, attempt: Attempt) -> Settlement:
     """One question to the provider, held against what the ledger knows."""
     provider = shop.provider_of(attempt)
     order = Order(attempt.id, sent_model(attempt.model), attempt.inputs, settings.start_timeout_s())
-    findings = possible(attempt, await provider.find(order, sent_at(attempt)))
+    findings = possible(attempt, await provider.find(order, sent_at(attempt)), provider.clock)
     ids = [c.ticket.request_id for c in findings.candidates]
     known = await shop.book(shop.ledger.request_ids, attempt.service, attempt.account, ids)
     rivals = 0
@@ -116,6 +117,7 @@ async def ask(shop: RunContext, attempt: Attempt) -> Settlement:
         silent_s=silent_s(attempt),
         quiet_s=provider.quiet_s,
         rivals=rivals,
+        clocks_agree=provider.clock.agrees,
     )
 
 
@@ -132,6 +134,8 @@ def adopt_strays(ledger: Ledger) -> None:
     """Request ids that the ledger could not take when they came, from the file of last resort."""
     for stray in fallback.strays():
         attempt = ledger.find(stray.attempt_id)
+        if attempt and attempt.state == "released":
+            ledger.book_late(attempt, stray.ticket)
         if attempt and attempt.state in ("posting", "unknown"):
             # By now it may have been found and adopted in another way.
             with suppress(ValueError):

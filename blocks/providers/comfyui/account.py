@@ -15,6 +15,7 @@ from prefect.blocks.core import Block
 from pydantic import Field
 
 from blocks import settings
+from blocks.clock import ServiceClock
 from blocks.errors import InputError
 from blocks.fields import service_url
 from blocks.files import sha256_file
@@ -101,7 +102,8 @@ class ComfyUI:
         self.monthly_budget_usd = block.monthly_budget_usd
         self.quiet_s = settings.seconds("SHOTREEL_QUIET_S", QUIET_S)
         self.refund_s = 0.0
-        self.trusted_hosts = frozenset({origin(self.url)[1]})
+        self.clock = ServiceClock()
+        self.trusted_hosts = frozenset({origin(self.url)[1:]})
         # Another server may answer at this URL tomorrow, or its input folder be emptied.
         self.uploads_kept = timedelta(0)
         self._uploaded: dict[str, str] = {}

@@ -17,6 +17,7 @@ from prefect.blocks.core import Block
 from pydantic import Field, SecretStr
 
 from blocks import settings
+from blocks.clock import CLOCK_SKEW, ServiceClock
 from blocks.errors import InputError, PriceError
 from blocks.fields import EmptyField, MonthlyBudget, service_url
 from blocks.providers.base import (
@@ -42,7 +43,6 @@ from blocks.providers.wavespeed import wire
 REFUND_S = 3 * 3600.0
 """WaveSpeed docs, Refund policy: failed tasks are refunded within three hours."""
 
-CLOCK_SKEW = timedelta(minutes=2)
 LISTED_FOR = timedelta(days=7)
 PAGE_SIZE = 100
 MAX_LISTING_PAGES = 50
@@ -136,7 +136,8 @@ class WaveSpeed:
         # Nothing bounds when a prediction may start, so silence proves nothing by itself.
         self.quiet_s = settings.seconds("SHOTREEL_QUIET_S", None)
         self.refund_s = REFUND_S
-        self.trusted_hosts = frozenset({origin(block.url)[1]})
+        self.clock = ServiceClock()
+        self.trusted_hosts = frozenset({origin(block.url)[1:]})
         self.uploads_kept = timedelta(days=6)  # WaveSpeed deletes uploads after seven days
         self._secret = block.key.get_secret_value()
         self._auth = {"Authorization": f"Bearer {self._secret}"}
@@ -160,7 +161,9 @@ class WaveSpeed:
 
     async def find(self, order: Order, since: datetime) -> Findings:
         """Predictions of the model since then (WaveSpeed docs, List predictions; seven days)."""
-        return await self._list(order.model, since - CLOCK_SKEW)
+        if self.clock.ahead is None:
+            await self.balance()  # whatever it answers says what time it is there
+        return await self._list(order.model, self.clock.at(since) - CLOCK_SKEW)
 
     async def price(self, model: Model, inputs: Inputs) -> Quote:
         """What the account asks for these very inputs: no rule of thumb comes before that."""
@@ -276,10 +279,12 @@ class WaveSpeed:
                 return Findings(tuple(found), complete=False, ambiguous=True)
             found += wire.candidates(items, model.endpoint)
             if len(items) < PAGE_SIZE:
-                whole = datetime.now(UTC) - since < LISTED_FOR
+                whole = self.clock.at(datetime.now(UTC)) - since < LISTED_FOR
                 return Findings(tuple(found), complete=whole, ambiguous=True)
         return Findings(tuple(found), complete=False, ambiguous=True)
 
     async def _send(self, method: str, path: str, body: object = None, api: str = "v3") -> Answer:
         call = Call(method, f"{self.block.url}/api/{api}/{path}", headers=self._auth, json=body)
-        return await send(self.client, call, self._secret)
+        answer = await send(self.client, call, self._secret)
+        self.clock.note(answer)
+        return answer
