@@ -10,7 +10,6 @@ from prefect import flow
 from prefect.states import Completed, Failed
 
 from blocks.errors import SetupError
-from flows.commands.prefect_record import end_left_tasks
 from flows.generate.all_clips import Clips, delivered
 from flows.generate.parts import only
 from flows.make_film import plan_list, reserve
@@ -20,6 +19,7 @@ from flows.report.progress import Progress
 from flows.report.stopped import left_by_run
 from flows.run.context import current
 from flows.run.opening import open_run
+from flows.run.prefect_record import end_left_tasks
 from flows.shots import list_name, read_shots
 from flows.shots.job import services_of
 from flows.tasks.generate_clip import as_task

@@ -18,7 +18,6 @@ from prefect.states import Completed, Failed
 from blocks.errors import InputError
 from flows import parameters
 from flows.approval import approved
-from flows.commands.prefect_record import end_left_tasks
 from flows.deliver import last_made, report
 from flows.generate.all_clips import Clips
 from flows.generate.preflight import preflight
@@ -35,6 +34,7 @@ from flows.report.progress import Progress, view
 from flows.report.stopped import left_by_run
 from flows.run.context import RunContext, current
 from flows.run.opening import open_run
+from flows.run.prefect_record import end_left_tasks
 from flows.shots import Shot, list_name, read_shots
 from flows.shots.job import files_named, jobs_of, services_of
 from flows.shots.source import refuse_key
@@ -95,7 +95,7 @@ async def make_film(
         )
         current.set(shop)
         board.enter("planning")
-        plan = await plan_list(shop, rows, live=live)
+        plan = await plan_list(shop, rows, live=live, name=list_name(shots))
         check_budget(plan, budget_usd)
         seal = credentials()
         place.check_writable()
@@ -137,10 +137,10 @@ async def make_film(
     return (Failed if made.exit_code else Completed)(message=made.summary)
 
 
-async def plan_list(shop: RunContext, shots: Sequence[Shot], *, live: bool) -> Plan:
+async def plan_list(shop: RunContext, shots: Sequence[Shot], *, live: bool, name: str = "") -> Plan:
     """Fingerprint, price, and what the ledger and the store already have."""
     files = await gather_files(shop.client, files_named(shots))
-    return await make_plan(shop, jobs_of(shots, files, live=live))
+    return await make_plan(shop, jobs_of(shots, files, live=live), name)
 
 
 async def reserve(shop: RunContext, plan: Plan, name: str, budget_usd: Decimal | None) -> None:

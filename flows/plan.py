@@ -41,5 +41,5 @@ async def plan(shots: parameters.ShotList, live: parameters.Live = False) -> Sta
 async def outlook_of(shots: list[Shot], film: str, *, live: bool) -> Outlook:
     services = services_of(shots, live=live) | await sold_services(live=live)
     async with open_run(services, Progress(), run_id=uuid4().hex, spends=False) as shop:
-        plan = await plan_list(shop, shots, live=live)
+        plan = await plan_list(shop, shots, live=live, name=film)
         return await look_ahead(shop, plan, film, live=live)

@@ -163,7 +163,7 @@ async def rescue(shop: RunContext, seen: Attempt) -> Rescued | None:
             attempt = await shop.book(shop.ledger.get, attempt.id)
             ended = result_of(attempt)
             if ended and (attempt.state not in ENDED or attempt.charged == "no"):
-                return Rescued(attempt, ended)
+                return Rescued(attempt, ended, overcharge_of(shop, attempt))
             if attempt.state in UNFINISHED and not shop.ledger.is_mine(attempt):
                 mine = await shop.book(shop.ledger.take_over, attempt, shop.run_id)
                 if mine is None:
@@ -175,6 +175,11 @@ async def rescue(shop: RunContext, seen: Attempt) -> Rescued | None:
         if attempt == seen and result_of(seen) == "charged failure":
             return None
         return Rescued(attempt, result_of(attempt) or "unsettled", error, time_left(attempt))
+
+
+def overcharge_of(shop: RunContext, attempt: Attempt) -> ShotreelError | None:
+    found = shop.overcharged.values()
+    return next((error for error in found if error.request_id == attempt.request_id), None)
 
 
 def result_of(attempt: Attempt) -> Result | None:

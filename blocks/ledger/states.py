@@ -93,11 +93,14 @@ class KeepAsking:
 Settlement = Adopt | Release | AskPerson | KeepAsking
 
 
-def settle(findings: Findings, *, silent_s: float, quiet_s: float | None) -> Settlement:
+def settle(
+    findings: Findings, *, silent_s: float, quiet_s: float | None, clocks_agree: bool = True
+) -> Settlement:
     """What an unknown outcome has come to.
 
     `findings` are of requests that no attempt has; `silent_s` is the time since the request was
-    sent. A candidate that is not certain is never adopted, and never passed over.
+    sent. A candidate that is not certain is never adopted, and never passed over. Where this
+    machine's clock and the provider's do not agree, silence proves nothing.
     """
     candidates = findings.candidates
     certain = tuple(c for c in candidates if c.certain)
@@ -114,4 +117,6 @@ def settle(findings: Findings, *, silent_s: float, quiet_s: float | None) -> Set
         return KeepAsking(max(quiet_s - silent_s, 1.0))
     if candidates:
         return AskPerson(candidates)
+    if not clocks_agree:
+        return KeepAsking(None)
     return Release(f"the provider lists no such request {silent_s:.0f} s after it was sent")

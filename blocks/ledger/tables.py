@@ -123,6 +123,8 @@ attempts = Table(
     Column("cost_nano_usd_quoted", Nano, key="cost_quoted_usd"),
     Column("price_source", Text),
     Column("price_as_of", Text),
+    Column("price_key", Text),
+    Column("cost_nano_usd_reserved", Nano, key="cost_reserved_usd"),
     Column("request_id", Text),
     Column("urls", Json),
     Column("media_url", Text),

@@ -6,7 +6,7 @@ Media are fetched by `blocks.providers.http.download`, without the account's key
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -14,10 +14,13 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from blocks.errors import Paid
+from blocks.providers.clock import ServiceClock
+from blocks.providers.http import Trusted
 from blocks.providers.model import Inputs, Model
 
-PriceSource = Literal["price_rule", "account", "no_price"]
-"""no_price: the account is a machine of one's own. That is not 0 for want of knowing."""
+PriceSource = Literal["price_rule", "account", "counted", "no_price"]
+"""counted: what the account was charged for requests like it. no_price: the account is a machine
+of one's own. That is not 0 for want of knowing."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,8 @@ class Order:
     model: Model
     inputs: Inputs
     start_timeout_s: int
+    last_look: Callable[[], Awaitable[bool]] | None = field(default=None, repr=False, compare=False)
+    """Whether it is still to be sent, asked just before the first byte."""
 
 
 # --- outcomes of a submit ---------------------------------------------------------------------
@@ -260,8 +265,9 @@ class Provider(Protocol):
     kept: timedelta
     refund_s: float
     poll_s: tuple[float, float]
-    trusted_hosts: frozenset[str]
+    trusted_hosts: frozenset[Trusted]
     uploads_kept: timedelta
+    clock: ServiceClock
 
     async def preflight(self, models: Sequence[Model]) -> None:
         """Whether the account can make these models at all; asked before anything is reserved.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -181,7 +181,7 @@ async def run_flow(
     return made
 
 
-async def until_taken(film: Coroutine[Any, Any, Any], made: Sequence[Made]) -> Any:
+async def until_taken(film: Awaitable[Any], made: Sequence[Made]) -> Any:
     """The flow's state. Once something is `made`, Prefect has a while to take the flow's end down.
 
     Raises TimeoutError where it does not: a server that is gone is asked again for minutes.
@@ -211,7 +211,7 @@ async def recorded(made: Made) -> None:
 
     if PREFECT_API_URL.value() or not made.flow_run_id:
         return
-    from flows.commands.prefect_record import wait_until_recorded
+    from flows.run.prefect_record import wait_until_recorded
 
     await wait_until_recorded(made.flow_run_id, made.task_runs)
 

@@ -12,7 +12,7 @@ from blocks.ledger import Attempt
 from blocks.media.probe import probe
 from blocks.providers.base import Again, Failed, Ready
 from blocks.providers.catalogue import sent_model
-from blocks.providers.download import Fetched, Vanished, download
+from blocks.providers.download import Fetched, Patience, Vanished, download
 from blocks.providers.retry import again_until, backoff
 from flows.run.context import Clip, RunContext
 
@@ -29,7 +29,7 @@ async def fetch(shop: RunContext, attempt: Attempt) -> Clip | None:
     attempt stays ready.
     """
     trouble: Vanished | ClipError | UnreachableError | None = None
-    tries, patience_s = 0, vanished_for_s(shop, attempt)
+    tries, patience_s, patience = 0, vanished_for_s(shop, attempt), Patience()
     begun = monotonic()
     while True:
         tries += 1
@@ -39,7 +39,7 @@ async def fetch(shop: RunContext, attempt: Attempt) -> Clip | None:
         assert url is not None
         try:
             async with shop.downloads:
-                found = await complete(shop, attempt, url)
+                found = await complete(shop, attempt, url, patience)
                 if isinstance(found, Fetched):
                     return await keep(shop, attempt)
             trouble = found
@@ -106,12 +106,14 @@ def lost(attempt: Attempt) -> LostError:
     )
 
 
-async def complete(shop: RunContext, attempt: Attempt, url: str) -> Fetched | Vanished:
+async def complete(
+    shop: RunContext, attempt: Attempt, url: str, patience: Patience
+) -> Fetched | Vanished:
     part = shop.store.partial(attempt.id)
     hosts = shop.provider_of(attempt).trusted_hosts
 
     async def one_try() -> Fetched | Vanished | Again:
-        return await download(shop.client, url, part, hosts)
+        return await download(shop.client, url, part, hosts, patience)
 
     return await again_until(
         PATIENCE_S,

@@ -9,15 +9,24 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 from datetime import UTC, datetime
+from decimal import Decimal
 from functools import partial
 from time import monotonic
 
-from blocks.errors import FailedError, ShotreelError, UnreachableError
-from blocks.ledger import Attempt, Intent
+from blocks.errors import (
+    FailedError,
+    OverchargedError,
+    SetupError,
+    UnreachableError,
+)
+from blocks.ledger import Attempt, Intent, fallback
+from blocks.ledger.proof import is_absurd
 from blocks.ledger.states import UNFINISHED
-from blocks.providers.base import Empty, Failed, Gone, Polled, Provider, Ready, Waiting
+from blocks.money import usd
+from blocks.providers.base import Bill, Empty, Failed, Gone, Polled, Provider, Ready, Waiting
 from blocks.providers.catalogue import sent_model
 from blocks.providers.retry import again_until, backoff
+from blocks.providers.services import provider_name
 from flows.generate.buy import buy
 from flows.generate.fetch import fetch, lost, too_old
 from flows.generate.settle import settle_unknown
@@ -30,6 +39,8 @@ MAX_ATTEMPTS = 3
 WORK_PATIENCE_S = 3600.0
 POLL_PATIENCE_S = 120.0
 WATCH_S = 0.5
+BILL_PATIENCE_S = 20.0
+BILL_LOOK_S = 2.0
 CALL_OFF_S = 4.0
 CALLED_OFF = "called off: the run was stopped"
 GONE_S = 30.0
@@ -55,6 +66,14 @@ async def bring_home(shop: RunContext, job: Job, intent: Intent) -> Clip:
 
 
 async def until_home(shop: RunContext, job: Job, intent: Intent) -> Clip:
+    shop.driven.add(job.fingerprint)
+    try:
+        return await until_stored(shop, job, intent)
+    finally:
+        shop.driven.discard(job.fingerprint)
+
+
+async def until_stored(shop: RunContext, job: Job, intent: Intent) -> Clip:
     bought = 0
     while True:
         held = (await shop.book(shop.ledger.holders, [job.fingerprint])).get(job.fingerprint)
@@ -77,9 +96,20 @@ async def until_home(shop: RunContext, job: Job, intent: Intent) -> Clip:
                 continue
             held = mine
         bought += held.state == "reserved"
-        clip = await advance(shop, job, held)
+        try:
+            clip = await advance(shop, job, held)
+        except SetupError:
+            keep_request(held)
+            raise
         if clip is not None:
             return clip
+
+
+def keep_request(attempt: Attempt) -> None:
+    """Where the ledger fails under a request, its id is kept beside it: its file may be gone."""
+    if attempt.ticket and attempt.state in UNFINISHED:
+        with suppress(OSError):
+            fallback.note(attempt.id, attempt.ticket, attempt.fingerprint)
 
 
 async def taken_over(shop: RunContext, held: Attempt) -> Attempt | None:
@@ -105,13 +135,15 @@ async def make_room(shop: RunContext, service: str) -> None:
 
 
 async def see_home(shop: RunContext, attempt: Attempt) -> None:
+    shop.driven.add(attempt.fingerprint)
     try:
         while attempt.state in UNFINISHED:
             await advance(shop, None, attempt)
             attempt = await shop.book(shop.ledger.get, attempt.id)
-    except ShotreelError:
-        pass  # it is told to whoever wants the clip
+    except Exception:  # noqa: BLE001, S110 - it is told to whoever wants the clip
+        pass
     finally:
+        shop.driven.discard(attempt.fingerprint)
         del shop.errands[attempt.fingerprint]
 
 
@@ -256,12 +288,58 @@ async def record(
     match outcome:
         case Ready(media_url, units):
             shop.fresh.add(attempt.id)
-            return await shop.book(shop.ledger.mark_ready, attempt, media_url, units)
+            bill = await first_bill(shop, attempt, BILL_PATIENCE_S if units is None else 0.0)
+            stop_where_absurd(shop, attempt, units, bill)
+            return await shop.book(shop.ledger.mark_ready, attempt, media_url, units, bill)
+        case Failed():
+            stop_where_absurd(shop, attempt, outcome.units)
         case Gone(reason) if not free:
             return await shop.book(shop.ledger.mark_lost, attempt, reason)
         case Empty(reason) | Gone(reason):
             outcome = Failed(reason, "no" if free else "unknown")
     return await shop.book(shop.ledger.mark_failed, attempt, outcome)
+
+
+async def first_bill(shop: RunContext, attempt: Attempt, patience_s: float) -> Bill | None:
+    """What was charged for the first of a kind, by the bill.
+
+    None where it is not the first, or the bill does not list it within `patience_s`.
+    """
+    paid = attempt.price_source != "no_price"
+    if not paid or not await shop.book(shop.ledger.awaits_count, attempt):
+        return None
+    assert attempt.ticket is not None
+    ends = monotonic() + patience_s
+    while True:
+        bill = await shop.provider_of(attempt).billed(attempt.ticket)
+        if bill is not None or monotonic() > ends:
+            return bill
+        await asyncio.sleep(BILL_LOOK_S)
+
+
+def stop_where_absurd(
+    shop: RunContext, attempt: Attempt, units: Decimal | None, bill: Bill | None = None
+) -> None:
+    """Stop the attempt's model, before its charge is seen, where it is far above its quote."""
+    if bill is not None:
+        cost_usd, units = bill.cost_usd, bill.units
+    elif units is not None:
+        cost_usd = units * attempt.unit_price_usd
+    else:
+        return
+    if attempt.price_source == "no_price" or not is_absurd(attempt.cost_quoted_usd, cost_usd):
+        return
+    counted = "" if units is None else f" ({units.normalize():f} units)"
+    model = (attempt.service, attempt.model)
+    shop.overcharged[model] = OverchargedError(
+        f"{attempt.shot_name} was charged {usd(cost_usd)}{counted} and quoted at "
+        f"{usd(attempt.cost_quoted_usd)} ({attempt.units_quoted} units); this run buys no more of "
+        f"{attempt.model}.",
+        paid="yes",
+        request_id=attempt.request_id,
+        remedy=f"Show the request to {provider_name(attempt.service)}. `shotreel reconcile` "
+        "corrects the ledger by the bill; until then plans reckon with this charge.",
+    )
 
 
 async def from_store(shop: RunContext, attempt: Attempt) -> Clip | None:

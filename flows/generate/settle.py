@@ -14,6 +14,7 @@ from blocks.ledger import Attempt
 from blocks.ledger.states import Adopt, AskPerson, KeepAsking, Release, Settlement, settle
 from blocks.providers.base import BillingPage, BillingRow, Findings, Found, Order, Ticket
 from blocks.providers.catalogue import sent_model
+from blocks.providers.clock import CLOCK_SKEW, ServiceClock
 from blocks.providers.http import SUBMIT_TIMEOUT_S, read_time
 from flows.run.context import RunContext
 
@@ -24,7 +25,6 @@ WAIT_IN_RUN_S = 900.0
 LISTING_LAG_S = 60.0
 """How long a listing may take to show a request, where silence proves nothing however long."""
 
-CLOCK_SKEW = timedelta(minutes=2)
 SILENCES = 2
 """Readings of a listing, one after another, in which a request has to be missing."""
 
@@ -87,9 +87,11 @@ async def settle_unknown(shop: RunContext, attempt: Attempt) -> None:
                     f"REQUEST` or `shotreel recover --release {attempt.id}`.",
                 )
             case KeepAsking():
+                clock = shop.provider_of(attempt).clock
                 raise unsettled(
                     attempt,
-                    "the provider lists no such request, which proves nothing yet",
+                    "the provider lists no such request, which proves nothing yet"
+                    + ("" if clock.agrees else f": {clock}"),
                     "Run `shotreel recover` later, or, where the provider's page shows that there "
                     f"is none, `shotreel recover --release {attempt.id}`.",
                 )
@@ -126,7 +128,9 @@ async def charged_unnamed(shop: RunContext, attempt: Attempt) -> tuple[Found, ..
     Without those that the listing shows to be another's. Empty, too, where the bill is not shown.
     """
     provider, model = shop.provider_of(attempt), sent_model(attempt.model)
-    since, until = sent_at(attempt) - CLOCK_SKEW, datetime.now(UTC) + CLOCK_SKEW
+    clock = provider.clock
+    since = clock.at(sent_at(attempt)) - CLOCK_SKEW
+    until = clock.at(datetime.now(UTC)) + CLOCK_SKEW
     rows: dict[str, BillingRow] = {}
     cursor: str | None = None
     for _ in range(MAX_BILL_PAGES):
@@ -143,7 +147,7 @@ async def charged_unnamed(shop: RunContext, attempt: Attempt) -> tuple[Found, ..
     found = []
     for request_id in sorted(rows.keys() - known - set(others)):
         row = Found(Ticket(request_id), read_time(rows[request_id].at), certain=False)
-        if possible(attempt, row) and (like := await provider.compare(order, row)):
+        if possible(attempt, row, clock) and (like := await provider.compare(order, row)):
             found.append(like)
     return tuple(found)
 
@@ -171,12 +175,12 @@ def silent_s(attempt: Attempt) -> float:
     return (datetime.now(UTC) - sent_at(attempt)).total_seconds()
 
 
-def possible(attempt: Attempt, candidate: Found) -> bool:
+def possible(attempt: Attempt, candidate: Found, clock: ServiceClock) -> bool:
     """Whether it was made early enough to be the attempt's.
 
     Days later a listing is full of requests that other runs and other people have made.
     """
-    latest = sent_at(attempt) + timedelta(seconds=SUBMIT_TIMEOUT_S) + CLOCK_SKEW
+    latest = clock.at(sent_at(attempt)) + timedelta(seconds=SUBMIT_TIMEOUT_S) + CLOCK_SKEW
     return candidate.certain or candidate.sent_at is None or candidate.sent_at <= latest
 
 
@@ -186,7 +190,8 @@ async def listed(shop: RunContext, attempt: Attempt) -> Findings:
     findings = await provider.find(order, sent_at(attempt))
     ids = [c.ticket.request_id for c in findings.candidates]
     known = await known_of(shop, attempt, ids)
-    unnamed = {c.ticket.request_id: c for c in findings.candidates if possible(attempt, c)}
+    clock = provider.clock
+    unnamed = {c.ticket.request_id: c for c in findings.candidates if possible(attempt, c, clock)}
     candidates = []
     for number, request_id in enumerate(unnamed.keys() - known):
         like: Found | None = unnamed[request_id]
@@ -199,9 +204,14 @@ async def listed(shop: RunContext, attempt: Attempt) -> Findings:
 
 async def ask(shop: RunContext, attempt: Attempt) -> Settlement:
     """One question to the provider, held against what the ledger knows."""
-    quiet_s = shop.provider_of(attempt).quiet_s
+    provider = shop.provider_of(attempt)
     findings = await listed(shop, attempt)
-    return settle(findings, silent_s=silent_s(attempt), quiet_s=quiet_s)
+    return settle(
+        findings,
+        silent_s=silent_s(attempt),
+        quiet_s=provider.quiet_s,
+        clocks_agree=provider.clock.agrees,
+    )
 
 
 async def refusal_stands(shop: RunContext, attempt: Attempt) -> bool:

@@ -13,7 +13,8 @@ from blocks import settings
 from blocks.errors import ClipError, InputError, ShotreelError
 from blocks.files import sha256_file
 from blocks.providers.base import Again
-from blocks.providers.download import Fetched, Vanished, download
+from blocks.providers.download import Fetched, Patience, Vanished, download
+from blocks.providers.http import origin
 from blocks.providers.retry import again_until
 from flows.shots.job import InputFile
 
@@ -89,10 +90,11 @@ async def _bring(client: httpx.AsyncClient, url: str, max_bytes: int) -> Path:
     path = folder / hashlib.sha256(url.encode()).hexdigest()
     path.unlink(missing_ok=True)
     # The list's author may well keep files on a machine of their own.
-    hosts = {httpx.URL(url).host}
+    own = {origin(url)[1:]}
+    patience = Patience()
 
     async def one_try() -> Fetched | Vanished | Again:
-        return await download(client, url, path, hosts)
+        return await download(client, url, path, own, patience)
 
     found: Fetched | Vanished = await again_until(PATIENCE_S, one_try, url)
     if not isinstance(found, Fetched):

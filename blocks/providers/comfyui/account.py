@@ -33,6 +33,7 @@ from blocks.providers.base import (
     Ticket,
     Waiting,
 )
+from blocks.providers.clock import ServiceClock
 from blocks.providers.comfyui import wire
 from blocks.providers.comfyui.workflow import Workflow
 from blocks.providers.http import UPLOAD_TIMEOUT_S, Answer, Call, Reply, origin, send
@@ -103,7 +104,8 @@ class ComfyUI:
         self.gone_s = QUIET_S
         self.kept = timedelta(days=7)  # until somebody empties the folder
         self.refund_s = 0.0
-        self.trusted_hosts = frozenset({origin(self.url)[1]})
+        self.clock = ServiceClock()
+        self.trusted_hosts = frozenset({origin(self.url)[1:]})
         # Another server may answer at this URL tomorrow, or its input folder be emptied.
         self.uploads_kept = timedelta(0)
         self._uploaded: dict[str, str] = {}

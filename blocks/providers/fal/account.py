@@ -35,6 +35,7 @@ from blocks.providers.base import (
     Ticket,
     Waiting,
 )
+from blocks.providers.clock import ServiceClock
 from blocks.providers.fal import billing, wire
 from blocks.providers.fal.upload import Upload
 from blocks.providers.http import Call, Reply, origin, send, told_by
@@ -46,7 +47,10 @@ QUIET_GRACE_S = 60.0
 KEPT = timedelta(days=30)
 """How long payloads, and with them results, are stored (fal docs, Data retention)."""
 
-CLOCK_SKEW = timedelta(minutes=2)
+LOOK_BACK = timedelta(days=1)
+"""How much older listed requests are looked at: no clock and no time zone is so wrong, and seed
+and inputs tell requests apart."""
+
 MAX_LISTING_PAGES = 50
 BILLING_PAGE_SIZE = 5_000  # fal takes 10,000; a reply has to stay below MAX_REPLY_BYTES
 
@@ -166,7 +170,8 @@ class Fal:
         self.kept = KEPT
         self.refund_s = 0.0  # what is not billed is never charged
         urls = (block.queue_url, block.run_url, block.media_url, block.rest_url)
-        self.trusted_hosts = frozenset(origin(url)[1] for url in urls)
+        self.clock = ServiceClock()
+        self.trusted_hosts = frozenset(origin(url)[1:] for url in urls)
         self.uploads_kept = timedelta(days=6)
         self.price_book = shipped()
         self._prices: dict[str, asyncio.Task[ListPrice | None]] = {}
@@ -224,7 +229,7 @@ class Fal:
 
         Source: platform API, "List requests by endpoint"; payloads are stored for 30 days.
         """
-        listing = await self._listing_since(order.model.endpoint, since - CLOCK_SKEW)
+        listing = await self._listing_since(order.model.endpoint, self.clock.at(since) - LOOK_BACK)
         found, others = wire.matches(listing.items, order.model.body(order.inputs))
         return Findings(tuple(found), listing.unread, others)
 
@@ -346,6 +351,7 @@ class Fal:
         return wire.request_url(self.block.queue_url, model.endpoint, ticket, name)
 
     async def _get(self, url: str, params: tuple[tuple[str, str], ...] = ()) -> Any:
-        return await send(
-            self.client, Call("GET", url, headers=self._auth, params=params), self._secret
-        )
+        call = Call("GET", url, headers=self._auth, params=params)
+        answer = await send(self.client, call, self._secret)
+        self.clock.note(answer)
+        return answer

@@ -97,6 +97,7 @@ def submit_call(base_url: str, order: Order, headers: Mapping[str, str]) -> Call
         },
         json=order.model.body(order.inputs),
         timeout_s=SUBMIT_TIMEOUT_S,
+        last_look=order.last_look,
     )
 
 

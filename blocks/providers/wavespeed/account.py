@@ -34,6 +34,7 @@ from blocks.providers.base import (
     Submitted,
     Ticket,
 )
+from blocks.providers.clock import CLOCK_SKEW, ServiceClock
 from blocks.providers.http import UPLOAD_TIMEOUT_S, Answer, Call, Reply, origin, send, told_by
 from blocks.providers.model import Inputs, Model
 from blocks.providers.prices import require_usd
@@ -42,7 +43,6 @@ from blocks.providers.wavespeed import wire
 REFUND_S = 3 * 3600.0
 """WaveSpeed docs, Refund policy: failed tasks are refunded within three hours."""
 
-CLOCK_SKEW = timedelta(minutes=2)
 LISTED_FOR = timedelta(days=7)
 PAGE_SIZE = 100
 MAX_LISTING_PAGES = 50
@@ -138,7 +138,8 @@ class WaveSpeed:
         self.gone_s = float(settings.start_timeout_s())
         self.kept = LISTED_FOR
         self.refund_s = REFUND_S
-        self.trusted_hosts = frozenset({origin(block.url)[1]})
+        self.clock = ServiceClock()
+        self.trusted_hosts = frozenset({origin(block.url)[1:]})
         self.uploads_kept = timedelta(days=6)  # WaveSpeed deletes uploads after seven days
         self._inputs: dict[str, dict[str, Any]] = {}
         self._secret = block.key.get_secret_value()
@@ -164,7 +165,9 @@ class WaveSpeed:
 
     async def find(self, order: Order, since: datetime) -> Findings:
         """Predictions of the model since then (WaveSpeed docs, List predictions; seven days)."""
-        return await self._list(order.model, since - CLOCK_SKEW)
+        if self.clock.ahead is None:
+            await self.balance()  # whatever it answers says what time it is there
+        return await self._list(order.model, self.clock.at(since) - CLOCK_SKEW)
 
     async def compare(self, order: Order, found: Found) -> Found | None:
         request_id = found.ticket.request_id
@@ -294,7 +297,7 @@ class WaveSpeed:
                 return Findings(tuple(found), why)
             found += wire.candidates(items, model.endpoint)
             if len(items) < PAGE_SIZE:
-                old = datetime.now(UTC) - since >= LISTED_FOR
+                old = self.clock.at(datetime.now(UTC)) - since >= LISTED_FOR
                 return Findings(
                     tuple(found), "predictions are listed for seven days" if old else ""
                 )
@@ -303,4 +306,6 @@ class WaveSpeed:
 
     async def _send(self, method: str, path: str, body: object = None, api: str = "v3") -> Answer:
         call = Call(method, f"{self.block.url}/api/{api}/{path}", headers=self._auth, json=body)
-        return await send(self.client, call, self._secret)
+        answer = await send(self.client, call, self._secret)
+        self.clock.note(answer)
+        return answer

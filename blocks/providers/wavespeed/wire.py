@@ -68,6 +68,7 @@ def submit_call(base_url: str, order: Order, headers: Mapping[str, str]) -> Call
         headers=headers,
         json=order.model.body(order.inputs),
         timeout_s=SUBMIT_TIMEOUT_S,
+        last_look=order.last_look,
     )
 
 

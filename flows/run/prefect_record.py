@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from time import monotonic
+from typing import Any
 from uuid import UUID
 
 import httpx
 from prefect.client.orchestration import get_client
+from prefect.client.schemas import State
 from prefect.client.schemas.filters import (
     FlowRunFilter,
     FlowRunFilterId,
@@ -60,7 +62,9 @@ async def end_left_tasks() -> None:
                 flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[run.id])),
                 task_run_filter=TaskRunFilter(state=TaskRunFilterState(type=running)),
             ):
-                ended = Crashed(message="Its process has ended; the run went on in another.")
+                ended: State[Any] = Crashed(
+                    message="Its process has ended; the run went on in another."
+                )
                 await asyncio.gather(
                     *(client.set_task_run_state(each.id, ended, force=True) for each in left)
                 )
