@@ -96,7 +96,24 @@ def films_made(connection: Connection) -> None:
     )
 
 
-MIGRATIONS: tuple[Migration, ...] = (first_schema, posted_lately, prices_and_top_ups, films_made)
+def seeds_of_any_size(connection: Connection) -> None:
+    """Seeds by their digits: half of what 64 bits without a sign hold is no BIGINT."""
+    _run(
+        connection,
+        "ALTER TABLE attempts ADD COLUMN seed_digits TEXT",
+        "UPDATE attempts SET seed_digits = CAST(seed AS TEXT)",
+        "ALTER TABLE attempts DROP COLUMN seed",
+        "ALTER TABLE attempts RENAME COLUMN seed_digits TO seed",
+    )
+
+
+MIGRATIONS: tuple[Migration, ...] = (
+    first_schema,
+    posted_lately,
+    prices_and_top_ups,
+    films_made,
+    seeds_of_any_size,
+)
 
 
 def migrate(connection: Connection, migrations: tuple[Migration, ...] = MIGRATIONS) -> int:
