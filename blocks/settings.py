@@ -17,6 +17,7 @@ DEFAULT_URLS = {
     "FAL_MEDIA_URL": "https://v3.fal.media",
     "WAVESPEED_URL": "https://api.wavespeed.ai",
     "COMFYUI_URL": "http://127.0.0.1:8188",
+    "GOOGLE_SHEETS_URL": "https://docs.google.com",
 }
 
 
@@ -88,6 +89,15 @@ def choice(name: str, options: tuple[str, ...]) -> str:
             return option
     raise InputError(
         f"{name} is {value!r}, which is not one of {', '.join(options)}.", remedy=f"Unset {name}."
+    )
+
+
+def allows_private_urls() -> bool:
+    """Whether the lists' own URLs may lead to this machine and its network. Raises InputError."""
+    return choice("SHOTREEL_ALLOW_PRIVATE_URLS", ("no", "0", "false", "yes", "1", "true")) in (
+        "yes",
+        "1",
+        "true",
     )
 
 

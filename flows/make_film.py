@@ -27,6 +27,7 @@ from flows.output.folder import Place
 from flows.planning.input_files import gather_files
 from flows.planning.plan import Draw, Plan, check_budget, intents_of, make_plan
 from flows.report import artifacts
+from flows.report.ending import ends_in_words
 from flows.report.events import signalled
 from flows.report.log import logged
 from flows.report.notification import notified
@@ -54,6 +55,7 @@ def run_name() -> str:
 
 
 @flow(name="make-film", flow_run_name=run_name, persist_result=False)
+@ends_in_words
 async def make_film(
     shots: parameters.ShotList,
     out: parameters.OutputFolder = None,

@@ -13,6 +13,7 @@ from flows import parameters
 from flows.make_film import plan_list, run_name
 from flows.planning.forecast import Outlook, look_ahead, sold_services
 from flows.report import artifacts
+from flows.report.ending import ends_in_words
 from flows.report.progress import Progress
 from flows.run.opening import open_run
 from flows.shots import Shot, list_name, read_shots
@@ -21,6 +22,7 @@ from flows.shots.source import refuse_key
 
 
 @flow(name="plan", flow_run_name=run_name, persist_result=False)
+@ends_in_words
 async def plan(shots: parameters.ShotList, live: parameters.Live = False) -> State[None]:
     """Read the list, price it, look up what is there already; show it as artifacts.
 

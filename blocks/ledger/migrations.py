@@ -114,12 +114,24 @@ def counted_prices(connection: Connection) -> None:
         connection.execute(text("UPDATE attempts SET price_key = :key WHERE id = :id"), keys)
 
 
+def seeds_of_any_size(connection: Connection) -> None:
+    """Seeds by their digits: half of what 64 bits without a sign hold is no BIGINT."""
+    _run(
+        connection,
+        "ALTER TABLE attempts ADD COLUMN seed_digits TEXT",
+        "UPDATE attempts SET seed_digits = CAST(seed AS TEXT)",
+        "ALTER TABLE attempts DROP COLUMN seed",
+        "ALTER TABLE attempts RENAME COLUMN seed_digits TO seed",
+    )
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     first_schema,
     posted_lately,
     prices_and_top_ups,
     films_made,
     counted_prices,
+    seeds_of_any_size,
 )
 
 

@@ -30,6 +30,7 @@ from flows.planning.plan import Plan
 from flows.report.forecast import markdown
 from flows.report.markdown import table
 from flows.report.progress import FINISHED, Progress
+from flows.shots import Problem
 
 MAX_ROWS = 2_000
 """A table artifact travels as one JSON and is shown as one page."""
@@ -184,6 +185,23 @@ async def show_accounts(accounts: Statement) -> None:
     if rows:
         title = _cut("Estimate against actual, and what was paid in vain", len(rows))
         await shown(acreate_table_artifact(rows[:MAX_ROWS], "differences", title))
+
+
+async def show_problems(problems: Sequence[Problem]) -> None:
+    """What is wrong with a list, a row a problem."""
+    if FlowRunContext.get() is None:
+        return
+    rows: list[dict[str, Any]] = [
+        {
+            "row": problem.row if problem.row is not None else "",
+            "column": problem.column,
+            "value": problem.value,
+            "what is wrong": problem.reason,
+        }
+        for problem in problems[:MAX_ROWS]
+    ]
+    title = _cut("What is wrong with the shot list", len(problems))
+    await shown(acreate_table_artifact(rows, "problems", title))
 
 
 async def show_summary(summary: str, items: Sequence[Item], files: Sequence[Path]) -> None:

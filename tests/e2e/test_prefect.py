@@ -16,6 +16,7 @@ import httpx
 import pytest
 import yaml
 
+from flows.shots import list_name
 from flows.studio import api
 from tests.e2e.film import assert_film_is_its_clips
 from tests.e2e.prefect_server import PrefectServer, stop, until
@@ -112,6 +113,41 @@ def test_a_refused_plan_fails_the_run_with_its_reason(
     run = flow_run(prefect_server, "too-dear")
     assert run["state"]["type"] == "FAILED"
     assert "the budget is $0.10" in run["state"]["message"]
+
+
+FLOW = (
+    "import asyncio; from flows.make_film import make_film;"
+    "asyncio.run(make_film({text!r}, return_state=True))"
+)
+
+
+def test_a_pasted_list_with_errors_fails_in_words_and_shows_them_as_a_table(
+    world: World, prefect_server: PrefectServer
+) -> None:
+    text = "prompt,seed,model\nSea,x,\n,4,fal-ai/magic\n"
+    done = subprocess.run(
+        [sys.executable, "-c", FLOW.format(text=text)],
+        cwd=world.folder,
+        env={**clean_environment(), **world.env, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    logged = done.stdout + done.stderr
+    assert "Traceback" not in logged
+    assert logged.count("fal-ai/magic") == 1, logged
+    run = flow_run(prefect_server, list_name(text))
+    assert run["state"]["type"] == "FAILED"
+    assert "row 2, seed" in run["state"]["message"]
+    assert "3 problems; nothing was bought" in run["state"]["message"]
+    [table] = prefect_server.ask("artifacts/filter", flow_runs=of_run(run))
+    assert table["key"] == "problems"
+    assert [(row["row"], row["column"]) for row in json.loads(table["data"])] == [
+        (2, "seed"),
+        (3, "model"),
+        (3, "prompt"),
+    ]
+    assert world.posts == 0
 
 
 def test_every_task_run_is_recorded_after_a_run_on_the_embedded_server(

@@ -318,3 +318,9 @@ def test_index_itself_refuses_a_second_live_attempt(ledger: Ledger) -> None:
     reserved(ledger)
     with pytest.raises(IntegrityError):
         change(ledger, "UPDATE attempts SET holds = 1 WHERE id = :id", id=attempt.id)
+
+
+@pytest.mark.parametrize("seed", [0, -3, 2**63 - 1, 2**63, 2**64 - 1, 10**30])
+def test_a_seed_of_any_size_is_kept(ledger: Ledger, seed: int) -> None:
+    attempt = ledger.get(reserved(ledger, seed=seed, inputs={"seed": seed}).id)
+    assert (attempt.seed, attempt.inputs["seed"]) == (seed, seed)

@@ -18,12 +18,21 @@ from flows.shots import list_name, read_shots, source
 
 Refused = Callable[[str], str]
 LIST = "prompt\nA wave\n"
+SHEET = "1AbC-d_EfGhIjKlMnOp"
 
 
 class Lists(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         path = self.path.partition("?")[0]
-        if path == "/list.csv":
+        if self.path == f"/spreadsheets/d/{SHEET}/export?format=csv&gid=7":
+            self._answer(200, b"prompt\nSheet seven\n")
+        elif self.path == f"/spreadsheets/d/{SHEET}/export?format=csv":
+            self._redirect("/list.csv")
+        elif self.path == f"/spreadsheets/d/e/{SHEET}/pub?output=csv":
+            self._answer(200, b"prompt\nPublished\n")
+        elif path == "/spreadsheets/d/not-shared-01/export":
+            self._answer(200, b"<!doctype html><p>Sign in</p>")
+        elif path == "/list.csv":
             self._answer(200, LIST.encode())
         elif path.startswith("/hops/"):
             left = int(path.removeprefix("/hops/"))
@@ -117,6 +126,20 @@ def test_a_list_is_fetched_while_an_event_loop_runs(server: str) -> None:
     assert asyncio.run(flow()) == ["A wave"]
 
 
+def test_a_shared_google_sheet_is_read_by_its_link(
+    server: str, monkeypatch: pytest.MonkeyPatch, refused: Refused
+) -> None:
+    monkeypatch.setenv("GOOGLE_SHEETS_URL", server)
+    for host in ("https://docs.google.com", server):
+        link = f"{host}/spreadsheets/d/{SHEET}"
+        assert prompts(f"{link}/edit?usp=sharing") == ["A wave"]
+        assert prompts(f"{link}/edit?gid=7#gid=7") == ["Sheet seven"]
+        assert prompts(f"{link}/edit#gid=7") == ["Sheet seven"]
+        assert prompts(f"{host}/spreadsheets/d/e/{SHEET}/pubhtml") == ["Published"]
+    said = refused("https://docs.google.com/spreadsheets/d/not-shared-01/edit")
+    assert "A Google Sheet has to be shared with anyone who has the link" in said
+
+
 @pytest.mark.parametrize("text", [LIST, "PROMPT\rA wave", "\nprompt;x_a\r\nA wave;1"])
 def test_a_list_is_pasted(text: str) -> None:
     assert prompts(text) == ["A wave"]
@@ -204,6 +227,8 @@ def test_a_list_larger_than_64_mib_is_refused(folder: Path, refused: Refused) ->
         ("..", "shots"),
         ("a/.hidden", "hidden"),
         ("C:\\lists\\a.csv", "C-lists-a"),
+        (f"https://docs.google.com/spreadsheets/d/{SHEET}/edit#gid=0", "sheet-1AbC-d_EfGhI"),
+        (f"https://docs.google.com/spreadsheets/d/{SHEET}/edit#gid=7", "sheet-1AbC-d_EfGhI-7"),
         ("é" * 90 + ".csv", "é" * 50),
         ("prompt\nA wave\n", "pasted-9983838b"),
         ("\ud83d\n", "pasted-a0f3a2e4"),
