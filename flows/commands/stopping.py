@@ -65,6 +65,10 @@ def stoppable() -> Iterator[None]:
         pass  # not the main thread: signals are another's business
     try:
         yield
+    except Exception:
+        if _hurry.is_set() and _asked.at_s:
+            raise KeyboardInterrupt from None  # C code makes another error of it
+        raise
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
