@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -182,7 +182,7 @@ async def run_flow(
     return made
 
 
-async def until_taken(film: Coroutine[Any, Any, Any], made: Sequence[Made]) -> Any:
+async def until_taken(film: Awaitable[Any], made: Sequence[Made]) -> Any:
     """The flow's state. Once something is `made`, Prefect has a while to take the flow's end down.
 
     Raises TimeoutError where it does not: a server that is gone is asked again for minutes.
