@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -26,7 +26,7 @@ from blocks.money import usd
 from blocks.storage.places import known_ledger, ledger_place, without_prefect
 from flows.approval import Approval, Question, asker
 from flows.commands.plan import table_of
-from flows.commands.stopping import run_stoppable
+from flows.commands.stopping import run_stoppable, stoppable
 from flows.deliver import Made, last_made
 from flows.output.seams_table import words_of
 from flows.report.progress import View, view
@@ -64,7 +64,8 @@ def make(
     try:
         with shown(Console(stderr=True), quiet=as_json):
             limits = {"budget_usd": budget_usd, "approve_above_usd": approve_above_usd}
-            start_server()
+            with stoppable():
+                start_server()
             made = run_stoppable(run_flow(shots, out, live=live, finish=chosen, **limits))
     except KeyboardInterrupt:
         click.echo(f"shotreel: stopped. {under_way(begun_at)}", err=True)
@@ -181,7 +182,7 @@ async def run_flow(
     return made
 
 
-async def until_taken(film: Coroutine[Any, Any, Any], made: Sequence[Made]) -> Any:
+async def until_taken(film: Awaitable[Any], made: Sequence[Made]) -> Any:
     """The flow's state. Once something is `made`, Prefect has a while to take the flow's end down.
 
     Raises TimeoutError where it does not: a server that is gone is asked again for minutes.

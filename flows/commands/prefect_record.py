@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from time import monotonic
+from typing import Any
 from uuid import UUID
 
 import httpx
@@ -15,7 +16,7 @@ from prefect.client.schemas.filters import (
     TaskRunFilterState,
     TaskRunFilterStateType,
 )
-from prefect.client.schemas.objects import TERMINAL_STATES, StateType
+from prefect.client.schemas.objects import TERMINAL_STATES, State, StateType
 from prefect.context import FlowRunContext
 from prefect.states import Crashed
 
@@ -60,7 +61,9 @@ async def end_left_tasks() -> None:
                 flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[run.id])),
                 task_run_filter=TaskRunFilter(state=TaskRunFilterState(type=running)),
             ):
-                ended = Crashed(message="Its process has ended; the run went on in another.")
+                ended: State[Any] = Crashed(
+                    message="Its process has ended; the run went on in another."
+                )
                 await asyncio.gather(
                     *(client.set_task_run_state(each.id, ended, force=True) for each in left)
                 )

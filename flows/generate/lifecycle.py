@@ -30,7 +30,7 @@ MAX_ATTEMPTS = 3
 WORK_PATIENCE_S = 3600.0
 POLL_PATIENCE_S = 120.0
 WATCH_S = 0.5
-CALL_OFF_S = 4.0
+CALL_OFF_S = 3.0
 CALLED_OFF = "called off: the run was stopped"
 IN_PROGRESS = ("reserved", *UNFINISHED)
 
