@@ -125,7 +125,8 @@ async def make_film(
                 )
         except asyncio.CancelledError:
             await clips.stop()
-            board.say(await left_by_run(shop))
+            if listener is None:  # a command says it itself, and what to do at its terminal
+                board.say(await left_by_run(shop))
             raise
         finally:
             await clips.stop()

@@ -26,7 +26,7 @@ from blocks.money import usd
 from blocks.storage.places import known_ledger, ledger_place, without_prefect
 from flows.approval import Approval, Question, asker
 from flows.commands.plan import table_of
-from flows.commands.stopping import run_stoppable
+from flows.commands.stopping import run_stoppable, stoppable
 from flows.deliver import Made, last_made
 from flows.output.seams_table import words_of
 from flows.report.progress import View, view
@@ -64,7 +64,8 @@ def make(
     try:
         with shown(Console(stderr=True), quiet=as_json):
             limits = {"budget_usd": budget_usd, "approve_above_usd": approve_above_usd}
-            start_server()
+            with stoppable():
+                start_server()
             made = run_stoppable(run_flow(shots, out, live=live, finish=chosen, **limits))
     except KeyboardInterrupt:
         click.echo(f"shotreel: stopped. {under_way(begun_at)}", err=True)

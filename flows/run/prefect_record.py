@@ -17,7 +17,7 @@ from prefect.client.schemas.filters import (
     TaskRunFilterState,
     TaskRunFilterStateType,
 )
-from prefect.client.schemas.objects import TERMINAL_STATES, StateType
+from prefect.client.schemas.objects import TERMINAL_STATES, State, StateType
 from prefect.context import FlowRunContext
 from prefect.states import Crashed
 
