@@ -9,7 +9,6 @@ from uuid import UUID
 
 import httpx
 from prefect.client.orchestration import get_client
-from prefect.client.schemas import State
 from prefect.client.schemas.filters import (
     FlowRunFilter,
     FlowRunFilterId,
