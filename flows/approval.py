@@ -8,16 +8,14 @@ from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Annotated, ClassVar, Literal
-from uuid import UUID, uuid4
+from typing import Annotated, Literal
+from uuid import uuid4
 
 from prefect.exceptions import FlowPauseTimeout
 from prefect.flow_runs import apause_flow_run
 from prefect.input import RunInput
-from prefect.input.run_input import Keyset, keyset_from_paused_state
 from prefect.logging.handlers import APILogHandler
 from prefect.settings import PREFECT_API_URL
-from prefect.states import Paused
 from pydantic import Field, ValidationError
 
 from blocks import settings
@@ -60,15 +58,6 @@ class Approval(RunInput):
             "lines. What goes on from a shot that is left out is left out too.",
         ),
     ] = ""
-
-    _saved: ClassVar[bool] = False
-
-    @classmethod
-    async def asave(cls, keyset: Keyset, flow_run_id: UUID | None = None) -> None:
-        """Once for each question: before the pause, while Prefect saves it after."""
-        if not cls._saved:
-            await super().asave(keyset, flow_run_id)
-            cls._saved = True
 
     @property
     def dropped(self) -> list[str]:
@@ -159,11 +148,9 @@ async def ask(shop: Workshop, question: Question) -> Approval:
     await APILogHandler.aflush()  # the page asks for no more lines once the run is paused
     await current_notice.get().send("needs your approval", told)
     form = Approval.with_initial_data(description=described(question, patience_s))
-    # A key of its own: Prefect answers a pause that it has seen before without the input.
+    # A key of its own: each question has its own answer, also where the run is taken up again.
     key = uuid4().hex
     try:
-        # A run that is paused can be answered: its form is there before it is.
-        await form.asave(keyset_from_paused_state(Paused(pause_key=key)))
         async with asyncio.timeout(patience_s):
             return await apause_flow_run(
                 wait_for_input=form,

@@ -22,7 +22,7 @@ from flows.report.log import logged
 from flows.shots import list_name, read_shots
 
 
-@flow(name="buy-clips", persist_result=False)
+@flow(name="buy-clips", persist_result=False, retries=0)
 async def buy_clips(
     shots: str,
     sequences: list[str],

@@ -51,7 +51,9 @@ def run_name() -> str:
     return list_name(str(runtime.parameters["shots"]))
 
 
-@flow(name="make-film", flow_run_name=run_name, persist_result=False)
+# A run that says Failed has done what it could: Prefect's default for retries would buy what has
+# failed once more.
+@flow(name="make-film", flow_run_name=run_name, persist_result=False, retries=0)
 async def make_film(
     shots: form.ShotList,
     out: form.OutputFolder = None,

@@ -27,7 +27,7 @@ from flows.shots.source import local_path
 WILD = "*?["
 
 
-@flow(name="make-films", persist_result=False)
+@flow(name="make-films", persist_result=False, retries=0)
 async def make_films(
     shots: form.ShotLists,
     out: form.OutputFolder = None,

@@ -1,6 +1,6 @@
 """The Prefect settings that shotreel ships, as defaults of the environment.
 
-Measured with Prefect 3.8: without the batches the embedded server records a fraction of the task
+Measured: without the batches the embedded server records a fraction of the task
 runs before it ends; without the longer start it gives up beside one encode; analytics look up an
 outside host. What the user has set stays.
 """
