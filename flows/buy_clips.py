@@ -16,6 +16,7 @@ from flows.generate.parts import only
 from flows.generate.task import as_task
 from flows.generate.workshop import current
 from flows.make_film import plan_list, reserve
+from flows.project import enter_project
 from flows.report import artifacts
 from flows.report.board import Board
 from flows.report.log import logged
@@ -41,6 +42,7 @@ async def buy_clips(
         live: As that run.
         budget_usd: As that run.
     """
+    enter_project()
     board = Board(logged(None))
     rows = [shot for shot in read_shots(shots) if shot.sequence in set(sequences)]
     async with open_workshop(services_of(rows, live=live), board, run_id=run_id) as shop:

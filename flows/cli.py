@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal
@@ -28,6 +29,8 @@ def main() -> None:
     Without --live everything runs against a sandbox on this machine, and no money can be spent.
     """
     prefect_env.apply()
+    # What Prefect starts with `python -m` must not import from the working folder.
+    os.environ["PYTHONSAFEPATH"] = "1"
     if click.get_current_context().invoked_subcommand not in ("up", "down", "sandbox"):
         join()
 

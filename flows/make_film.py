@@ -31,6 +31,7 @@ from flows.generate.task import as_task
 from flows.generate.workshop import Workshop, current
 from flows.handover.credentials import credentials
 from flows.handover.tasks import stills_beside
+from flows.project import enter_project
 from flows.report import artifacts
 from flows.report.board import Board, view
 from flows.report.log import logged
@@ -76,6 +77,7 @@ async def make_film(
         split: Clips that a sub-run buys, on another worker; 0: none. Default: by the list's length.
         finish: What can be chosen about the film at any time, for nothing.
     """
+    enter_project()
     board = Board(signalled(logged(view.get())))
     place = Place(Path(out) if out else Path("out") / list_name(shots))
     rows = read_shots(shots)

@@ -19,6 +19,7 @@ from blocks.places import ledger_place
 from flows import form
 from flows.costs.money import plain, usd
 from flows.make_film import make_film
+from flows.project import enter_project
 from flows.report.artifacts import shown
 from flows.report.notice import notified
 from flows.shots import list_name
@@ -48,6 +49,7 @@ async def make_films(
         approve_above_usd: A list whose plan costs more waits until a person has approved it.
         notify: The Prefect notification block to tell, such as slack-webhook/team.
     """
+    enter_project()
     async with notified("films", notify) as notice:
         lists = lists_in(shots)
         rows: list[dict[str, Any]] = []

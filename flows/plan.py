@@ -14,6 +14,7 @@ from flows.costs.outlook import Outlook, look_ahead, sold_services
 from flows.generate.accounts import open_workshop
 from flows.generate.job import services_of
 from flows.make_film import plan_list, run_name
+from flows.project import enter_project
 from flows.report import artifacts
 from flows.report.board import Board
 from flows.shots import Shot, list_name, read_shots
@@ -27,6 +28,7 @@ async def plan(shots: form.ShotList, live: form.Live = False) -> State[None]:
         shots: A path, an http(s) or fsspec URL, or the CSV text itself.
         live: Ask the real accounts for their prices. Off: the sandbox.
     """
+    enter_project()
     outlook = await outlook_of(read_shots(shots), list_name(shots), live=live)
     await artifacts.show_plan(outlook.plan)
     await artifacts.show_outlook(outlook)

@@ -26,6 +26,7 @@ from flows.costs.hold import Finding, Held, hold, unknown_charges
 from flows.costs.why import Why, why
 from flows.generate.accounts import has_account, open_workshop
 from flows.generate.workshop import Workshop
+from flows.project import enter_project
 from flows.report.board import Board
 from flows.report.findings import announce, show_findings
 from flows.report.notice import notified
@@ -94,6 +95,7 @@ async def reconcile(
         since_days: How many days back.
         notify: The Prefect notification block to tell of findings, such as slack-webhook/team.
     """
+    enter_project()
     async with notified("reconcile", notify) as notice:
         accounts = await reconcile_all(live=live, since_days=since_days)
         findings, unread = findings_of(accounts), [a for a in accounts if a.unread]

@@ -26,6 +26,7 @@ from flows.generate.accounts import open_workshop
 from flows.generate.bring import advance
 from flows.generate.settle import adopt_strays
 from flows.generate.workshop import Workshop
+from flows.project import enter_project
 from flows.report.board import Board
 from flows.report.notice import notified
 
@@ -58,6 +59,7 @@ async def recover(notify: form.Notify = None) -> object:
     Args:
         notify: The Prefect notification block to tell of findings, such as slack-webhook/team.
     """
+    enter_project()
     async with notified("recover", notify) as notice:
         rescued = await rescue_all()
         log_all(rescued)
