@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from concurrent.futures import ProcessPoolExecutor
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, ParamSpec, Protocol, TypeVar
 
@@ -20,6 +18,7 @@ from blocks.errors import AccountPausedError, SetupError
 from blocks.ledger import Attempt, Intent, Ledger
 from blocks.ledger.clerk import Clerk
 from blocks.media import MediaInfo
+from blocks.processes import Processes
 from blocks.provider import Provider
 from flows.generate.job import Job
 from flows.generate.pace import Pace
@@ -96,8 +95,7 @@ class Workshop:
         """Held while an attempt changes its owner: one task of this process drives it."""
         self.downloads = asyncio.Semaphore(DOWNLOADS)
         self.uploads: dict[tuple[str, str], asyncio.Lock] = {}
-        # Spawned, not forked: a fork would copy the loop's threads and their locks.
-        self.processes = ProcessPoolExecutor(WORKERS, mp_context=get_context("spawn"))
+        self.processes = Processes(WORKERS)
         self._clerk = Clerk(self.ledger.engine)
 
     async def book(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
