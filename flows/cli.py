@@ -28,7 +28,7 @@ def main() -> None:
 
     Without --live everything runs against a sandbox on this machine, and no money can be spent.
     """
-    prefect_env.apply()
+    prefect_env.apply(of_commands=True)
     # What Prefect starts with `python -m` must not import from the working folder.
     os.environ["PYTHONSAFEPATH"] = "1"
     if click.get_current_context().invoked_subcommand not in ("up", "down", "sandbox"):

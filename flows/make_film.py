@@ -6,11 +6,11 @@ import asyncio
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from prefect import flow
 from prefect.context import FlowRunContext
 from prefect.runtime import flow_run as runtime
 from prefect.states import Completed, Failed
@@ -20,6 +20,7 @@ from flows import form
 from flows.approval import approved
 from flows.costs.account import account_costs
 from flows.costs.estimate import Draw, Plan, check_budget, intents_of, make_plan
+from flows.film_flow import FilmFlow
 from flows.generate.accounts import open_workshop
 from flows.generate.all_clips import Clips
 from flows.generate.elsewhere import Errand, elsewhere
@@ -54,7 +55,7 @@ def run_name() -> str:
 
 # A run that says Failed has done what it could: Prefect's default for retries would buy what has
 # failed once more.
-@flow(name="make-film", flow_run_name=run_name, persist_result=False, retries=0)
+@partial(FilmFlow, name="make-film", flow_run_name=run_name, persist_result=False, retries=0)
 async def make_film(
     shots: form.ShotList,
     out: form.OutputFolder = None,
@@ -64,7 +65,7 @@ async def make_film(
     notify: form.Notify = None,
     split: form.Split = None,
     finish: form.Finishing = AS_IT_IS,
-) -> Any:
+) -> Any:  # a State to Prefect, and Made to whoever calls it
     """Read the list, plan, buy what is missing, stitch, account, report.
 
     Args:
@@ -132,7 +133,7 @@ async def make_film(
     board.enter("done")
     if listener is not None:
         listener.append(made)
-    return (Failed if made.exit_code else Completed)(message=made.summary)
+    return (Failed if made.exit_code else Completed)(message=made.summary, data=made)
 
 
 async def plan_list(shop: Workshop, shots: Sequence[Shot], *, live: bool) -> Plan:

@@ -139,7 +139,7 @@ def main(path: str) -> int:
     """Gives the exit code of a process that was forked; the zygote itself never returns."""
     from flows import prefect_env
 
-    prefect_env.apply()
+    prefect_env.apply(of_commands=True)
     for module in WARM:
         importlib.import_module(module)
     gc.freeze()
