@@ -180,7 +180,7 @@ def described(question: Question, patience_s: float) -> str:
     for line in buys:
         name = line.job.shot.sequence if by_sequence else line.job.name
         sums.setdefault((name, line.job.shot.model), []).append(line)
-    titles = ("sequence" if by_sequence else "shot", "model", " clips", " units", " USD")
+    titles = ("sequence" if by_sequence else "shot", " USD", " units", " clips", "model")
     rows = (cells_of(*key, same) for key, same in list(sums.items())[:MAX_LINES])
     lines += ["", *table(titles, rows)]
     if len(sums) > MAX_LINES or by_sequence:
@@ -191,7 +191,7 @@ def described(question: Question, patience_s: float) -> str:
 def cells_of(name: str, model: str, lines: Sequence[Line]) -> tuple[str, ...]:
     units = sum((line.units for line in lines), Decimal(0))
     cost_usd = sum((line.most_usd for line in lines), Decimal(0))
-    return name, model, str(len(lines)), plain(units), plain(cost_usd)
+    return name, plain(cost_usd), plain(units), str(len(lines)), model
 
 
 def words_of(seconds: float) -> str:

@@ -12,7 +12,6 @@ from typing import Any
 from uuid import uuid4
 
 from prefect.context import FlowRunContext
-from prefect.runtime import flow_run as runtime
 from prefect.states import Completed, Failed
 
 from blocks.errors import InputError
@@ -40,17 +39,13 @@ from flows.report.made import last_made, report
 from flows.report.notice import notified
 from flows.report.place import Place
 from flows.report.signals import signalled
-from flows.shots import Shot, list_name, read_shots
+from flows.run_name import film_name, run_name
+from flows.shots import Shot, read_shots
 from flows.stitch.finish import AS_IT_IS
 from flows.stitch.seams.flow import ends_beside
 from flows.stitch.sound import check_music
 from flows.stitch.tasks import stitch_film, stitch_sequences
 from flows.unvisited import unvisited
-
-
-def run_name() -> str:
-    """What the UI calls the run: the list's name, also where the list was pasted."""
-    return list_name(str(runtime.parameters["shots"]))
 
 
 # A run that says Failed has done what it could: Prefect's default for retries would buy what has
@@ -70,7 +65,7 @@ async def make_film(
 
     Args:
         shots: A path, an http(s) or fsspec URL, or the CSV text itself.
-        out: The output folder. Default: out/<name of the shot list>.
+        out: The output folder. Default: out/ and the shot list's name.
         live: Spend money: buy from the real accounts. Off: from the sandbox, for free.
         budget_usd: Nothing is bought above it. A live run needs one.
         approve_above_usd: A plan that costs more waits until a person has approved it.
@@ -80,7 +75,8 @@ async def make_film(
     """
     enter_project()
     board = Board(signalled(logged(view.get())))
-    place = Place(Path(out) if out else Path("out") / list_name(shots))
+    name = film_name(shots)
+    place = Place(Path(out) if out else Path("out") / name)
     rows = read_shots(shots)
     if live and budget_usd is None:
         raise InputError(
@@ -93,7 +89,7 @@ async def make_film(
     async with AsyncExitStack() as stack:
         if listener is not None:  # a command waits for it; on a worker Prefect stops it
             stack.enter_context(stopped_by_sigterm())
-        notice = await stack.enter_async_context(notified(list_name(shots), notify))
+        notice = await stack.enter_async_context(notified(name, notify))
         shop = await stack.enter_async_context(
             open_workshop(services_of(rows, live=live), board, run_id=run_id())
         )
@@ -105,7 +101,7 @@ async def make_film(
         place.check_writable()
         await preflight(shop, plan)
         plan, budget_usd = await approved(shop, plan, budget_usd, approve_above_usd)
-        await reserve(shop, plan, list_name(shots), budget_usd)
+        await reserve(shop, plan, name, budget_usd)
         board.plan(plan)
         clips = Clips(as_task())
         try:
@@ -127,7 +123,7 @@ async def make_film(
         finally:
             await clips.stop()
         films = {**sequences, "the film": film}
-        made = await report(list_name(shots), plan, outcomes, films, accounts, place, finish)
+        made = await report(name, plan, outcomes, films, accounts, place, finish)
         notice.subject = "is not whole" if made.exit_code else "is ready"
         notice.body = f"{made.summary} {place.film}"
     board.enter("done")

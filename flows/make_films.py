@@ -63,7 +63,7 @@ async def make_films(
             if left_usd is not None:
                 left_usd = max(Decimal(0), left_usd - spent_usd)
             ok &= state.is_completed()
-            told = {"list": list_name(name), "state": state.name, "USD": plain(spent_usd)}
+            told = {"list": list_name(name), "USD": plain(spent_usd), "state": state.name}
             rows.append(told | {"what": state.message or ""})
         await shown(acreate_table_artifact(rows, "films", "What has come of each list"))
         total_usd = sum((Decimal(row["USD"]) for row in rows), Decimal(0))

@@ -13,10 +13,11 @@ from flows.costs.money import usd
 from flows.costs.outlook import Outlook, look_ahead, sold_services
 from flows.generate.accounts import open_workshop
 from flows.generate.job import services_of
-from flows.make_film import plan_list, run_name
+from flows.make_film import plan_list
 from flows.project import enter_project
 from flows.report import artifacts
 from flows.report.board import Board
+from flows.run_name import run_name
 from flows.shots import Shot, list_name, read_shots
 
 

@@ -156,12 +156,12 @@ def welcome(state: State) -> str:
     lines = [
         f"The studio is up: {state.ui_url}",
         "",
-        f"  First film   {state.ui_url}/deployments > make-film > Run > Custom run;",
+        f"  First film   {state.ui_url}/v2/deployments > make-film > Run > Custom run;",
         f"               its shot list: {EXAMPLE}",
         f"  or here      shotreel make {EXAMPLE}",
         f"  Paths        start in {state.folder}",
         f"  Accounts     {' and '.join(named) or 'none'} from this shell; others: "
-        f"{state.ui_url}/blocks, saved as default",
+        f"{state.ui_url}/v2/blocks, saved as default",
         f"  Logs         {here().folder / 'logs'}",
         "  Stop         shotreel down",
     ]

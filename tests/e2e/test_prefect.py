@@ -179,6 +179,7 @@ def test_the_deployment_asks_for_parameters_in_words(
         for name, parameter in asked.items():
             assert parameter.get("title", "") != name
             assert parameter["description"], asked
+            assert "<" not in parameter["description"], "the UI takes it for markup"
             assert "anyOf" not in parameter, "a choice between types is no question for a person"
     schema = deployments["make-film"]["parameter_openapi_schema"]
     assert {"shots", "out", "live", "budget_usd"} <= set(schema["properties"])

@@ -88,9 +88,10 @@ class Home:
         found: dict[str, Any] = self.api("GET", f"deployments/name/{name}/{name}")
         return found
 
-    def submit(self, name: str, **parameters: Any) -> str:
+    def submit(self, name: str, run_name: str | None = None, **parameters: Any) -> str:
         path = f"deployments/{self.deployment(name)['id']}/create_flow_run"
-        return str(self.api("POST", path, {"parameters": parameters})["id"])
+        given = {"parameters": parameters} | ({"name": run_name} if run_name else {})
+        return str(self.api("POST", path, given)["id"])
 
     def flow_run(self, run_id: str) -> dict[str, Any]:
         found: dict[str, Any] = self.api("GET", f"flow_runs/{run_id}")

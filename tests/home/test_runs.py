@@ -49,6 +49,12 @@ def test_a_plan_is_an_artifact_and_spends_nothing(home: Home) -> None:
     assert home.posts == before
 
 
+def test_a_run_keeps_the_name_that_a_person_gave_it_and_so_does_the_folder(home: Home) -> None:
+    run_id = home.submit("make-film", "Opening night", shots=shot_list("opening", 1))
+    assert home.until_state(run_id, "COMPLETED")["name"] == "Opening night"
+    assert (home.folder / "out" / "Opening-night" / "film.mp4").exists()
+
+
 def test_the_log_says_once_what_has_become_of_each_shot(home: Home) -> None:
     run_id = home.submit("make-film", shots=shot_list("logged", 3))
     home.until_state(run_id, "COMPLETED")
