@@ -6,19 +6,19 @@ import asyncio
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from prefect import flow
 from prefect.context import FlowRunContext
-from prefect.runtime import flow_run as runtime
 from prefect.states import Completed, Failed
 
 from blocks.errors import InputError
 from flows import parameters
 from flows.approval import approved
 from flows.deliver import last_made, report
+from flows.film_flow import FilmFlow
 from flows.generate.all_clips import Clips
 from flows.generate.preflight import preflight
 from flows.generate.stop import stopped_by_sigterm
@@ -27,6 +27,7 @@ from flows.output.credentials import credentials
 from flows.output.folder import Place
 from flows.planning.input_files import gather_files
 from flows.planning.plan import Draw, Plan, check_budget, intents_of, make_plan
+from flows.project import enter_project
 from flows.report import artifacts
 from flows.report.events import signalled
 from flows.report.log import logged
@@ -34,7 +35,8 @@ from flows.report.notification import notified
 from flows.report.progress import Progress, view
 from flows.run.context import RunContext, current
 from flows.run.opening import open_run
-from flows.shots import Shot, list_name, read_shots
+from flows.run_name import film_name, run_name
+from flows.shots import Shot, read_shots
 from flows.shots.job import files_named, jobs_of, services_of
 from flows.stitch.finish import AS_IT_IS
 from flows.stitch.sound import check_music
@@ -46,12 +48,9 @@ from flows.tasks.seams import ends_beside
 from flows.tasks.stitch import stitch_film, stitch_sequences
 
 
-def run_name() -> str:
-    """What the UI calls the run: the list's name, also where the list was pasted."""
-    return list_name(str(runtime.parameters["shots"]))
-
-
-@flow(name="make-film", flow_run_name=run_name, persist_result=False)
+# A run that says Failed has done what it could: Prefect's default for retries would buy what has
+# failed once more.
+@partial(FilmFlow, name="make-film", flow_run_name=run_name, persist_result=False, retries=0)
 async def make_film(
     shots: parameters.ShotList,
     out: parameters.OutputFolder = None,
@@ -61,12 +60,12 @@ async def make_film(
     notify: parameters.Notify = None,
     split: parameters.Split = None,
     finish: parameters.Finishing = AS_IT_IS,
-) -> Any:
+) -> Any:  # a State to Prefect, and Made to whoever calls it
     """Read the list, plan, buy what is missing, stitch, account, report.
 
     Args:
         shots: A path, an http(s) or fsspec URL, or the CSV text itself.
-        out: The output folder. Default: out/<name of the shot list>.
+        out: The output folder. Default: out/ and the shot list's name.
         live: Spend money: buy from the real accounts. Off: from the sandbox, for free.
         budget_usd: Nothing is bought above it. A live run needs one.
         approve_above_usd: A plan that costs more waits until a person has approved it.
@@ -74,8 +73,10 @@ async def make_film(
         split: Clips that a sub-run buys, on another worker; 0: none. Default: by the list's length.
         finish: What can be chosen about the film at any time, for nothing.
     """
+    enter_project()
     board = Progress(signalled(logged(view.get())))
-    place = Place(Path(out) if out else Path("out") / list_name(shots))
+    name = film_name(shots)
+    place = Place(Path(out) if out else Path("out") / name)
     rows = read_shots(shots)
     if live and budget_usd is None:
         raise InputError(
@@ -88,7 +89,7 @@ async def make_film(
     async with AsyncExitStack() as stack:
         if listener is not None:  # a command waits for it; on a worker Prefect stops it
             stack.enter_context(stopped_by_sigterm())
-        notice = await stack.enter_async_context(notified(list_name(shots), notify))
+        notice = await stack.enter_async_context(notified(name, notify))
         shop = await stack.enter_async_context(
             open_run(services_of(rows, live=live), board, run_id=run_id())
         )
@@ -100,7 +101,7 @@ async def make_film(
         place.check_writable()
         await preflight(shop, plan)
         plan, budget_usd = await approved(shop, plan, budget_usd, approve_above_usd)
-        await reserve(shop, plan, list_name(shots), budget_usd)
+        await reserve(shop, plan, name, budget_usd)
         board.plan(plan)
         clips = Clips(as_task())
         try:
@@ -122,13 +123,13 @@ async def make_film(
         finally:
             await clips.stop()
         films = {**sequences, "the film": film}
-        made = await report(list_name(shots), plan, outcomes, films, accounts, place, finish)
+        made = await report(name, plan, outcomes, films, accounts, place, finish)
         notice.subject = "is not whole" if made.exit_code else "is ready"
         notice.body = f"{made.summary} {place.film}"
     board.enter("done")
     if listener is not None:
         listener.append(made)
-    return (Failed if made.exit_code else Completed)(message=made.summary)
+    return (Failed if made.exit_code else Completed)(message=made.summary, data=made)
 
 
 async def plan_list(shop: RunContext, shots: Sequence[Shot], *, live: bool) -> Plan:

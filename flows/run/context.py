@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from concurrent.futures import ProcessPoolExecutor
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, ParamSpec, Protocol, TypeVar
 
@@ -19,6 +17,7 @@ from blocks.errors import AccountPausedError, SetupError
 from blocks.ledger import Attempt, Intent, Ledger
 from blocks.ledger.writer import LedgerWriter
 from blocks.media.probe import MediaInfo
+from blocks.processes import Processes
 from blocks.providers.base import Provider
 from blocks.providers.pace import Pace
 from blocks.storage.clip_store import ClipStore
@@ -96,8 +95,7 @@ class RunContext:
         """Held while an attempt changes its owner: one task of this process drives it."""
         self.downloads = asyncio.Semaphore(DOWNLOADS)
         self.uploads: dict[tuple[str, str], asyncio.Lock] = {}
-        # Spawned, not forked: a fork would copy the loop's threads and their locks.
-        self.processes = ProcessPoolExecutor(WORKERS, mp_context=get_context("spawn"))
+        self.processes = Processes(WORKERS)
         self._writer = LedgerWriter(self.ledger.engine)
 
     async def book(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
