@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal
@@ -27,7 +28,9 @@ def main() -> None:
 
     Without --live everything runs against a sandbox on this machine, and no money can be spent.
     """
-    prefect_settings.apply()
+    prefect_settings.apply(of_commands=True)
+    # What Prefect starts with `python -m` must not import from the working folder.
+    os.environ["PYTHONSAFEPATH"] = "1"
     if click.get_current_context().invoked_subcommand not in ("up", "down", "sandbox"):
         join()
 

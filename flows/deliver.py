@@ -56,6 +56,21 @@ class Made:
     seams: Sequence[Seam] = ()
 
     @property
+    def film(self) -> Path | None:
+        """None where there is none: every clip is missing, or one and then no film was wanted."""
+        film = self.manifest["film"]
+        return self.out / film["path"] if film else None
+
+    @property
+    def report(self) -> Path:
+        return self.out / "report.html"
+
+    @property
+    def cost_usd(self) -> Decimal:
+        """Of the whole film; `spent_usd` of it in this run."""
+        return Decimal(self.manifest["totals"]["cost_usd"])
+
+    @property
     def exit_code(self) -> int:
         """0 all done, 5 an outcome stays unknown, 3 shots failed, 1 a damage of another kind."""
         codes = {error.exit_code for error in self.errors.values()}

@@ -120,15 +120,15 @@ async def show_plan(plan: Plan) -> None:
     rows: list[dict[str, Any]] = [
         {
             "shot": line.job.name,
-            "model": line.job.shot.model,
-            "need": NEEDS[line.need],
-            "units": plain(line.units),
             "USD": plain(line.cost_usd),
+            "units": plain(line.units),
+            "need": NEEDS[line.need],
+            "model": line.job.shot.model,
             "fingerprint": line.job.fingerprint[:12],
         }
         for line in plan.lines[:MAX_ROWS]
     ]
-    rows.append({"shot": "total", "units": plain(plan.units), "USD": plain(plan.cost_usd)})
+    rows.append({"shot": "total", "USD": plain(plan.cost_usd), "units": plain(plan.units)})
     title = _cut("What would be bought", len(plan.lines))
     await shown(acreate_table_artifact(rows, "plan", title))
 
@@ -144,17 +144,17 @@ async def show_bill(items: Sequence[Item]) -> None:
     rows: list[dict[str, Any]] = [
         {
             "shot": f"{i.sequence}/{i.shot}" + (f" take {i.take}" if i.take > 1 else ""),
-            "model": i.model,
-            "state": i.state,
-            "units": plain(i.units),
             "USD": plain(i.cost_usd),
+            "units": plain(i.units),
+            "state": i.state,
+            "model": i.model,
             "counted by": i.source,
             "request": i.request_id,
         }
         for i in items[:MAX_ROWS]
     ]
     units, cost_usd = total(items)
-    rows.append({"shot": "total", "units": plain(units), "USD": plain(cost_usd)})
+    rows.append({"shot": "total", "USD": plain(cost_usd), "units": plain(units)})
     title = _cut("What each shot has cost", len(items))
     await shown(acreate_table_artifact(rows, "bill", title))
 
@@ -166,8 +166,8 @@ async def show_accounts(accounts: Statement) -> None:
     rows: list[dict[str, Any]] = [
         {
             "shot": each.name,
-            "estimate": plain(each.estimate_usd),
             "USD": plain(each.cost_usd),
+            "estimate": plain(each.estimate_usd),
             "why": each.why,
             "request": each.request_id,
         }
@@ -209,10 +209,10 @@ async def show_summary(summary: str, items: Sequence[Item], files: Sequence[Path
     if FlowRunContext.get() is None:
         return
     sums = (
-        (t.key, str(t.attempts), plain(t.units), plain(t.cost_usd))
+        (t.key, plain(t.cost_usd), plain(t.units), str(t.attempts))
         for t in totals_by(items, "sequence")
     )
-    lines = [summary, "", *table(("sequence", " clips", " units", " USD"), sums)]
+    lines = [summary, "", *table(("sequence", " USD", " units", " clips"), sums)]
     lines += ["", *(f"- `{file.absolute()}`" for file in files if file.exists())]
     await shown(acreate_markdown_artifact("\n".join(lines), "film", "The film and what it cost"))
 

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 from collections.abc import Callable, Mapping
-from concurrent.futures import ProcessPoolExecutor
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, ParamSpec, Protocol, TypeVar
 
@@ -20,6 +17,7 @@ from blocks.errors import AccountPausedError, OverchargedError, SetupError
 from blocks.ledger import Attempt, Intent, Ledger
 from blocks.ledger.writer import LedgerWriter
 from blocks.media.probe import MediaInfo
+from blocks.processes import Processes
 from blocks.providers.base import Provider
 from blocks.providers.pace import Pace
 from blocks.storage.clip_store import ClipStore
@@ -111,10 +109,7 @@ class RunContext:
         """Held while an attempt changes its owner: one task of this process drives it."""
         self.downloads = asyncio.Semaphore(DOWNLOADS)
         self.uploads: dict[tuple[str, str], asyncio.Lock] = {}
-        # Spawned, not forked: a fork would copy the loop's threads and their locks.
-        self.processes = ProcessPoolExecutor(
-            WORKERS, mp_context=get_context("spawn"), initializer=_leave_ctrl_c_to_the_run
-        )
+        self.processes = Processes(WORKERS)
         self._writer = LedgerWriter(self.ledger.engine)
 
     async def book(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -142,11 +137,6 @@ class RunContext:
     def close(self) -> None:
         self._writer.close()
         self.processes.shutdown(cancel_futures=True)
-
-
-def _leave_ctrl_c_to_the_run() -> None:
-    """At a terminal it goes to every process: one that draws would say a trace of it."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 current: ContextVar[RunContext] = ContextVar("workshop")

@@ -165,8 +165,12 @@ def list_name(source: str) -> str:
     else:
         place = _split(source)
         stem = Path(unquote(place[1])).stem or place[0]
-    stem = f"{stem}-{sheet}" if sheet else stem
-    safe = re.sub(r"[^\w.-]+", "-", stem).encode()[:MAX_NAME_BYTES].decode(errors="ignore")
+    return safe_name(f"{stem}-{sheet}" if sheet else stem)
+
+
+def safe_name(text: str) -> str:
+    """`text` as the name of a folder."""
+    safe = re.sub(r"[^\w.-]+", "-", text).encode()[:MAX_NAME_BYTES].decode(errors="ignore")
     return safe.strip(".-") or "shots"
 
 
