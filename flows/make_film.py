@@ -16,6 +16,7 @@ from prefect.runtime import flow_run as runtime
 from prefect.states import Completed, Failed
 
 from blocks.errors import InputError
+from blocks.ledger.film_runs import adopt_runs
 from flows import form
 from flows.approval import approved
 from flows.costs.account import account_costs
@@ -38,7 +39,7 @@ from flows.report.made import last_made, report
 from flows.report.notice import notified
 from flows.report.place import Place
 from flows.report.signals import signalled
-from flows.shots import Shot, list_name, read_shots
+from flows.shots import FilmId, Shot, film_of, list_name, read_shots
 from flows.stitch.finish import AS_IT_IS
 from flows.stitch.seams.flow import ends_beside
 from flows.stitch.sound import check_music
@@ -75,7 +76,8 @@ async def make_film(
         finish: What can be chosen about the film at any time, for nothing.
     """
     board = Board(signalled(logged(view.get())))
-    place = Place(Path(out) if out else Path("out") / list_name(shots))
+    film_id = film_of(shots)
+    place = Place(Path(out) if out else Path("out") / film_id.name)
     rows = read_shots(shots)
     if live and budget_usd is None:
         raise InputError(
@@ -88,7 +90,7 @@ async def make_film(
     async with AsyncExitStack() as stack:
         if listener is not None:  # a command waits for it; on a worker Prefect stops it
             stack.enter_context(stopped_by_sigterm())
-        notice = await stack.enter_async_context(notified(list_name(shots), notify))
+        notice = await stack.enter_async_context(notified(film_id.name, notify))
         shop = await stack.enter_async_context(
             open_workshop(services_of(rows, live=live), board, run_id=run_id())
         )
@@ -100,7 +102,7 @@ async def make_film(
         place.check_writable()
         await preflight(shop, plan)
         plan, budget_usd = await approved(shop, plan, budget_usd, approve_above_usd)
-        await reserve(shop, plan, list_name(shots), budget_usd)
+        await reserve(shop, plan, film_id, budget_usd)
         board.plan(plan)
         clips = Clips(as_task())
         try:
@@ -117,12 +119,12 @@ async def make_film(
                 board.enter("stitching")
                 film, accounts = await asyncio.gather(
                     stitch_film(plan, outcomes, place, finish, seal),
-                    account_costs(unvisited(plan), unvisited(place)),
+                    account_costs(unvisited(plan), unvisited(place), film_id.key),
                 )
         finally:
             await clips.stop()
         films = {**sequences, "the film": film}
-        made = await report(list_name(shots), plan, outcomes, films, accounts, place, finish)
+        made = await report(film_id, plan, outcomes, films, accounts, place, finish)
         notice.subject = "is not whole" if made.exit_code else "is ready"
         notice.body = f"{made.summary} {place.film}"
     board.enter("done")
@@ -137,13 +139,14 @@ async def plan_list(shop: Workshop, shots: Sequence[Shot], *, live: bool) -> Pla
     return await make_plan(shop, jobs_of(shots, files, live=live))
 
 
-async def reserve(shop: Workshop, plan: Plan, name: str, budget_usd: Decimal | None) -> None:
+async def reserve(shop: Workshop, plan: Plan, film: FilmId, budget_usd: Decimal | None) -> None:
     """Write every intent down and set its cost aside, all in one transaction, or none."""
-    await shop.book(shop.ledger.start_run, shop.run_id, name, budget_usd)
+    await shop.book(shop.ledger.start_run, shop.run_id, film.name, budget_usd, film.key)
     shop.intents = intents_of(shop, plan, Draw())
     shop.jobs = {
         job.fingerprint: job for line in reversed(plan.lines) for job in line.job.alternatives
     }
+    await shop.book(adopt_runs, shop.ledger, film.key, film.name, film.place, list(shop.jobs))
     wanted = {line.job.fingerprint for line in plan.lines if line.need == "buy"}
     await shop.book(shop.ledger.reserve, [shop.intents[key] for key in wanted], shop.run_id)
 

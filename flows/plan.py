@@ -16,7 +16,7 @@ from flows.generate.job import services_of
 from flows.make_film import plan_list, run_name
 from flows.report import artifacts
 from flows.report.board import Board
-from flows.shots import Shot, list_name, read_shots
+from flows.shots import FilmId, Shot, film_of, read_shots
 
 
 @flow(name="plan", flow_run_name=run_name, persist_result=False)
@@ -27,7 +27,7 @@ async def plan(shots: form.ShotList, live: form.Live = False) -> State[None]:
         shots: A path, an http(s) or fsspec URL, or the CSV text itself.
         live: Ask the real accounts for their prices. Off: the sandbox.
     """
-    outlook = await outlook_of(read_shots(shots), list_name(shots), live=live)
+    outlook = await outlook_of(read_shots(shots), film_of(shots), live=live)
     await artifacts.show_plan(outlook.plan)
     await artifacts.show_outlook(outlook)
     made = outlook.plan
@@ -36,7 +36,7 @@ async def plan(shots: form.ShotList, live: form.Live = False) -> State[None]:
     )
 
 
-async def outlook_of(shots: list[Shot], film: str, *, live: bool) -> Outlook:
+async def outlook_of(shots: list[Shot], film: FilmId, *, live: bool) -> Outlook:
     services = services_of(shots, live=live) | await sold_services(live=live)
     async with open_workshop(services, Board(), run_id=uuid4().hex, spends=False) as shop:
         plan = await plan_list(shop, shots, live=live)

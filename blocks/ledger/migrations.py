@@ -96,7 +96,24 @@ def films_made(connection: Connection) -> None:
     )
 
 
-MIGRATIONS: tuple[Migration, ...] = (first_schema, posted_lately, prices_and_top_ups, films_made)
+def films_by_place(connection: Connection) -> None:
+    """Which film a run was for; empty in runs of before, which know the name of their list only."""
+    _run(
+        connection,
+        "ALTER TABLE runs ADD COLUMN film TEXT NOT NULL DEFAULT ''",
+        """CREATE TABLE lists (
+            film TEXT NOT NULL, live INTEGER NOT NULL, run_id TEXT NOT NULL, at TEXT NOT NULL,
+            shots TEXT NOT NULL, PRIMARY KEY (film, live))""",
+    )
+
+
+MIGRATIONS: tuple[Migration, ...] = (
+    first_schema,
+    posted_lately,
+    prices_and_top_ups,
+    films_made,
+    films_by_place,
+)
 
 
 def migrate(connection: Connection, migrations: tuple[Migration, ...] = MIGRATIONS) -> int:

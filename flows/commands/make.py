@@ -25,13 +25,20 @@ from blocks.ledger.states import UNFINISHED
 from blocks.places import ledger_place, without_prefect
 from flows.approval import Approval, Question, asker
 from flows.commands.plan import table_of
-from flows.costs.money import usd
+from flows.costs.money import units_told, usd
 from flows.report.board import View, view
 from flows.report.made import Made, last_made
 from flows.report.terminal import LiveView, PlainView
 from flows.shots import read_shots
 from flows.stitch.finish import AS_IT_IS, Finish
 from flows.stitch.seams.report import words_of
+
+NOT_IN_FILM = {
+    "other take": "for other takes than those in the film",
+    "superseded": "for clips that others have replaced (kept in the store)",
+    "dropped": "for shots that the list no longer has (their clips are kept in the store)",
+    "no clip": "without a clip: see costs.csv",
+}
 
 
 def make(
@@ -197,14 +204,16 @@ def last_words(made: Made, took_s: float, *, live: bool) -> str:
     if told := words_of(made.seams):
         lines.append(f"Seams   {told} ({made.out / 'seams.csv'})")
     lines.append(f"Clips   {stored} of {len(shots)} in {made.out / 'clips'}")
-    money = f"{usd(Decimal(totals['cost_usd']))} for {totals['units']} units"
+    accounts = made.accounts
+    money = f"{usd(Decimal(totals['cost_usd']))} for {units_told(accounts.units_of)} units"
     lines.append(f"Cost    {money}{'' if live else ' (sandbox: no money was spent)'}")
     lines.append(f"        {usd(made.spent_usd)} of it in this run, {took_s:.0f} s")
-    accounts = made.accounts
+    lines += (
+        f"        {usd(cost_usd)} of it {NOT_IN_FILM[reason]}"
+        for reason, cost_usd in accounts.not_in_film_by_reason().items()
+    )
     if accounts.saved_usd:
         lines.append(f"        {usd(accounts.saved_usd)} saved: those clips were there")
-    if accounts.in_vain_usd:
-        lines.append(f"        {usd(accounts.in_vain_usd)} paid in vain, see the run's artifacts")
     lines.append(f"Bill    {made.out / 'costs.csv'}")
     lines += (f"Note    {note}" for note in made.notes)
     if "the page" not in made.errors:

@@ -13,6 +13,7 @@ from blocks.errors import BudgetError
 from blocks.ledger import Attempt, Intent
 from blocks.model import FILE_COLUMNS, Inputs, Whole
 from blocks.provider import Quote
+from blocks.services import provider_name
 from flows.costs.money import usd
 from flows.generate.job import Job
 from flows.generate.workshop import Workshop
@@ -37,6 +38,11 @@ class Line:
     or_else: tuple[Quote, ...] = ()
 
     @property
+    def is_chosen(self) -> bool:
+        """Whether this take is the one in the film."""
+        return self.job.take == 1
+
+    @property
     def cost_usd(self) -> Decimal:
         """What this line would add to the bill."""
         return self.quote.cost_usd if self.need == "buy" else Decimal(0)
@@ -59,6 +65,15 @@ class Plan:
     @property
     def units(self) -> Decimal:
         return sum((line.units for line in self.lines), Decimal(0))
+
+    @property
+    def units_of(self) -> dict[str, Decimal]:
+        """By provider: units of two providers are different things."""
+        found: dict[str, Decimal] = {}
+        for line in self.lines:
+            provider = provider_name(line.job.service)
+            found[provider] = found.get(provider, Decimal(0)) + line.units
+        return found
 
     @property
     def cost_usd(self) -> Decimal:

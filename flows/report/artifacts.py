@@ -20,11 +20,10 @@ from prefect.artifacts import (
 )
 from prefect.context import FlowRunContext
 
-from flows.costs.bill import Item, total, totals_by
 from flows.costs.estimate import Plan
-from flows.costs.money import plain, usd
+from flows.costs.money import plain, units_told, usd
 from flows.costs.outlook import Outlook
-from flows.costs.statement import Statement
+from flows.costs.statement import Statement, reason_of
 from flows.report.board import FINISHED, Board
 from flows.report.markdown import table
 from flows.report.outlook import markdown
@@ -105,7 +104,8 @@ async def show_plan(plan: Plan) -> None:
         }
         for line in plan.lines[:MAX_ROWS]
     ]
-    rows.append({"shot": "total", "units": plain(plan.units), "USD": plain(plan.cost_usd)})
+    sums = {"units": units_told(plan.units_of), "USD": plain(plan.cost_usd)}
+    rows.append({"shot": "total", **sums})
     title = _cut("What would be bought", len(plan.lines))
     await shown(acreate_table_artifact(rows, "plan", title))
 
@@ -115,14 +115,16 @@ async def show_outlook(outlook: Outlook) -> None:
     await shown(acreate_markdown_artifact(markdown(outlook), "outlook", title))
 
 
-async def show_bill(items: Sequence[Item]) -> None:
+async def show_bill(accounts: Statement) -> None:
     if FlowRunContext.get() is None:
         return
+    items = accounts.items
     rows: list[dict[str, Any]] = [
         {
             "shot": f"{i.sequence}/{i.shot}" + (f" take {i.take}" if i.take > 1 else ""),
             "model": i.model,
             "state": i.state,
+            "in film": i.in_film,
             "units": plain(i.units),
             "USD": plain(i.cost_usd),
             "counted by": i.source,
@@ -130,14 +132,14 @@ async def show_bill(items: Sequence[Item]) -> None:
         }
         for i in items[:MAX_ROWS]
     ]
-    units, cost_usd = total(items)
-    rows.append({"shot": "total", "units": plain(units), "USD": plain(cost_usd)})
-    title = _cut("What each shot has cost", len(items))
+    sums = {"units": units_told(accounts.units_of), "USD": plain(accounts.cost_usd)}
+    rows.append({"shot": "total", **sums})
+    title = _cut("What the film has cost", len(items))
     await shown(acreate_table_artifact(rows, "bill", title))
 
 
 async def show_accounts(accounts: Statement) -> None:
-    """Where the bill differs from the estimate, and what was paid in vain; if there is any."""
+    """Where the bill differs from the estimate, and what of it is not in the film; if any."""
     if FlowRunContext.get() is None:
         return
     rows: list[dict[str, Any]] = [
@@ -154,23 +156,23 @@ async def show_accounts(accounts: Statement) -> None:
         {
             "shot": each.name,
             "USD": plain(each.cost_usd),
-            "why": each.why,
+            "why": reason_of(each),
             "request": each.request_id,
         }
-        for each in accounts.in_vain
+        for each in accounts.not_in_film
     ]
     if rows:
-        title = _cut("Estimate against actual, and what was paid in vain", len(rows))
+        title = _cut("Estimate against actual, and what is not in the film", len(rows))
         await shown(acreate_table_artifact(rows[:MAX_ROWS], "differences", title))
 
 
-async def show_summary(summary: str, items: Sequence[Item], files: Sequence[Path]) -> None:
+async def show_summary(summary: str, accounts: Statement, files: Sequence[Path]) -> None:
     """The files by their paths: a browser opens no file:// link of a page that a server served."""
     if FlowRunContext.get() is None:
         return
     sums = (
-        (t.key, str(t.attempts), plain(t.units), plain(t.cost_usd))
-        for t in totals_by(items, "sequence")
+        (t.key, str(t.attempts), units_told(t.units_of), plain(t.cost_usd))
+        for t in accounts.by("sequence")
     )
     lines = [summary, "", *table(("sequence", " clips", " units", " USD"), sums)]
     lines += ["", *(f"- `{file.absolute()}`" for file in files if file.exists())]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache, partial
 
 from blocks.model import FILE_COLUMNS
@@ -34,7 +35,7 @@ def read_shots(source: str) -> list[Shot]:
     rows = read_table(decode(found.data, problems), problems)
     find = cache(partial(find_model, list_folder=found.folder))
     reader = _RowReader(problems, InputFiles(found.folder), find)
-    shots = [reader.read(row, cells) for row, cells in rows]
+    shots = [reader.read(row, cells, own) for row, cells, own in rows]
     reader.names.check_takes()
     check_transitions([shot for shot in shots if shot is not None], problems)
     problems.raise_any()
@@ -50,7 +51,7 @@ class _RowReader:
         self._find = find
         self._settings: dict[tuple[str, ...], Settings] = {}
 
-    def read(self, row: int, cells: Cells) -> Shot | None:
+    def read(self, row: int, cells: Cells, own: Mapping[str, str]) -> Shot | None:
         """The shot, with what the list names in its place; None if the row has a problem.
 
         The problems of the row are then among the problems, each once.
@@ -65,7 +66,7 @@ class _RowReader:
         shot: Shot | None = None
         for each in reversed(alternatives):
             cell = CellReader(each, list(self._settings_of(each).faults))
-            shot = self._one(row, cell, named, shot)
+            shot = self._one(row, cell, named, own, shot)
             faults |= dict.fromkeys(cell.faults)
         for fault in faults:
             self._problems.add(row, fault.column, fault.value, fault.reason)
@@ -77,7 +78,14 @@ class _RowReader:
             settings = self._settings[cells.settings] = read_settings(cells, self._find)
         return settings
 
-    def _one(self, row: int, cell: CellReader, named: Named, or_else: Shot | None) -> Shot | None:
+    def _one(
+        self,
+        row: int,
+        cell: CellReader,
+        named: Named,
+        own: Mapping[str, str],
+        or_else: Shot | None,
+    ) -> Shot | None:
         """The shot of one model; what is wrong is in `cell.faults`."""
         cells = cell.cells
         settings = self._settings_of(cells)
@@ -112,6 +120,7 @@ class _RowReader:
             or_else=or_else,
             caption=caption,
             sequence_title=title,
+            own=own,
         )
 
 

@@ -52,7 +52,7 @@ def _open(source: str) -> Source:
         return Source("The pasted list", _encoded(source), None)
     if not source.strip():
         raise InputError("No shot list is named.", remedy=POSSIBLE)
-    label = shown(_without_secrets(source), 300)
+    label = shown(without_secrets(source), 300)
     if path := local_path(source):
         return Source(shown(path.name), _read_file(path, label), path.parent)
     if source.lower().startswith(("http://", "https://")):
@@ -182,7 +182,7 @@ def _split(source: str) -> tuple[str, str]:
         return "", source
 
 
-def _without_secrets(source: str) -> str:
+def without_secrets(source: str) -> str:
     """A URL without user, password and query: links to buckets carry their key there."""
     if not URL.match(source):
         return source

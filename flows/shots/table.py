@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from itertools import repeat
 from typing import NamedTuple
@@ -64,8 +64,12 @@ def is_header(line: str) -> bool:
     return "prompt" in names and all(map(_is_column, names))
 
 
-def read_table(text: str, problems: Problems) -> list[tuple[int, Cells]]:
-    """(row, cells) of every row that is not empty.
+Own = Mapping[str, str]
+"""A row's cells in columns of the list's own, those that are not empty."""
+
+
+def read_table(text: str, problems: Problems) -> list[tuple[int, Cells, Own]]:
+    """(row, cells, own cells) of every row that is not empty.
 
     Unknown columns and rows with too many cells are added to `problems`. Raises ShotListError
     where nothing more can be said: no header, no shots, broken quotes, a limit exceeded.
@@ -97,8 +101,9 @@ def read_table(text: str, problems: Problems) -> list[tuple[int, Cells]]:
                 problems.add(header_row + index, "", cell, "stands in a column without a name")
     by_name = dict(zip(names, columns, strict=True))
     cells = [by_name.get(name, repeat("")) for name in COLUMNS]
+    own = {name: column for name, column in by_name.items() if name.startswith(OWN_PREFIX)}
     rows = [
-        (header_row + index, Cells._make(known))
+        (header_row + index, Cells._make(known), {n: c[index] for n, c in own.items() if c[index]})
         for index, (everything, known) in enumerate(
             zip(zip(*columns, strict=True), zip(*cells, strict=False), strict=False)
         )

@@ -17,7 +17,7 @@ from blocks.media import probe
 from blocks.provider import Failed, Quote, Ticket
 from flows.costs.bill import bill_of
 from flows.costs.estimate import Line, Plan
-from flows.costs.statement import paid_for, state_accounts
+from flows.costs.statement import state_accounts
 from flows.generate.job import Job, jobs_of
 from flows.generate.workshop import Clip
 from flows.report.manifest import manifest_of
@@ -89,14 +89,12 @@ class Stage:
         self.film = stitch(items, self.place.film, cache=self.folder / "cache")
 
     def report(self, run_id: str = RUN) -> Report:
-        items = bill_of(self.ledger, self.lines, "list")
-        services = {line.job.service for line in self.lines}
-        accounts = state_accounts(
-            "list", self.lines, items, paid_for(self.ledger, "list", services)
-        )
+        accounts = state_accounts("list", self.lines, bill_of(self.ledger, self.lines, "list"))
         keys = [line.job.fingerprint for line in self.lines]
         attempts = self.ledger.holders(keys)
-        manifest = manifest_of(self.film, self.lines, items, attempts, self.clips, {}, self.place)
+        manifest = manifest_of(
+            self.film, self.lines, accounts, attempts, self.clips, {}, self.place
+        )
         return report_of(
             "list",
             run_id,
