@@ -103,7 +103,7 @@ async def make_film(
         await preflight(shop, plan)
         plan, budget_usd = await approved(shop, plan, budget_usd, approve_above_usd)
         await reserve(shop, plan, film_id, budget_usd)
-        board.plan(plan)
+        board.plan(plan, stitches=True)
         clips = Clips(as_task())
         try:
             async with (

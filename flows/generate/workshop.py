@@ -41,6 +41,12 @@ class Watcher(Protocol):
 
     def say(self, message: str) -> None: ...
 
+    def begins(self, what: str) -> None:
+        """It is being drawn."""
+        ...
+
+    def ends(self, what: str) -> None: ...
+
 
 @dataclass(frozen=True)
 class Clip:

@@ -24,7 +24,7 @@ from flows.costs.estimate import Plan
 from flows.costs.money import plain, units_told, usd
 from flows.costs.outlook import Outlook
 from flows.costs.statement import Statement, reason_of
-from flows.report.board import FINISHED, Board
+from flows.report.board import Board
 from flows.report.markdown import table
 from flows.report.outlook import markdown
 
@@ -32,6 +32,8 @@ MAX_ROWS = 2_000
 """A table artifact travels as one JSON and is shown as one page."""
 
 EVERY_S = 2.0
+TELL_EVERY_S = 10
+"""How finely the time is told: each telling is a request to Prefect."""
 
 NEEDS = {
     "buy": "to buy",
@@ -55,7 +57,7 @@ async def shown(call: Coroutine[Any, Any, T]) -> T | None:
 
 @asynccontextmanager
 async def progress_of(board: Board, plan: Plan) -> AsyncIterator[None]:
-    """Show the plan, then the share of clips that are here, until the block ends."""
+    """Show the plan, then how much of the work is done, until the block ends."""
     if FlowRunContext.get() is None:
         yield
         return
@@ -83,13 +85,16 @@ async def _update(progress: UUID | None, board: Board) -> None:
 
 
 def _percent(board: Board) -> float:
-    done = sum(row.state in FINISHED for row in board.rows.values())
-    return 100.0 * done / len(board.rows) if board.rows else 100.0
+    return 100.0 * board.share
 
 
 def describe(board: Board) -> str:
     counts = ", ".join(f"{n} {state}" for state, n in sorted(board.counts.items()))
-    return f"{counts or 'no clips'}; ordered for {usd(board.spent_usd)} in this run"
+    minutes, seconds = divmod(int(board.elapsed_s) // TELL_EVERY_S * TELL_EVERY_S, 60)
+    return (
+        f"{board.doing}; {counts or 'no clips'}; ordered for {usd(board.spent_usd)} in this run; "
+        f"{minutes}:{seconds:02} min"
+    )
 
 
 async def show_plan(plan: Plan) -> None:

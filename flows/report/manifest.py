@@ -29,8 +29,8 @@ def manifest_of(
 ) -> dict[str, Any]:
     """The manifest as JSON values. Paths are relative to the output folder.
 
-    `besides` is what was charged for clips that the list no longer asks for: with it the costs of
-    the shots come to the totals.
+    `besides`, where there is any, is what was charged for clips that the list no longer asks for:
+    with it the costs of the shots come to the totals.
     """
     shots = []
     for line, item in zip(lines, accounts.takes, strict=True):
@@ -57,6 +57,18 @@ def manifest_of(
                 "path": place.clip(job).relative_to(place.out).as_posix() if clip else None,
             }
         )
+    besides = [
+        {
+            "sequence": item.sequence,
+            "shot": item.shot,
+            "take": item.take,
+            "why": reason_of(item),
+            "request_id": item.request_id,
+            "units": plain(item.units),
+            "cost_usd": plain(item.cost_usd),
+        }
+        for item in accounts.besides
+    ]
     return {
         "film": film
         and {
@@ -66,19 +78,8 @@ def manifest_of(
             "sha256": film.sha256,
         },
         "shots": shots,
-        "besides": [
-            {
-                "sequence": item.sequence,
-                "shot": item.shot,
-                "take": item.take,
-                "why": reason_of(item),
-                "request_id": item.request_id,
-                "units": plain(item.units),
-                "cost_usd": plain(item.cost_usd),
-            }
-            for item in accounts.besides
-        ],
         "totals": {"units": plain(accounts.units), "cost_usd": plain(accounts.cost_usd)},
+        **({"besides": besides} if besides else {}),
     }
 
 
