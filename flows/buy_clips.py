@@ -19,7 +19,7 @@ from flows.make_film import plan_list, reserve
 from flows.report import artifacts
 from flows.report.board import Board
 from flows.report.log import logged
-from flows.shots import film_of, read_shots
+from flows.shots import list_name, read_shots
 
 
 @flow(name="buy-clips", persist_result=False)
@@ -52,7 +52,7 @@ async def buy_clips(
                 "the same block.",
             )
         plan = only(await plan_list(shop, rows, live=live), set(clips))
-        await reserve(shop, plan, film_of(shots), budget_usd)
+        await reserve(shop, plan, list_name(shots), budget_usd)
         board.plan(plan)
         coming = Clips(as_task())
         try:

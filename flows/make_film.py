@@ -102,7 +102,7 @@ async def make_film(
         place.check_writable()
         await preflight(shop, plan)
         plan, budget_usd = await approved(shop, plan, budget_usd, approve_above_usd)
-        await reserve(shop, plan, film_id, budget_usd)
+        await reserve(shop, plan, film_id.name, budget_usd, film_id)
         board.plan(plan, stitches=True)
         clips = Clips(as_task())
         try:
@@ -139,14 +139,19 @@ async def plan_list(shop: Workshop, shots: Sequence[Shot], *, live: bool) -> Pla
     return await make_plan(shop, jobs_of(shots, files, live=live))
 
 
-async def reserve(shop: Workshop, plan: Plan, film: FilmId, budget_usd: Decimal | None) -> None:
+async def reserve(
+    shop: Workshop, plan: Plan, name: str, budget_usd: Decimal | None, film: FilmId | None = None
+) -> None:
     """Write every intent down and set its cost aside, all in one transaction, or none."""
-    await shop.book(shop.ledger.start_run, shop.run_id, film.name, budget_usd, film.key)
+    key = film.key if film else ""
+    await shop.book(shop.ledger.start_run, shop.run_id, name, budget_usd, key)
     shop.intents = intents_of(shop, plan, Draw())
     shop.jobs = {
         job.fingerprint: job for line in reversed(plan.lines) for job in line.job.alternatives
     }
-    await shop.book(adopt_runs, shop.ledger, film.key, film.name, film.place, list(shop.jobs))
+    if film:
+        keys = list(shop.jobs)
+        await shop.book(adopt_runs, shop.ledger, film.key, film.name, film.place, keys)
     wanted = {line.job.fingerprint for line in plan.lines if line.need == "buy"}
     await shop.book(shop.ledger.reserve, [shop.intents[key] for key in wanted], shop.run_id)
 

@@ -135,7 +135,7 @@ def show(totals: Sequence[Total], by: By, *, live: bool) -> None:
     _, cost_usd = sum_of(totals)
     units: Counter[str] = Counter()
     for total in totals:
-        units.update(total.units_of)  # type: ignore[arg-type]
+        units.update(total.units_of)
     *amounts, sum_usd = column([*(total.cost_usd for total in totals[:MAX_LINES]), cost_usd])
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", show_footer=True)
     table.add_column(by, footer="total", overflow="fold")

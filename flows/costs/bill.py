@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import pandas as pd
 
@@ -212,8 +212,9 @@ def totals_by(charges: pd.DataFrame, by: By) -> list[Total]:
     sums["attempts"] = groups["attempt"].nunique()
     units_of: dict[tuple[Any, ...], dict[str, Decimal]] = {}
     by_provider = charges.groupby([*columns, "provider"], sort=False)["units"].sum()
-    for (*key, provider), units in by_provider.items():  # type: ignore[misc]
-        units_of.setdefault(tuple(key), {})[provider] = from_nano(int(units))
+    for index, units in by_provider.items():
+        *parts, provider = cast(tuple[Any, ...], index)
+        units_of.setdefault(tuple(parts), {})[provider] = from_nano(int(units))
     totals = []
     for index, row in zip(sums.index, sums.to_dict("records"), strict=True):
         key = index if isinstance(index, tuple) else (index,)

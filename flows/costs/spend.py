@@ -143,7 +143,7 @@ def charges_frame(ledger: Ledger, which: Which) -> pd.DataFrame:
     )
     with ledger.engine.connect() as connection:
         found = pd.DataFrame.from_records(
-            connection.execute(query).all(),
+            list(map(tuple, connection.execute(query))),
             columns=[
                 *("sequence", "shot", "take", "film", "model", "service", "account"),
                 *("run", "month", "attempt", "units", "cost_usd"),

@@ -102,7 +102,7 @@ def read_table(text: str, problems: Problems) -> list[tuple[int, Cells, Own]]:
     by_name = dict(zip(names, columns, strict=True))
     cells = [by_name.get(name, repeat("")) for name in COLUMNS]
     own = {name: column for name, column in by_name.items() if name.startswith(OWN_PREFIX)}
-    rows = [
+    rows: list[tuple[int, Cells, Own]] = [
         (header_row + index, Cells._make(known), {n: c[index] for n, c in own.items() if c[index]})
         for index, (everything, known) in enumerate(
             zip(zip(*columns, strict=True), zip(*cells, strict=False), strict=False)

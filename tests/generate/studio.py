@@ -79,7 +79,7 @@ class Studio:
             current.set(shop)
             plan = await plan_list(shop, rows, live=False)
             check_budget(plan, budget_usd)
-            await reserve(shop, plan, LIST, budget_usd)
+            await reserve(shop, plan, LIST.name, budget_usd)
             clips = Clips(bring_planned)
             try:
                 clips.start(shop, plan)
