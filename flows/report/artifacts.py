@@ -21,7 +21,7 @@ from prefect.artifacts import (
 from prefect.context import FlowRunContext
 
 from flows.costs.estimate import Plan
-from flows.costs.money import plain, units_told, usd
+from flows.costs.money import cents, short, units_told, usd
 from flows.costs.outlook import Outlook
 from flows.costs.statement import Statement, reason_of
 from flows.report.board import Board
@@ -103,13 +103,13 @@ async def show_plan(plan: Plan) -> None:
             "shot": line.job.name,
             "model": line.job.shot.model,
             "need": NEEDS[line.need],
-            "units": plain(line.units),
-            "USD": plain(line.cost_usd),
+            "units": short(line.units),
+            "USD": cents(line.cost_usd),
             "fingerprint": line.job.fingerprint[:12],
         }
         for line in plan.lines[:MAX_ROWS]
     ]
-    sums = {"units": units_told(plan.units_of), "USD": plain(plan.cost_usd)}
+    sums = {"units": units_told(plan.units_of), "USD": cents(plan.cost_usd)}
     rows.append({"shot": "total", **sums})
     title = _cut("What would be bought", len(plan.lines))
     await shown(acreate_table_artifact(rows, "plan", title))
@@ -130,14 +130,14 @@ async def show_bill(accounts: Statement) -> None:
             "model": i.model,
             "state": i.state,
             "in film": i.in_film,
-            "units": plain(i.units),
-            "USD": plain(i.cost_usd),
+            "units": short(i.units),
+            "USD": cents(i.cost_usd),
             "counted by": i.source,
             "request": i.request_id,
         }
         for i in items[:MAX_ROWS]
     ]
-    sums = {"units": units_told(accounts.units_of), "USD": plain(accounts.cost_usd)}
+    sums = {"units": units_told(accounts.units_of), "USD": cents(accounts.cost_usd)}
     rows.append({"shot": "total", **sums})
     title = _cut("What the film has cost", len(items))
     await shown(acreate_table_artifact(rows, "bill", title))
@@ -150,8 +150,8 @@ async def show_accounts(accounts: Statement) -> None:
     rows: list[dict[str, Any]] = [
         {
             "shot": each.name,
-            "estimate": plain(each.estimate_usd),
-            "USD": plain(each.cost_usd),
+            "estimate": cents(each.estimate_usd),
+            "USD": cents(each.cost_usd),
             "why": each.why,
             "request": each.request_id,
         }
@@ -160,7 +160,7 @@ async def show_accounts(accounts: Statement) -> None:
     rows += [
         {
             "shot": each.name,
-            "USD": plain(each.cost_usd),
+            "USD": cents(each.cost_usd),
             "why": reason_of(each),
             "request": each.request_id,
         }
@@ -176,7 +176,7 @@ async def show_summary(summary: str, accounts: Statement, files: Sequence[Path])
     if FlowRunContext.get() is None:
         return
     sums = (
-        (t.key, str(t.attempts), units_told(t.units_of), plain(t.cost_usd))
+        (t.key, str(t.attempts), units_told(t.units_of), cents(t.cost_usd))
         for t in accounts.by("sequence")
     )
     lines = [summary, "", *table(("sequence", " clips", " units", " USD"), sums)]
