@@ -16,10 +16,10 @@ from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, 
 
 from blocks.ledger.engine import writing
 from blocks.ledger.ledger import Ledger
-from blocks.ledger.questions import chunks
+from blocks.ledger.queries import chunks
 from blocks.ledger.rows import COLUMNS, Attempt, Cost
 from blocks.ledger.tables import attempts, charges, lists, runs
-from blocks.services import SANDBOX
+from blocks.providers.services import SANDBOX
 
 film_of_run: ColumnElement[str] = func.coalesce(func.nullif(runs.c.film, ""), runs.c.name, "")
 """A run's film; the name of its list in runs of before."""

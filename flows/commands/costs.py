@@ -19,16 +19,16 @@ from rich.table import Table
 from blocks.errors import InputError, SetupError
 from blocks.ledger import Ledger
 from blocks.ledger.film_runs import known_films
-from blocks.ledger.history import note_top_up, paid_in
-from blocks.places import ledger_place
-from blocks.services import service_name
+from blocks.ledger.price_history import note_top_up, paid_in
+from blocks.money import column, plain, units_told
+from blocks.providers.services import service_name
+from blocks.storage.places import ledger_place
 from flows.costs.bill import By, Total, totals_by
 from flows.costs.focus import write_focus
 from flows.costs.focus_columns import Version
-from flows.costs.money import column, plain, units_told
-from flows.costs.refresh import SOLD_BY
 from flows.costs.spend import Which, anything_live, charges_frame, spending
-from flows.generate.accounts import DEFAULT_ACCOUNT
+from flows.planning.prices import SOLD_BY
+from flows.run.opening import DEFAULT_ACCOUNT
 from flows.shots import film_of
 from flows.shots.problem import shown
 from flows.shots.table import nearest

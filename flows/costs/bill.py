@@ -14,11 +14,11 @@ from blocks.errors import ShotreelError
 from blocks.ledger import Attempt, Ledger
 from blocks.ledger.film_runs import Charged, charged_in, runs_of
 from blocks.ledger.tables import NANO, from_nano, in_nano
-from blocks.models import sent_model
-from blocks.services import is_sandboxed
-from flows.costs.estimate import Line
-from flows.costs.money import plain
-from flows.costs.why import Why, why
+from blocks.money import plain
+from blocks.providers.catalogue import sent_model
+from blocks.providers.services import is_sandboxed
+from flows.costs.variance import Why, why
+from flows.planning.plan import Line
 
 InFilm = Literal["yes", "other take", "superseded", "dropped", "no clip"]
 """other take: here, and not the one that is chosen · superseded: the list has since asked for

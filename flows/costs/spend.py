@@ -12,9 +12,9 @@ from sqlalchemy import BigInteger, ColumnElement, Text, func, select, type_coerc
 
 from blocks.ledger import Ledger
 from blocks.ledger.film_runs import film_of_run, is_live
-from blocks.ledger.history import TopUp
+from blocks.ledger.price_history import TopUp
 from blocks.ledger.tables import attempts, charges, runs
-from blocks.services import SANDBOX
+from blocks.providers.services import SANDBOX
 
 AT_ONCE = 2_000
 """Rows that are read from the database at a time."""

@@ -10,8 +10,8 @@ from functools import cached_property
 import pandas as pd
 
 from flows.costs.bill import By, Item, Total, frame_of, total, totals_by, units_of
-from flows.costs.estimate import Line
-from flows.costs.why import Why
+from flows.costs.variance import Why
+from flows.planning.plan import Line
 
 REASONS = {
     "superseded": "superseded: the list has since asked for another clip in its place",

@@ -20,13 +20,13 @@ from prefect.artifacts import (
 )
 from prefect.context import FlowRunContext
 
-from flows.costs.estimate import Plan
-from flows.costs.money import cents, short, units_told, usd
-from flows.costs.outlook import Outlook
+from blocks.money import cents, short, units_told, usd
 from flows.costs.statement import Statement, reason_of
-from flows.report.board import Board
+from flows.planning.forecast import Outlook
+from flows.planning.plan import Plan
+from flows.report.forecast import markdown
 from flows.report.markdown import table
-from flows.report.outlook import markdown
+from flows.report.progress import Progress
 
 MAX_ROWS = 2_000
 """A table artifact travels as one JSON and is shown as one page."""
@@ -56,7 +56,7 @@ async def shown(call: Coroutine[Any, Any, T]) -> T | None:
 
 
 @asynccontextmanager
-async def progress_of(board: Board, plan: Plan) -> AsyncIterator[None]:
+async def progress_of(board: Progress, plan: Plan) -> AsyncIterator[None]:
     """Show the plan, then how much of the work is done, until the block ends."""
     if FlowRunContext.get() is None:
         yield
@@ -75,7 +75,7 @@ async def progress_of(board: Board, plan: Plan) -> AsyncIterator[None]:
             await shown(aupdate_progress_artifact(progress, _percent(board), describe(board)))
 
 
-async def _update(progress: UUID | None, board: Board) -> None:
+async def _update(progress: UUID | None, board: Progress) -> None:
     told = describe(board)
     while True:
         await asyncio.sleep(EVERY_S)
@@ -84,11 +84,11 @@ async def _update(progress: UUID | None, board: Board) -> None:
             await shown(aupdate_progress_artifact(progress, _percent(board), told))
 
 
-def _percent(board: Board) -> float:
+def _percent(board: Progress) -> float:
     return 100.0 * board.share
 
 
-def describe(board: Board) -> str:
+def describe(board: Progress) -> str:
     counts = ", ".join(f"{n} {state}" for state, n in sorted(board.counts.items()))
     minutes, seconds = divmod(int(board.elapsed_s) // TELL_EVERY_S * TELL_EVERY_S, 60)
     return (

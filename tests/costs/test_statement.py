@@ -15,15 +15,15 @@ import pytest
 from blocks.errors import InputError
 from blocks.ledger import Cost, Ledger
 from blocks.ledger.film_runs import adopt_runs, charged_in
-from blocks.provider import Bill, Failed
+from blocks.money import units_told
+from blocks.providers.base import Bill, Failed
 from flows.commands.costs import film_known
-from flows.costs.account import account
 from flows.costs.bill import By, to_csv, totals_by
-from flows.costs.money import units_told
 from flows.costs.spend import Which, charges_frame
 from flows.costs.statement import Statement, reason_of
-from flows.costs.why import Why, reason
+from flows.costs.variance import Why, reason
 from flows.shots import film_of
+from flows.tasks.account_costs import account
 from tests.generate.studio import Made, Studio, write
 from tests.ledger.books import change, in_state, rows
 

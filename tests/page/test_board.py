@@ -7,31 +7,31 @@ from decimal import Decimal
 
 from rich.console import Console
 
-from flows.costs.estimate import Line, Plan
-from flows.generate.job import jobs_of
+from flows.planning.plan import Line, Plan
 from flows.report.artifacts import describe
-from flows.report.board import Board
+from flows.report.progress import Progress
 from flows.report.terminal import PlainView, draw
 from flows.shots import read_shots
+from flows.shots.job import jobs_of
 from tests.ledger.books import quote
 
 LIST = "sequence,shot,prompt,seed\ns,a,Sea,1\nt,b,Rock,2\n"
 
 
-def planned(board: Board) -> list[str]:
+def planned(board: Progress) -> list[str]:
     lines = [Line(job, quote(), "buy") for job in jobs_of(read_shots(LIST), {}, live=False)]
     board.plan(Plan(tuple(lines)), stitches=True)
     return [line.job.fingerprint for line in lines]
 
 
-def seen(board: Board) -> str:
+def seen(board: Progress) -> str:
     console = Console(file=io.StringIO(), width=160, force_terminal=False)
     console.print(draw(board, 20))
     return console.file.getvalue()  # type: ignore[attr-defined,no-any-return]
 
 
 def test_view_says_what_is_drawn_once_every_clip_is_here() -> None:
-    board = Board()
+    board = Progress()
     keys = planned(board)
     assert "making clips" in seen(board)
     board.begins("sequence s")
@@ -48,7 +48,7 @@ def test_view_says_what_is_drawn_once_every_clip_is_here() -> None:
 
 
 def test_view_tells_how_long_it_has_taken() -> None:
-    board = Board()
+    board = Progress()
     planned(board)
     board._began_s -= 125
     assert "2:05" in seen(board)
@@ -56,7 +56,7 @@ def test_view_tells_how_long_it_has_taken() -> None:
 
 
 def test_what_was_ordered_and_done_never_falls() -> None:
-    board = Board()
+    board = Progress()
     one, other = planned(board)
     shares, spent = [], []
 
@@ -82,7 +82,7 @@ def test_what_was_ordered_and_done_never_falls() -> None:
 
 def test_plain_lines_say_once_that_it_is_drawn() -> None:
     said = io.StringIO()
-    board = Board(PlainView(Console(file=said, width=200)))
+    board = Progress(PlainView(Console(file=said, width=200)))
     for key in planned(board):
         board.state(key, "stored")
     for what in ("sequence s", "sequence t"):
