@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import re
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
 from blocks.errors import InputError
-from flows.shots.source import is_pasted, list_name, local_path, without_secrets
+from flows.shots.source import is_pasted, list_name, local_path, place_of, split_sheet
 
 MAX_TOML_BYTES = 2**20
-MAX_NAME_CHARS = 200
-SHEET = re.compile(r"(?:^|[&?#])gid=(\d+)")
+MAX_NAME_CHARS = 2_000
 
 
 @dataclass(frozen=True)
@@ -33,12 +30,10 @@ def film_of(source: str, run_name: str = "") -> FilmId:
     name = list_name(source)
     if is_pasted(source):
         return FilmId(run_name or name, run_name or name, "")
-    if path := local_path(source):
-        place = os.path.realpath(path)
-        return FilmId(name_in(path.with_suffix(".toml")) or place, name, place)
-    sheet = SHEET.search(source)  # sheets of one spreadsheet differ in this alone
-    place = without_secrets(source) + (f"#gid={sheet[1]}" if sheet else "")
-    return FilmId(place, name, place)
+    place = place_of(source)
+    path = local_path(split_sheet(source)[0])
+    own = name_in(path.with_suffix(".toml")) if path else ""
+    return FilmId(own or place, name, place)
 
 
 def name_in(path: Path) -> str:
