@@ -14,6 +14,7 @@ from prefect.context import FlowRunContext
 from prefect.states import Completed, Failed
 
 from blocks.errors import InputError
+from blocks.ledger.film_runs import adopt_runs
 from flows import parameters
 from flows.approval import approved
 from flows.deliver import last_made, report
@@ -37,7 +38,7 @@ from flows.run.context import RunContext, current
 from flows.run.opening import open_run
 from flows.run.prefect_record import end_left_tasks
 from flows.run_name import film_name, run_name
-from flows.shots import Shot, read_shots
+from flows.shots import FilmId, Shot, film_of, read_shots
 from flows.shots.job import files_named, jobs_of, services_of
 from flows.shots.source import refuse_key
 from flows.stitch.finish import AS_IT_IS
@@ -79,8 +80,8 @@ async def make_film(
     enter_project()
     board = Progress(signalled(logged(view.get())))
     refuse_key(shots)
-    name = film_name(shots)
-    place = Place(Path(out) if out else Path("out") / name)
+    film_id = film_of(shots, film_name(shots))
+    place = Place(Path(out) if out else Path("out") / film_id.name)
     rows = read_shots(shots)
     if live and budget_usd is None:
         raise InputError(
@@ -91,20 +92,20 @@ async def make_film(
         await asyncio.to_thread(check_music, Path(finish.music))
     listener = last_made.get()
     async with AsyncExitStack() as stack:
-        notice = await stack.enter_async_context(notified(name, notify))
+        notice = await stack.enter_async_context(notified(film_id.name, notify))
         shop = await stack.enter_async_context(
             open_run(services_of(rows, live=live), board, run_id=run_id())
         )
         current.set(shop)
         board.enter("planning")
-        plan = await plan_list(shop, rows, live=live, name=name)
+        plan = await plan_list(shop, rows, live=live, name=film_id.name)
         check_budget(plan, budget_usd)
         seal = credentials()
         place.check_writable()
         await preflight(shop, plan)
         plan, budget_usd = await approved(shop, plan, budget_usd, approve_above_usd)
-        await reserve(shop, plan, name, budget_usd)
-        board.plan(plan)
+        await reserve(shop, plan, film_id.name, budget_usd, film_id)
+        board.plan(plan, stitches=True)
         clips = Clips(as_task())
         try:
             await end_left_tasks()
@@ -121,7 +122,7 @@ async def make_film(
                 board.enter("stitching")
                 film, accounts = await asyncio.gather(
                     stitch_film(plan, outcomes, place, finish, seal),
-                    account_costs(unvisited(plan), unvisited(place)),
+                    account_costs(unvisited(plan), unvisited(place), film_id.key),
                 )
         except asyncio.CancelledError:
             await clips.stop()
@@ -131,7 +132,7 @@ async def make_film(
         finally:
             await clips.stop()
         films = {**sequences, "the film": film}
-        made = await report(name, plan, outcomes, films, accounts, place, finish)
+        made = await report(film_id, plan, outcomes, films, accounts, place, finish)
         notice.subject = "is not whole" if made.exit_code else "is ready"
         notice.body = f"{made.summary} {place.film}"
     board.enter("done")
@@ -146,13 +147,19 @@ async def plan_list(shop: RunContext, shots: Sequence[Shot], *, live: bool, name
     return await make_plan(shop, jobs_of(shots, files, live=live), name)
 
 
-async def reserve(shop: RunContext, plan: Plan, name: str, budget_usd: Decimal | None) -> None:
+async def reserve(
+    shop: RunContext, plan: Plan, name: str, budget_usd: Decimal | None, film: FilmId | None = None
+) -> None:
     """Write every intent down and set its cost aside, all in one transaction, or none."""
-    await shop.book(shop.ledger.start_run, shop.run_id, name, budget_usd)
+    key = film.key if film else ""
+    await shop.book(shop.ledger.start_run, shop.run_id, name, budget_usd, key)
     shop.intents = intents_of(shop, plan, Draw())
     shop.jobs = {
         job.fingerprint: job for line in reversed(plan.lines) for job in line.job.alternatives
     }
+    if film:
+        keys = list(shop.jobs)
+        await shop.book(adopt_runs, shop.ledger, film.key, film.name, film.place, keys)
     wanted = {line.job.fingerprint for line in plan.lines if line.need == "buy"}
     await shop.book(shop.ledger.reserve, [shop.intents[key] for key in wanted], shop.run_id)
 

@@ -40,6 +40,12 @@ class Watcher(Protocol):
 
     def say(self, message: str) -> None: ...
 
+    def begins(self, what: str) -> None:
+        """It is being drawn."""
+        ...
+
+    def ends(self, what: str) -> None: ...
+
 
 class Unwatched:
     """Tells nobody."""
@@ -48,6 +54,12 @@ class Unwatched:
         pass
 
     def say(self, message: str) -> None:
+        pass
+
+    def begins(self, what: str) -> None:
+        pass
+
+    def ends(self, what: str) -> None:
         pass
 
 
