@@ -17,10 +17,10 @@ from av.stream import Disposition
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from blocks.colour import Colour, colour_of, orientation, upright_rgb
 from blocks.errors import ClipError
 from blocks.files import replacing
 from blocks.media import bitstream
+from blocks.media.colour import Colour, colour_of, orientation, upright_rgb
 from blocks.media.mp4 import claimed_samples
 
 MAX_SIDE_PX = 8192

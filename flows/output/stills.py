@@ -13,9 +13,9 @@ from av.container import InputContainer
 from av.video.frame import VideoFrame
 
 from blocks import settings
-from blocks.colour import Picture, orientation, upright_rgb
 from blocks.errors import ClipError, InputError
 from blocks.files import replacing
+from blocks.media.colour import Picture, orientation, upright_rgb
 from blocks.media.probe import open_media, picture_stream
 
 if TYPE_CHECKING:

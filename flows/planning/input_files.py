@@ -13,7 +13,14 @@ from blocks import settings
 from blocks.errors import ClipError, InputError, ShotreelError
 from blocks.files import sha256_file
 from blocks.providers.base import Again
-from blocks.providers.download import Fetched, Vanished, check_media_url, download
+from blocks.providers.download import (
+    Fetched,
+    Patience,
+    Vanished,
+    check_media_url,
+    download,
+)
+from blocks.providers.http import Trusted, origin
 from blocks.providers.retry import again_until
 from flows.shots.job import InputFile
 
@@ -83,7 +90,7 @@ async def gather_files(
     return files
 
 
-async def _check_public(url: str, hosts: Collection[str]) -> None:
+async def _check_public(url: str, hosts: Collection[Trusted]) -> None:
     """A list from somebody else must not look around on this machine and its network, where a
     router or a cloud's metadata service answers whoever asks. Raises InputError."""
     try:
@@ -100,11 +107,13 @@ async def _bring(client: httpx.AsyncClient, url: str, max_bytes: int) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / hashlib.sha256(url.encode()).hexdigest()
     path.unlink(missing_ok=True)
-    hosts = {httpx.URL(url).host} if settings.allows_private_urls() else set[str]()
-    await _check_public(url, hosts)
+    # Whoever allows private addresses may well keep files on a machine of their own.
+    own: set[Trusted] = {origin(url)[1:]} if settings.allows_private_urls() else set()
+    await _check_public(url, own)
+    patience = Patience()
 
     async def one_try() -> Fetched | Vanished | Again:
-        return await download(client, url, path, hosts)
+        return await download(client, url, path, own, patience)
 
     found: Fetched | Vanished = await again_until(PATIENCE_S, one_try, url)
     if not isinstance(found, Fetched):

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from concurrent.futures import ProcessPoolExecutor
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, ParamSpec, Protocol, TypeVar
 
 import httpx
 from sqlalchemy.exc import DBAPIError
 
-from blocks.errors import AccountPausedError, SetupError
+from blocks.errors import AccountPausedError, OverchargedError, SetupError
 from blocks.ledger import Attempt, Intent, Ledger
 from blocks.ledger.writer import LedgerWriter
 from blocks.media.probe import MediaInfo
+from blocks.processes import Processes
 from blocks.providers.base import Provider
 from blocks.providers.pace import Pace
 from blocks.storage.clip_store import ClipStore
@@ -40,6 +39,28 @@ class Watcher(Protocol):
     def state(self, fingerprint: str, state: str, note: str = "") -> None: ...
 
     def say(self, message: str) -> None: ...
+
+    def begins(self, what: str) -> None:
+        """It is being drawn."""
+        ...
+
+    def ends(self, what: str) -> None: ...
+
+
+class Unwatched:
+    """Tells nobody."""
+
+    def state(self, fingerprint: str, state: str, note: str = "") -> None:
+        pass
+
+    def say(self, message: str) -> None:
+        pass
+
+    def begins(self, what: str) -> None:
+        pass
+
+    def ends(self, what: str) -> None:
+        pass
 
 
 @dataclass(frozen=True)
@@ -86,6 +107,10 @@ class RunContext:
     """Clips that dead processes had ordered and that this run brings home, by fingerprint."""
     sounds: dict[str, asyncio.Future[Any]] = field(default_factory=dict)
     """Sound of films, likewise."""
+    driven: set[str] = field(default_factory=set)
+    """Fingerprints whose attempts a task of this run goes on with."""
+    overcharged: dict[tuple[str, str], OverchargedError] = field(default_factory=dict)
+    """Models that are stopped, by service and name: they were charged far above their quotes."""
     stop: SetupError | None = None
     """Set where money can no longer be written down: nothing more is bought."""
 
@@ -96,8 +121,7 @@ class RunContext:
         """Held while an attempt changes its owner: one task of this process drives it."""
         self.downloads = asyncio.Semaphore(DOWNLOADS)
         self.uploads: dict[tuple[str, str], asyncio.Lock] = {}
-        # Spawned, not forked: a fork would copy the loop's threads and their locks.
-        self.processes = ProcessPoolExecutor(WORKERS, mp_context=get_context("spawn"))
+        self.processes = Processes(WORKERS)
         self._writer = LedgerWriter(self.ledger.engine)
 
     async def book(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

@@ -8,8 +8,8 @@ from decimal import Decimal
 from fractions import Fraction
 from functools import partial
 
-from blocks.effects import Effect, effects_named
-from blocks.use import Moment, Use, Voice
+from blocks.media.effects import Effect, effects_named
+from blocks.media.use import Moment, Use, Voice
 from flows.shots.cell import CellReader, Fault, WrongCellError
 from flows.shots.input_file import InputFiles
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import cache, partial
 
+from blocks.media.use import WHOLE, Use
 from blocks.providers.catalogue import find_model
 from blocks.providers.model import FILE_COLUMNS
-from blocks.use import WHOLE, Use
 from flows.shots.cell import CellReader, Fault, WrongCellError, read_input, read_of_any
+from flows.shots.columns import OWN_PREFIX
 from flows.shots.cut import CUT, Length, read_use, read_voice
 from flows.shots.input_file import InputFiles
 from flows.shots.names import Named, Names
@@ -155,7 +156,13 @@ class _RowReader:
             caption=caption,
             sequence_title=title,
             dialogue=dialogue,
+            own=own_cells(cells),
         )
+
+
+def own_cells(cells: Cells) -> dict[str, str]:
+    """What stands in columns of the list's own, x_...; a bare x_ is a column that is left aside."""
+    return {n: cell for n, cell in cells.items() if n.startswith(OWN_PREFIX) and n != OWN_PREFIX}
 
 
 def _check_without_model(cell: CellReader) -> None:

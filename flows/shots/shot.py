@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
 
+from blocks.media.use import WHOLE, Use, Voice
 from blocks.providers.model import Model, Value
-from blocks.use import WHOLE, Use, Voice
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +22,9 @@ class Shot:
 
     `transition` is how the shot begins, over `transition_s` shared with the shot before it in its
     sequence; 0 for a cut. `sequence_title` is what a card before its sequence says, at one of the
-    sequence's shots or more. `use` is what of its clip is in the film, `voice` what is heard
-    beside it, `dialogue` what is said in it; nothing of them is bought.
+    sequence's shots or more. `own` are the list's own columns (x_...), as they stand there. `use`
+    is what of its clip is in the film, `voice` what is heard beside it, `dialogue` what is said in
+    it; nothing of them is bought.
     """
 
     row: int
@@ -41,6 +42,7 @@ class Shot:
     or_else: Shot | None = None
     caption: str = ""
     sequence_title: str = ""
+    own: Mapping[str, str] = field(default_factory=dict)
     use: Use = WHOLE
     voice: Voice | None = None
     dialogue: str = ""

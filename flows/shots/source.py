@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import json
+import os
 import re
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 from urllib.request import url2pathname
 
 import fsspec
@@ -16,6 +19,7 @@ import httpx
 
 from blocks import settings
 from blocks.errors import InputError
+from blocks.files import replacing
 from flows.shots.problem import shown
 from flows.shots.table import is_header
 
@@ -34,6 +38,10 @@ URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)(?:://|::)")
 SHEET = re.compile(r"([^#]*\.xls[xm](\?[^#]*)?)#(.+)", re.IGNORECASE)
 GOOGLE_SHEET = re.compile(r"/spreadsheets/(?:u/[0-9]+/)?d/(e/)?([A-Za-z0-9_-]{10,200})(?:/|$)")
 GID = re.compile(r"(?:^|&)gid=([0-9]{1,20})(?:&|$)")
+
+
+KEY_NAME = re.compile(r"key|token|secret|sig|auth|pass|pwd|credential", re.IGNORECASE)
+KEY_CHARS = 16
 
 
 @dataclass(frozen=True)
@@ -59,7 +67,7 @@ def _open(source: str) -> Source:
         return Source("The pasted list", _encoded(source), None)
     if not source.strip():
         raise InputError("No shot list is named.", remedy=POSSIBLE)
-    label = shown(_without_secrets(source), 300)
+    label = shown(without_secrets(source), 300)
     source, sheet = split_sheet(source)
     if path := local_path(source):
         return Source(shown(path.name), _read_file(path, label), path.parent, sheet)
@@ -106,6 +114,62 @@ def google_sheet(url: str) -> tuple[str, str, bool] | None:
     return match[2], gid[1] if gid else "", bool(match[1])
 
 
+def without_key(source: str) -> str:
+    """The source, or the path of a private copy where it is a link with a query or a password.
+
+    Prefect keeps and shows what a run is started with. Raises InputError.
+    """
+    if is_pasted(source) or local_path(source) or without_secrets(source) == source:
+        return source
+    place = place_of(source)
+    folder = settings.own_home() / "lists" / hashlib.sha256(place.encode()).hexdigest()[:16]
+    copy = folder / f"{list_name(source)}.csv"
+    with replacing(copy) as part:
+        part.touch(0o600)
+        part.write_bytes(open_source(source).data)
+    # The copy is of the same film as its link.
+    copy.with_suffix(".toml").write_text(
+        f"name = {json.dumps(place, ensure_ascii=False)}\n", "utf-8"
+    )
+    return str(copy)
+
+
+def place_of(source: str) -> str:
+    """Where a list is, without what lets one in: its absolute path, or its URL."""
+    source, sheet = split_sheet(source)
+    if path := local_path(source):
+        place = os.path.realpath(path)
+    else:
+        place = without_secrets(source)
+        found = google_sheet(source)
+        sheet = f"gid={found[1]}" if found and found[1] else sheet
+    return f"{place}#{sheet}" if sheet else place
+
+
+def refuse_key(source: str) -> None:
+    """Raises InputError for a run that was started with a link that carries a key."""
+    if is_pasted(source) or local_path(source) or not _holds_key(source):
+        return
+    raise InputError(
+        f"{shown(without_secrets(source), 300)}: this link carries a key, which is in Prefect's "
+        "record of this run.",
+        remedy="Nothing was bought. Delete this run, have the link's key changed, and start it "
+        "with the list's text, a path, or a bucket whose key is in the worker's environment; or "
+        "run `shotreel make` with the link, which keeps it to itself.",
+    )
+
+
+def _holds_key(source: str) -> bool:
+    """By its name or by its length: what chooses a sheet or a format (`gid=0`) is short."""
+    with suppress(ValueError):
+        url = urlsplit(source)
+        pairs = parse_qsl(url.query, keep_blank_values=True)
+        return bool(url.password) or any(
+            KEY_NAME.search(name) or len(value) >= KEY_CHARS for name, value in pairs
+        )
+    return True
+
+
 def list_name(source: str) -> str:
     """A name for the list's folder: `lighthouse` for `lists/lighthouse.csv` or a URL of it."""
     if is_pasted(source):
@@ -119,8 +183,12 @@ def list_name(source: str) -> str:
     else:
         place = _split(source)
         stem = Path(unquote(place[1])).stem or place[0]
-    stem = f"{stem}-{sheet}" if sheet else stem
-    safe = re.sub(r"[^\w.-]+", "-", stem).encode()[:MAX_NAME_BYTES].decode(errors="ignore")
+    return safe_name(f"{stem}-{sheet}" if sheet else stem)
+
+
+def safe_name(text: str) -> str:
+    """`text` as the name of a folder."""
+    safe = re.sub(r"[^\w.-]+", "-", text).encode()[:MAX_NAME_BYTES].decode(errors="ignore")
     return safe.strip(".-") or "shots"
 
 
@@ -232,7 +300,7 @@ def _split(source: str) -> tuple[str, str]:
         return "", source
 
 
-def _without_secrets(source: str) -> str:
+def without_secrets(source: str) -> str:
     """A URL without user, password and query: links to buckets carry their key there."""
     if not URL.match(source):
         return source

@@ -21,9 +21,9 @@ from itertools import chain, islice
 from math import floor
 from typing import Literal
 
-from blocks.colour import BT709, UNTAGGED, Colour, is_wide
+from blocks.media.colour import BT709, UNTAGGED, Colour, is_wide
 from blocks.media.probe import MediaInfo
-from blocks.use import WHOLE
+from blocks.media.use import WHOLE
 from flows.stitch.item import Card, Clip, Item
 from flows.stitch.parameter_sets import ParameterSets
 from flows.stitch.timeline import Transition, TransitionKind

@@ -19,7 +19,7 @@ from pydantic import TypeAdapter
 from blocks.errors import ClipError, ShotreelError, StitchError
 from blocks.files import fsync, replacing, sha256_file
 from blocks.media.probe import probe
-from blocks.use import WHOLE
+from blocks.media.use import WHOLE
 from flows.stitch.dialogue import cues_of
 from flows.stitch.edit import (
     EditList,

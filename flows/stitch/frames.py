@@ -12,8 +12,8 @@ import numpy as np
 from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
-from blocks.colour import Picture, upright_rgb
 from blocks.errors import ClipError
+from blocks.media.colour import Picture, upright_rgb
 from blocks.media.probe import MediaInfo, open_media, picture_stream
 from flows.stitch.edit import (
     Format,
@@ -115,7 +115,7 @@ def _with_effects(clip: VideoClip, item: Clip, film: Format, fit: Fit) -> VideoC
     """The clip with its effects, as large as the film has room for."""
     from PIL import Image
 
-    from blocks.effects import applied
+    from blocks.media.effects import applied
 
     clip = applied(clip, item.use.effects)
     width, height = clip.size

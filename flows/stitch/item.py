@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from blocks.media.probe import MediaInfo
-from blocks.use import WHOLE, Use, Voice
+from blocks.media.use import WHOLE, Use, Voice
 from flows.stitch.timeline import TransitionKind
 
 if TYPE_CHECKING:

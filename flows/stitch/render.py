@@ -14,12 +14,12 @@ import av
 import numpy as np
 from av.video.frame import PictureType, VideoFrame
 
-from blocks.colour import VERSION as COLOUR_VERSION
-from blocks.colour import is_bt709, is_wide
 from blocks.errors import ClipError, StitchError
 from blocks.files import replacing
+from blocks.media.colour import VERSION as COLOUR_VERSION
+from blocks.media.colour import is_bt709, is_wide
 from blocks.media.probe import open_media, presentation_order
-from blocks.use import WHOLE
+from blocks.media.use import WHOLE
 from flows.stitch.edit import (
     EditList,
     Format,

@@ -15,7 +15,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Literal
 
-from blocks.use import Voice
+from blocks.media.use import Voice
 
 TransitionKind = Literal["dissolve", "fade", "wipe", "slide"]
 

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 
 from flows.studio import part
-from flows.studio.api import TAG, read
+from flows.studio.api import TAG, read, server
 from flows.studio.check import Check
 from flows.studio.place import answers, here
 from flows.studio.prepare import POOL
@@ -23,10 +23,6 @@ BLOCKS = (
     "shotreel-ledger",
     "shotreel-clips",
 )
-TOO_NEW = {
-    "fastapi": ((0, 151), "its server does not start"),
-    "sqlalchemy": ((2, 1), "it schedules nothing"),
-}
 UP = "Run `shotreel up`."
 
 
@@ -36,7 +32,7 @@ def prefect_checks() -> list[Check]:
         return [no_server()]
     state = here().read()
     ours = state is not None and state.api_url == url
-    with httpx.Client(base_url=url, timeout=10) as client:
+    with server(url, timeout_s=10) as client:
         try:
             client.get("/health").raise_for_status()
             served = str(client.get("/admin/version").json())
@@ -81,11 +77,6 @@ def prefect_version(url: str, served: str) -> Check:
     if served.split(".")[:2] != own.split(".")[:2]:
         remedy = f"Serve with the version that is here: prefect {own}."
         return Check("Prefect", "broken", f"{told}; here it is {own}", remedy)
-    for package, (below, why) in TOO_NEW.items():
-        if tuple(map(int, version(package).split(".")[:2])) >= below:
-            what = f"{told}; with {package} {version(package)} {why}"
-            remedy = f"pip install '{package}<{below[0]}.{below[1]}'"
-            return Check("Prefect", "broken", what, remedy)
     return Check("Prefect", "ok", told)
 
 

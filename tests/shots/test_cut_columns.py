@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from blocks.effects import Effect
-from blocks.use import WHOLE, Use
+from blocks.media.effects import Effect
+from blocks.media.use import WHOLE, Use
 from flows.shots import read_shots
 
 Problems = Callable[[str], list[str]]

@@ -237,3 +237,41 @@ def test_a_list_larger_than_64_mib_is_refused(folder: Path, refused: Refused) ->
 )
 def test_a_list_has_a_name_that_is_safe_as_a_folder(named: str, name: str) -> None:
     assert list_name(named) == name
+
+
+def test_a_link_with_a_key_in_it_is_kept_from_prefect(
+    server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SHOTREEL_HOME", str(tmp_path))
+    link = f"{server}/list.csv?token=hunter2"
+    copy = source.without_key(link)
+    assert "hunter2" not in copy and list_name(copy) == list_name(link)
+    assert read_shots(copy) == read_shots(link)
+    assert Path(copy).stat().st_mode & 0o077 == 0
+    for plain in ("film.csv", "shot,prompt\n1,Sea\n", "s3://films/a.csv", f"{server}/list.csv"):
+        assert source.without_key(plain) == plain
+
+
+@pytest.mark.parametrize(
+    ("link", "carries"),
+    [
+        ("https://h/a.csv?token=x", True),
+        ("https://h/a.csv?X-Amz-Signature=x", True),
+        ("https://h/a.csv?dl=0123456789abcdef", True),
+        ("https://user:word@h/a.csv", True),
+        ("https://h/export?format=csv&gid=12", False),
+        ("s3://films/a.csv", False),
+        ("lists/token=x.csv", False),
+    ],
+)
+def test_a_run_started_in_prefect_with_a_key_in_its_link_is_refused(
+    link: str, carries: bool
+) -> None:
+    if not carries:
+        source.refuse_key(link)
+        return
+    with pytest.raises(InputError) as caught:
+        source.refuse_key(link)
+    said = str(caught.value)
+    assert "Delete this run" in said
+    assert not any(secret in said for secret in ("=x", "word", "0123456789abcdef"))

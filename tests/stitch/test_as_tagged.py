@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from blocks.colour import narrowed
+from blocks.media.colour import narrowed
 from blocks.media.probe import last_frame, probe
 from flows.output.stills import picture_of
 

@@ -9,7 +9,7 @@ import av
 import pytest
 
 from blocks.files import sha256_file
-from blocks.use import Use
+from blocks.media.use import Use
 from flows.stitch import Begin, Clip, Finish, stitch
 from flows.stitch.dialogue import Cue, cues_of, srt, vtt
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from blocks.colour import BT709
+from blocks.media.colour import BT709
 from blocks.media.probe import MediaInfo, probe
 from flows.stitch import Clip, EditList, edit_list
 from flows.stitch.frames import picture_size

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from blocks.effects import effects_named
 from blocks.files import sha256_file
-from blocks.use import Use
+from blocks.media.effects import effects_named
+from blocks.media.use import Use
 from flows.stitch import Begin, Clip, Finish, Stitched, stitch
 from flows.stitch.film import cut as decide
 

@@ -11,7 +11,7 @@ import pytest
 
 from blocks.files import sha256_file
 from blocks.media.sound import duration_of_sound
-from blocks.use import Voice
+from blocks.media.use import Voice
 from flows.stitch import Card, Clip, Finish, Stitched, stitch
 
 from .clicks import heard_clicks

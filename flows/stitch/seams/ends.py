@@ -15,9 +15,9 @@ from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
-from blocks.colour import upright_rgb
 from blocks.errors import ClipError
 from blocks.files import replacing
+from blocks.media.colour import upright_rgb
 from blocks.media.probe import open_media, picture_stream
 
 # Raise it when the same clip would be measured otherwise.

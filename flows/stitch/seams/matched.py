@@ -9,7 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from blocks.errors import ClipError
-from blocks.use import WHOLE
+from blocks.media.use import WHOLE
 from flows.stitch.edit import EditList
 from flows.stitch.item import Clip, Item
 from flows.stitch.seams.ends import ends_of

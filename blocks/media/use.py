@@ -7,7 +7,7 @@ from fractions import Fraction
 from math import floor
 from pathlib import Path
 
-from blocks.effects import Effect
+from blocks.media.effects import Effect
 
 Moment = Fraction | int
 """Seconds of the clip, or the number of one of its frames."""
