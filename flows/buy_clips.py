@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
-from prefect import flow
 from prefect.states import Completed, Failed
 
 from blocks.errors import SetupError
@@ -20,10 +20,11 @@ from flows.project import enter_project
 from flows.report import artifacts
 from flows.report.board import Board
 from flows.report.log import logged
+from flows.served import ServedFlow
 from flows.shots import list_name, read_shots
 
 
-@flow(name="buy-clips", persist_result=False, retries=0)
+@partial(ServedFlow, name="buy-clips", persist_result=False, retries=0)
 async def buy_clips(
     shots: str,
     sequences: list[str],

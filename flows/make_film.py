@@ -19,7 +19,6 @@ from flows import form
 from flows.approval import approved
 from flows.costs.account import account_costs
 from flows.costs.estimate import Draw, Plan, check_budget, intents_of, make_plan
-from flows.film_flow import FilmFlow
 from flows.generate.accounts import open_workshop
 from flows.generate.all_clips import Clips
 from flows.generate.elsewhere import Errand, elsewhere
@@ -40,6 +39,7 @@ from flows.report.notice import notified
 from flows.report.place import Place
 from flows.report.signals import signalled
 from flows.run_name import film_name, run_name
+from flows.served import FilmFlow
 from flows.shots import Shot, read_shots
 from flows.stitch.finish import AS_IT_IS
 from flows.stitch.seams.flow import ends_beside

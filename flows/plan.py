@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
 from uuid import uuid4
 
-from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
@@ -18,10 +18,11 @@ from flows.project import enter_project
 from flows.report import artifacts
 from flows.report.board import Board
 from flows.run_name import run_name
+from flows.served import ServedFlow
 from flows.shots import Shot, list_name, read_shots
 
 
-@flow(name="plan", flow_run_name=run_name, persist_result=False)
+@partial(ServedFlow, name="plan", flow_run_name=run_name, persist_result=False)
 async def plan(shots: form.ShotList, live: form.Live = False) -> State[None]:
     """Read the list, price it, look up what is there already; show it as artifacts.
 

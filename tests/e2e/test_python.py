@@ -42,7 +42,8 @@ told(asyncio.run(season()))
 """
 SERVED = """
 from flows.make_film import make_film
-make_film.serve(name="served", parameters={"shots": "list.csv"})
+if __name__ == "__main__":  # Prefect wants it here
+    make_film.serve(name="served", parameters={"shots": "list.csv"})
 """
 SETTINGS = """
 import prefect, os
