@@ -1,3 +1,3 @@
-from flows import prefect_env
+from flows import prefect_settings
 
-prefect_env.apply()
+prefect_settings.apply()

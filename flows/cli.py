@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import click
 
-from flows import prefect_env
+from flows import prefect_settings
 from flows.commands.options import (
     Usd,
     finish_options,
@@ -28,7 +28,7 @@ def main() -> None:
 
     Without --live everything runs against a sandbox on this machine, and no money can be spent.
     """
-    prefect_env.apply(of_commands=True)
+    prefect_settings.apply(of_commands=True)
     # What Prefect starts with `python -m` must not import from the working folder.
     os.environ["PYTHONSAFEPATH"] = "1"
     if click.get_current_context().invoked_subcommand not in ("up", "down", "sandbox"):
@@ -266,7 +266,7 @@ def gc(days: float, clips: bool, dry_run: bool, yes: bool, as_json: bool) -> int
 @told
 def backup(file: Path, as_json: bool) -> int:
     """Copy the ledger to FILE, also while others write to it."""
-    from flows.commands.upkeep import backup as run
+    from flows.commands.maintenance import backup as run
 
     return run(file, as_json=as_json)
 
@@ -275,7 +275,7 @@ def backup(file: Path, as_json: bool) -> int:
 @told
 def metrics() -> int:
     """Print the ledger's sums in Prometheus' text format."""
-    from flows.commands.upkeep import metrics as run
+    from flows.commands.maintenance import metrics as run
 
     return run()
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from blocks.model import InputType, Model, Value
-from blocks.models import MODELS
+from blocks.providers.catalogue import MODELS
+from blocks.providers.model import InputType, Model, Value
 from flows.shots.table import Cells
 
 T = TypeVar("T")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from functools import cache, partial
 
-from blocks.model import FILE_COLUMNS
-from blocks.models import find_model
+from blocks.providers.catalogue import find_model
+from blocks.providers.model import FILE_COLUMNS
 from flows.shots.cell import CellReader, Fault, WrongCellError, read_input
 from flows.shots.input_file import InputFiles
 from flows.shots.names import Named, Names

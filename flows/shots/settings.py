@@ -13,9 +13,9 @@ from fractions import Fraction
 from functools import partial
 from math import floor
 
-from blocks.comfyui.workflow import WorkflowError
-from blocks.model import FILE_COLUMNS, Model, Value, Whole
-from blocks.models import DEFAULT_MODEL, MODELS, find_model
+from blocks.providers.catalogue import DEFAULT_MODEL, MODELS, find_model
+from blocks.providers.comfyui.workflow import WorkflowError
+from blocks.providers.model import FILE_COLUMNS, Model, Value, Whole
 from flows.shots.cell import CellReader, Fault, WrongCellError, read_as, read_input
 from flows.shots.table import Cells, nearest
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 
-from blocks.model import Model, Value
+from blocks.providers.model import Model, Value
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ import sys
 from fractions import Fraction
 from pathlib import Path
 
-from blocks.media import probe
+from blocks.media.probe import probe
 from blocks.processes import Processes
 from flows.stitch import Begin, Clip, stitch
 

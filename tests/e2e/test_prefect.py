@@ -16,8 +16,8 @@ import httpx
 import pytest
 import yaml
 
-from flows.generate.task import generate_clip
 from flows.studio import api
+from flows.tasks.generate_clip import generate_clip
 from tests.e2e.film import assert_film_is_its_clips
 from tests.e2e.prefect_server import PrefectServer, stop, until
 from tests.e2e.world import PREFECT, World, refused

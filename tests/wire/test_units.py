@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from blocks.fal.models import MAGI_DEFAULTS, MODELS, magi_units
-from blocks.model import Inputs, Value
-from blocks.prices import shipped
-from blocks.wavespeed.models import v2_units
+from blocks.providers.fal.models import MAGI_DEFAULTS, MODELS, magi_units
+from blocks.providers.model import Inputs, Value
+from blocks.providers.prices import shipped
+from blocks.providers.wavespeed.models import v2_units
 
 UNIT_PRICES_USD = {rule.model: rule.unit_price_usd for rule in shipped().rules}
 PRICE_USD = UNIT_PRICES_USD["fal-ai/magi-distilled"]
