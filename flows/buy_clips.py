@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
-from prefect import flow
 from prefect.states import Completed, Failed
 
 from blocks.errors import SetupError
@@ -18,12 +18,13 @@ from flows.report.log import logged
 from flows.report.progress import Progress
 from flows.run.context import current
 from flows.run.opening import open_run
+from flows.served import ServedFlow
 from flows.shots import list_name, read_shots
 from flows.shots.job import services_of
 from flows.tasks.generate_clip import as_task
 
 
-@flow(name="buy-clips", persist_result=False, retries=0)
+@partial(ServedFlow, name="buy-clips", persist_result=False, retries=0)
 async def buy_clips(
     shots: str,
     sequences: list[str],

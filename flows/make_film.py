@@ -18,7 +18,6 @@ from blocks.errors import InputError
 from flows import parameters
 from flows.approval import approved
 from flows.deliver import last_made, report
-from flows.film_flow import FilmFlow
 from flows.generate.all_clips import Clips
 from flows.generate.preflight import preflight
 from flows.generate.stop import stopped_by_sigterm
@@ -36,6 +35,7 @@ from flows.report.progress import Progress, view
 from flows.run.context import RunContext, current
 from flows.run.opening import open_run
 from flows.run_name import film_name, run_name
+from flows.served import FilmFlow
 from flows.shots import Shot, read_shots
 from flows.shots.job import files_named, jobs_of, services_of
 from flows.stitch.finish import AS_IT_IS

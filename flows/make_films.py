@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from contextlib import closing
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import fsspec
-from prefect import flow
 from prefect.artifacts import acreate_table_artifact
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
@@ -22,13 +22,14 @@ from flows.make_film import make_film
 from flows.project import enter_project
 from flows.report.artifacts import shown
 from flows.report.notification import notified
+from flows.served import ServedFlow
 from flows.shots import list_name
 from flows.shots.source import local_path
 
 WILD = "*?["
 
 
-@flow(name="make-films", persist_result=False, retries=0)
+@partial(ServedFlow, name="make-films", persist_result=False, retries=0)
 async def make_films(
     shots: parameters.ShotLists,
     out: parameters.OutputFolder = None,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
 from uuid import uuid4
 
-from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
@@ -17,11 +17,12 @@ from flows.report import artifacts
 from flows.report.progress import Progress
 from flows.run.opening import open_run
 from flows.run_name import run_name
+from flows.served import ServedFlow
 from flows.shots import Shot, list_name, read_shots
 from flows.shots.job import services_of
 
 
-@flow(name="plan", flow_run_name=run_name, persist_result=False)
+@partial(ServedFlow, name="plan", flow_run_name=run_name, persist_result=False)
 async def plan(shots: parameters.ShotList, live: parameters.Live = False) -> State[None]:
     """Read the list, price it, look up what is there already; show it as artifacts.
 

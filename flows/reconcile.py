@@ -6,10 +6,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Annotated
 from uuid import uuid4
 
-from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 from pydantic import Field
@@ -30,6 +30,7 @@ from flows.report.notification import notified
 from flows.report.progress import Progress
 from flows.run.context import RunContext
 from flows.run.opening import has_account, open_run
+from flows.served import ServedFlow
 
 SOLD_BY = ("fal", "wavespeed")
 DEFAULT_SINCE_DAYS = 30
@@ -80,7 +81,7 @@ class Reconciled:
     findings: tuple[Finding, ...] = ()
 
 
-@flow(name="reconcile", persist_result=False)
+@partial(ServedFlow, name="reconcile", persist_result=False)
 async def reconcile(
     live: parameters.Live = False,
     since_days: Annotated[

@@ -8,10 +8,10 @@ from contextlib import closing
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Literal
 from uuid import uuid4
 
-from prefect import flow
 from prefect.context import FlowRunContext
 from prefect.logging import get_run_logger
 from prefect.states import Completed, Failed
@@ -29,6 +29,7 @@ from flows.report.notification import notified
 from flows.report.progress import Progress
 from flows.run.context import RunContext
 from flows.run.opening import open_run
+from flows.served import ServedFlow
 
 AT_ONCE = 32
 
@@ -52,7 +53,7 @@ class Rescued:
 last_rescued: ContextVar[list[Rescued] | None] = ContextVar("last_rescued", default=None)
 
 
-@flow(name="recover", persist_result=False)
+@partial(ServedFlow, name="recover", persist_result=False)
 async def recover(notify: parameters.Notify = None) -> object:
     """Fetch what is paid and not stored; ask the providers about unknown outcomes.
 
