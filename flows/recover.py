@@ -11,7 +11,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Literal
 from uuid import uuid4
 
-from prefect import flow
 from prefect.context import FlowRunContext
 from prefect.logging import get_run_logger
 from prefect.states import Completed, Failed
@@ -32,6 +31,7 @@ from flows.report.notification import notified
 from flows.report.progress import Progress
 from flows.run.context import RunContext
 from flows.run.opening import open_run
+from flows.served import served_flow
 
 AT_ONCE = 32
 
@@ -58,7 +58,7 @@ class Rescued:
 last_rescued: ContextVar[list[Rescued] | None] = ContextVar("last_rescued", default=None)
 
 
-@flow(name="recover", persist_result=False)
+@served_flow(name="recover", persist_result=False)
 async def recover(notify: parameters.Notify = None) -> object:
     """Fetch what is paid and not stored; ask the providers about unknown outcomes.
 

@@ -50,7 +50,8 @@ def test_a_voice_is_a_file_beside_the_list(tmp_path: Path, voice: Path) -> None:
     [shot] = read_shots(str(path))
     assert shot.voice is not None
     assert (shot.voice.path, shot.voice.duration_s) == (voice, Fraction(1, 2))
-    assert (shot.voice.gain_db, shot.voice.at_s) == (-3.5, Fraction(1))
+    assert shot.voice.gain_db == -3.5
+    assert shot.voice.at_s == 1
 
 
 @pytest.mark.parametrize(

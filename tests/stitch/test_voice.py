@@ -12,7 +12,7 @@ import pytest
 from blocks.files import sha256_file
 from blocks.media.sound import duration_of_sound
 from blocks.media.use import Voice
-from flows.stitch import Card, Clip, Finish, Item, Stitched, stitch
+from flows.stitch import Card, Clip, Finish, Stitched, stitch
 
 from .clicks import heard_clicks
 from .conftest import Sound, shoot, sound_of
@@ -101,7 +101,7 @@ def test_the_voice_of_a_missing_shot_is_heard(tmp_path: Path) -> None:
     clip = shoot(tmp_path / "clip.mp4", num_frames=48)
     voice = voice_of(wav(tmp_path / "tone.wav", tone(440, 1)))
     slate = Card("slate", "a/1", Fraction(2), heading="a/1", voice=voice)
-    items: list[Item] = [slate, Clip(clip, sha256_file(clip), "a/2")]
+    items: list[Clip | Card] = [slate, Clip(clip, sha256_file(clip), "a/2")]
     finish = Finish(loudness_lufs=None)
     film = stitch(items, tmp_path / "film.mp4", cache=tmp_path / "cache", finish=finish)
     assert level_of(sound_of(film.path)[:, 4800:43_200], 440) == pytest.approx(0.25, rel=0.03)
