@@ -154,7 +154,8 @@ def test_what_is_said_is_a_track_of_the_film(page: Page, tmp_path: Path) -> None
         " ...[...track.cues].map(c => [c.startTime, c.endTime, c.getCueAsHTML().textContent])])"
     )
     assert cues == [["showing", [0, 1, said]]]
-    assert page.evaluate("document.getElementById('player').textTracks[0].activeCues.length") == 1
+    page.locator("#player").evaluate("video => { video.currentTime = 0.5 }")
+    until(page, "document.getElementById('player').textTracks[0].activeCues.length === 1")
 
 
 def test_a_click_on_the_strip_seeks_the_film(opened: Page) -> None:
