@@ -38,9 +38,10 @@ class Span:
     `from_black` is how many of its frames come up from black, where it shares none. `title_of` is
     the sequence that a card is the title of.
 
-    Of the clip the seconds from `in_s` up to `out_s` are used, `speed` times as quick, below 0
-    backwards; `still` frames at the end show its last picture. `is_changed` says that frames at
-    its ends are not the clip's own. `voice` is heard from it on, `dialogue` is said in it.
+    Of the clip the seconds from `in_s` (None: where `clip_start` is) up to `out_s` are used,
+    `speed` times as quick, below 0 backwards; `still` frames at the end show its last picture.
+    `is_changed` says that frames at its ends are not the clip's own. `voice` is heard from it on,
+    `dialogue` is said in it.
     """
 
     name: str
@@ -55,7 +56,7 @@ class Span:
     continues: bool = False
     from_black: int = 0
     title_of: str = ""
-    in_s: Fraction = Fraction(0)
+    in_s: Fraction | None = None
     out_s: Fraction | None = None
     speed: Fraction = Fraction(1)
     still: int = 0

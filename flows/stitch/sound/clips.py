@@ -73,5 +73,5 @@ def _opened(span: Span, is_voice: bool) -> SoundFile:
     assert span.clip is not None
     if span.speed == 1:
         return clip_sound(span.clip, span.name)
-    assert span.out_s is not None
+    assert span.in_s is not None and span.out_s is not None
     return retimed_sound(span.clip, span.name, span.in_s, span.out_s, span.speed)

@@ -87,7 +87,7 @@ def parts_of(timeline: Timeline) -> list[Part]:
             index,
             sample_at(span.start, rate),
             sample_at(span.end - span.still, rate),
-            sample_at(span.start, rate) - _hidden(span),
+            sample_at(span.start, rate) - _hidden(span, rate),
             _fade_in(span, rate),
             _fade(after.begins, after.start, rate) if after else None,
         )
@@ -97,9 +97,13 @@ def parts_of(timeline: Timeline) -> list[Part]:
     return parts + [part for part in _voices(timeline) if part.start < part.stop]
 
 
-def _hidden(span: Span) -> int:
+def _hidden(span: Span, rate: Fraction) -> int:
     """How many samples of its sound come before the first that is heard."""
-    return round(span.in_s * SAMPLE_RATE) if span.speed == 1 else 0
+    if span.speed != 1:
+        return 0  # what is heard at another speed begins with it
+    if span.in_s is None:
+        return sample_at(span.clip_start, rate)
+    return round(span.in_s * SAMPLE_RATE)
 
 
 def _voices(timeline: Timeline) -> Iterator[Part]:
