@@ -29,7 +29,7 @@ class Intent:
     shot: str
     take: int
     inputs: Mapping[str, Any]
-    seed: int
+    seed: int | None
     quote: Quote
     monthly_budget_usd: Decimal | None = None
 
@@ -53,7 +53,7 @@ class Attempt:
     shot: str
     take: int
     inputs: dict[str, Any]
-    seed: int
+    seed: int | None
     units_quoted: Decimal
     unit_price_usd: Decimal
     cost_quoted_usd: Decimal

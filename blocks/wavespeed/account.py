@@ -180,7 +180,7 @@ class WaveSpeed:
         price = await self._price_of_run(model, inputs)
         if price is None or model.units is None:
             return price
-        return replace(price, unit="unit", unit_price=price.unit_price / model.units(inputs))
+        return replace(price, unit=model.unit, unit_price=price.unit_price / model.units(inputs))
 
     async def _price_of_run(self, model: Model, inputs: Inputs) -> ListPrice | None:
         body = {"model_id": model.endpoint, "inputs": model.body(inputs)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from typing import Literal
 
 from blocks.errors import BudgetError
 from blocks.ledger import Attempt, Intent
-from blocks.model import FILE_COLUMNS, Inputs, Whole
+from blocks.model import Inputs, Whole
 from blocks.provider import Quote
 from flows.costs.money import usd
 from flows.generate.job import Job
@@ -21,7 +22,8 @@ Need = Literal["buy", "shared", "bought", "stored", "held"]
 """buy: a new request · shared: another shot of the list buys the same clip · bought: paid or in
 flight, to be brought home · stored: here · held: ended in a way that a person has to look at"""
 
-NOT_PRICED = frozenset({"prompt", "seed", *FILE_COLUMNS})
+WORDS = ("prompt", "negative_prompt", "seed")
+"""Columns that no price depends on."""
 
 
 @dataclass(frozen=True)
@@ -107,11 +109,12 @@ def need_of(attempt: Attempt | None, *, shared: bool) -> Need:
 
 async def price_jobs(shop: Workshop, jobs: Sequence[Job]) -> dict[str, Quote]:
     """Prices by fingerprint. Jobs that differ only in words, seed or files cost the same."""
-    known: dict[tuple[str, tuple[tuple[str, object], ...]], Quote] = {}
+    known: dict[tuple[str, str, str], Quote] = {}
     quotes: dict[str, Quote] = {}
     for job in jobs:
-        priced = tuple(sorted((k, v) for k, v in job.inputs.items() if k not in NOT_PRICED))
-        key = (job.shot.model, priced)
+        words = {job.model.input_of(column) for column in WORDS}
+        priced = {name: value for name, value in job.inputs.items() if name not in words}
+        key = (job.service, job.shot.model, json.dumps(priced, sort_keys=True))
         if key not in known:
             known[key] = await shop.providers[job.service].price(job.model, final_inputs(job))
         quotes[job.fingerprint] = known[key]
@@ -120,7 +123,8 @@ async def price_jobs(shop: Workshop, jobs: Sequence[Job]) -> dict[str, Quote]:
 
 def final_inputs(job: Job, seed: int | None = None) -> Inputs:
     seed = job.seed if seed is None else seed
-    return {**job.inputs} if seed is None else {**job.inputs, "seed": seed}
+    name = job.model.input_of("seed")
+    return {**job.inputs} if seed is None or name is None else {**job.inputs, name: seed}
 
 
 def intents_of(shop: Workshop, plan: Plan, draw: Draw) -> dict[str, Intent]:
@@ -133,7 +137,9 @@ def intents_of(shop: Workshop, plan: Plan, draw: Draw) -> dict[str, Intent]:
         if job.fingerprint in intents:
             continue
         provider = shop.providers[job.service]
-        seed = job.seed if job.seed is not None else draw(job.model.open_seeds())
+        seed = job.seed
+        if seed is None and job.model.takes_seed:
+            seed = draw(job.model.open_seeds())
         intents[job.fingerprint] = Intent(
             fingerprint=job.fingerprint,
             service=job.service,

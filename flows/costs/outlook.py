@@ -11,7 +11,7 @@ from pathlib import Path
 
 from blocks.errors import PriceError
 from blocks.model import Model
-from blocks.models import MODELS
+from blocks.models import counted_models
 from blocks.prices import shipped
 from blocks.services import service_name
 from flows.costs.changes import Changes, changes_since
@@ -57,7 +57,7 @@ async def sold_services(*, live: bool) -> set[str]:
 
 
 async def look_ahead(shop: Workshop, plan: Plan, film: str, *, live: bool) -> Outlook:
-    models = [model for model in MODELS.values() if model.provider in SOLD_BY]
+    models = counted_models()
     prices = await unit_prices(shop, models, live=live)
     services = {line.job.service for line in plan.lines}
     changes = await shop.book(

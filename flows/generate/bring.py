@@ -15,12 +15,11 @@ from time import monotonic
 from blocks.errors import FailedError, LostError, ShotreelError, UnreachableError
 from blocks.ledger import Attempt, Intent
 from blocks.ledger.states import UNFINISHED
-from blocks.models import sent_model
 from blocks.provider import Failed, Gone, Polled, Ready, Waiting
 from blocks.retry import again_until
 from flows.generate.buy import buy
 from flows.generate.fetch import fetch
-from flows.generate.job import Job
+from flows.generate.job import Job, model_of
 from flows.generate.settle import settle_unknown
 from flows.generate.workshop import Clip, Workshop
 
@@ -148,7 +147,7 @@ async def follow(shop: Workshop, attempt: Attempt) -> None:
     """
     provider, ticket = shop.provider_of(attempt), attempt.ticket
     assert ticket is not None
-    model = sent_model(attempt.model)
+    model = model_of(attempt)
     name = attempt.asked_of
     pace = shop.paces[attempt.service]
 
@@ -202,7 +201,7 @@ async def call_off(shop: Workshop, job: Job) -> None:
             if held is None or held.state != "submitted" or not shop.ledger.is_mine(held):
                 return
             assert held.ticket is not None
-            await shop.provider_of(held).cancel(sent_model(held.model), held.ticket)
+            await shop.provider_of(held).cancel(model_of(held), held.ticket)
             await record(shop, held, Failed("called off: the run was stopped", "no"))
 
 

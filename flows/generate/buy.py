@@ -18,6 +18,7 @@ from blocks.errors import (
 from blocks.http import SUBMIT_TIMEOUT_S
 from blocks.ledger import Attempt, emergency
 from blocks.ledger.owner import SILENT
+from blocks.model import Media, with_urls
 from blocks.provider import Accepted, Again, Order, Paused, Provider, Refused, Ticket, Unknown
 from blocks.retry import again_until
 from flows.generate.files import file_of
@@ -167,11 +168,12 @@ async def with_files(shop: Workshop, job: Job, provider: Provider, attempt: Atte
     """Upload the shot's files, each once for all that use it, and put their URLs in the inputs."""
     files = dict(job.files)
     if job.previous:
-        files[job.continues] = await file_of_previous(shop, job, job.previous)
+        for place, media in job.continues.items():
+            files[place] = await file_of_previous(shop, job.previous, media)
     if not files:
         return attempt
-    urls = {column: await uploaded(shop, provider, file) for column, file in files.items()}
-    return await shop.book(shop.ledger.set_inputs, attempt, {**attempt.inputs, **urls})
+    urls = {place: await uploaded(shop, provider, file) for place, file in files.items()}
+    return await shop.book(shop.ledger.set_inputs, attempt, with_urls(attempt.inputs, urls))
 
 
 async def uploaded(shop: Workshop, provider: Provider, file: InputFile) -> str:
@@ -190,7 +192,7 @@ async def uploaded(shop: Workshop, provider: Provider, file: InputFile) -> str:
     return url
 
 
-async def file_of_previous(shop: Workshop, job: Job, previous: Job) -> InputFile:
+async def file_of_previous(shop: Workshop, previous: Job, media: Media) -> InputFile:
     """The clip of the shot before; its last decoded frame as a PNG where a picture is wanted."""
     from blocks.media import last_frame
 
@@ -203,7 +205,7 @@ async def file_of_previous(shop: Workshop, job: Job, previous: Job) -> InputFile
             "The shot before has no clip to continue from.",
             remedy="Nothing was bought for this shot. Mend the shot before, then run it again.",
         )
-    if job.continues == "video":
+    if media == "video":
         return await asyncio.to_thread(file_of, clip, "video")
     frame = settings.home() / "pictures" / f"{clip.stem}.last.png"
     frame.parent.mkdir(parents=True, exist_ok=True)

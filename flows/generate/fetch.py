@@ -9,9 +9,9 @@ from blocks.errors import ClipError, SetupError, UnreachableError
 from blocks.files import sha256_file
 from blocks.ledger import Attempt
 from blocks.media import probe
-from blocks.models import sent_model
 from blocks.provider import Again, Ready
 from blocks.retry import again_until
+from flows.generate.job import model_of
 from flows.generate.workshop import Clip, Workshop
 
 PATIENCE_S = 60.0
@@ -90,7 +90,7 @@ async def keep(shop: Workshop, attempt: Attempt) -> Clip:
 async def fresh_url(shop: Workshop, attempt: Attempt) -> str | None:
     """Where the provider says, now, that the clip is; None where it does not say."""
     assert attempt.ticket is not None
-    outcome = await shop.provider_of(attempt).poll(sent_model(attempt.model), attempt.ticket)
+    outcome = await shop.provider_of(attempt).poll(model_of(attempt), attempt.ticket)
     return outcome.media_url if isinstance(outcome, Ready) else None
 
 

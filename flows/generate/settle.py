@@ -12,8 +12,8 @@ from blocks.errors import OutcomeUnknownError
 from blocks.http import SUBMIT_TIMEOUT_S
 from blocks.ledger import Attempt, Ledger, emergency
 from blocks.ledger.states import Adopt, AskPerson, KeepAsking, Release, Settlement, settle
-from blocks.models import sent_model
 from blocks.provider import Findings, Order
+from flows.generate.job import model_of
 from flows.generate.workshop import Workshop
 
 ASK_S = (1.0, 15.0)
@@ -100,7 +100,7 @@ def possible(attempt: Attempt, findings: Findings) -> Findings:
 async def ask(shop: Workshop, attempt: Attempt) -> Settlement:
     """One question to the provider, held against what the ledger knows."""
     provider = shop.provider_of(attempt)
-    order = Order(attempt.id, sent_model(attempt.model), attempt.inputs, settings.start_timeout_s())
+    order = Order(attempt.id, model_of(attempt), attempt.inputs, settings.start_timeout_s())
     findings = possible(attempt, await provider.find(order, sent_at(attempt)))
     ids = [c.ticket.request_id for c in findings.candidates]
     known = await shop.book(shop.ledger.request_ids, attempt.service, attempt.account, ids)
@@ -108,7 +108,7 @@ async def ask(shop: Workshop, attempt: Attempt) -> Settlement:
     if findings.ambiguous:
         others = await shop.book(shop.ledger.in_states, ("posting", "unknown"), [attempt.service])
         # A listing is of an endpoint: what another version of its API has sent is in it too.
-        same = (o for o in others if sent_model(o.model).endpoint == order.model.endpoint)
+        same = (o for o in others if model_of(o).endpoint == order.model.endpoint)
         rivals = sum(other.id != attempt.id for other in same)
     return settle(
         findings,

@@ -6,11 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from blocks.cards.roles import is_never_sent
 from blocks.model import InputType, Model, Value
 from blocks.models import MODELS
-from flows.shots.table import Cells
+from flows.shots.table import INPUT_PREFIX, Cells
 
 T = TypeVar("T")
+
+MAX_NAMED = 4
 
 
 class WrongCellError(ValueError):
@@ -33,7 +36,7 @@ class CellReader:
 
     def read(self, column: str, reader: Callable[[str], T], default: T) -> T:
         """The value of `column`; the default where it is empty, or wrong."""
-        raw: str = getattr(self.cells, column)
+        raw = self.cells.of(column)
         if not raw:
             return default
         try:
@@ -41,6 +44,14 @@ class CellReader:
         except WrongCellError as error:
             self.faults.append(Fault(column, raw, str(error)))
             return default
+
+    def check(self, column: str, act: Callable[[], T]) -> T | None:
+        """What `act` gives; None where it finds the cell wrong."""
+        try:
+            return act()
+        except WrongCellError as error:
+            self.faults.append(Fault(column, self.cells.of(column), str(error)))
+            return None
 
 
 def read_as(kind: InputType, raw: str) -> Value:
@@ -53,13 +64,24 @@ def read_as(kind: InputType, raw: str) -> Value:
 
 def read_input(model: Model, column: str, raw: str) -> Value:
     """Raises WrongCellError, also where the model takes no such input."""
-    kind = model.inputs.get(column)
-    if kind is None:
+    name = input_name(model, column)
+    if name is None:
         raise WrongCellError(not_taken(model, column))
-    return read_as(kind, raw)
+    return read_as(model.inputs[name], raw)
+
+
+def input_name(model: Model, column: str) -> str | None:
+    """The provider's name of what a column sets; None where the model takes no such thing."""
+    if not column.startswith(INPUT_PREFIX):
+        return model.input_of(column)
+    name = column.removeprefix(INPUT_PREFIX)
+    return name if name in model.inputs else None
 
 
 def not_taken(model: Model, column: str) -> str:
-    others = [other.name for other in MODELS.values() if column in other.inputs]
-    choose = f" or choose {' or '.join(others)}" if others else ""
+    if is_never_sent(column.removeprefix(INPUT_PREFIX)):
+        return "is never sent: leave it empty"
+    others = [other.name for other in MODELS.values() if input_name(other, column)]
+    named = " or ".join(others[:MAX_NAMED]) + (" or others" if others[MAX_NAMED:] else "")
+    choose = f" or choose {named}" if others else ""
     return f"is set, but {model.name} takes no {column}; leave it empty{choose}"

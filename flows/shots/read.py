@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from functools import cache, partial
 
-from blocks.model import FILE_COLUMNS
+from blocks.cards.roles import is_never_sent
+from blocks.model import FileName, Model, Value, files_in, without_files
 from blocks.models import find_model
-from flows.shots.cell import CellReader, Fault, WrongCellError, read_input
+from flows.shots.cell import CellReader, Fault, WrongCellError, input_name, read_input
 from flows.shots.input_file import InputFiles
 from flows.shots.names import Named, Names
 from flows.shots.problem import Problems
-from flows.shots.settings import FindModel, Settings, read_seed, read_settings
+from flows.shots.settings import FindModel, Settings, check_free, read_seed, read_settings
 from flows.shots.shot import Shot
 from flows.shots.source import open_source
-from flows.shots.table import Cells, read_table
+from flows.shots.table import (
+    COLUMNS_ARE,
+    INPUT_PREFIX,
+    KNOWN,
+    OWN_PREFIX,
+    Cells,
+    nearest,
+    read_table,
+)
 from flows.shots.text import decode
 from flows.shots.titles import Titles
 from flows.shots.transition import check_transitions
+
+FILE_COLUMNS = ("image", "video")
+NO_FILES: Mapping[str, FileName] = {}
 
 MAX_CHARS = {
     "caption": 200,  # four lines: nobody reads more beside a picture
@@ -31,10 +44,11 @@ def read_shots(source: str) -> list[Shot]:
     """
     found = open_source(source)
     problems = Problems(found.label)
-    rows = read_table(decode(found.data, problems), problems)
+    table = read_table(decode(found.data, problems), problems)
     find = cache(partial(find_model, list_folder=found.folder))
-    reader = _RowReader(problems, InputFiles(found.folder), find)
-    shots = [reader.read(row, cells) for row, cells in rows]
+    reader = _RowReader(problems, InputFiles(found.folder), find, table.names)
+    shots = [reader.read(row, cells) for row, cells in table.rows]
+    reader.check_columns(table.header_row, table.others)
     reader.names.check_takes()
     check_transitions([shot for shot in shots if shot is not None], problems)
     problems.raise_any()
@@ -42,13 +56,17 @@ def read_shots(source: str) -> list[Shot]:
 
 
 class _RowReader:
-    def __init__(self, problems: Problems, files: InputFiles, find: FindModel) -> None:
+    def __init__(
+        self, problems: Problems, files: InputFiles, find: FindModel, header: Sequence[str]
+    ) -> None:
         self.names = Names(problems)
         self._titles = Titles(problems)
         self._problems = problems
         self._files = files
         self._find = find
-        self._settings: dict[tuple[str, ...], Settings] = {}
+        self._header = header
+        self._wants_prompt = False
+        self._settings: dict[tuple[object, ...], Settings] = {}
 
     def read(self, row: int, cells: Cells) -> Shot | None:
         """The shot, with what the list names in its place; None if the row has a problem.
@@ -68,7 +86,10 @@ class _RowReader:
             shot = self._one(row, cell, named, shot)
             faults |= dict.fromkeys(cell.faults)
         for fault in faults:
-            self._problems.add(row, fault.column, fault.value, fault.reason)
+            if fault.column == "prompt" and not fault.value and "prompt" not in self._header:
+                self._wants_prompt = True  # said once, of the list
+            else:
+                self._problems.add(row, fault.column, fault.value, fault.reason)
         return None if faults else shot
 
     def _settings_of(self, cells: Cells) -> Settings:
@@ -84,35 +105,107 @@ class _RowReader:
         model = settings.model
         if model is None:
             return None
-        prompt = cell.read("prompt", lambda raw: str(read_input(model, "prompt", raw)), "")
+        inputs, files = settings.inputs, NO_FILES
+        if cells.image or cells.video or settings.names_files:
+            inputs = {**inputs, **self._row_files(cell, model, settings)}
+            files = self._files_of(cell, model, named.position, settings, inputs)
+        prompt = cell.read("prompt", partial(self._text, model, settings), "")
+        if prompt:
+            inputs = {model.input_of("prompt") or "prompt": prompt, **inputs}
         caption, title = (cell.read(name, partial(read_words, name), "") for name in MAX_CHARS)
         seed = cell.read("seed", lambda raw: read_seed(model, raw, settings.takes), None)
-        place = partial(self._files.read, model, named.position)
-        files = {
-            column: cell.read(column, partial(place, column), "")
-            for column in FILE_COLUMNS
-            if getattr(cells, column)
-        }
-        for column in model.required:
-            if not getattr(cells, column) and column not in settings.inputs:
-                cell.faults.append(Fault(column, "", f"is empty; {model.name} needs it"))
+        cell.faults += self._together(model, settings, inputs, cells)
         return Shot(
             row=row,
             sequence=named.sequence,
             shot=named.shot,
             made_by=model,
-            inputs={"prompt": prompt, **settings.inputs},
+            inputs=without_files(inputs) if files else inputs,
             seed=seed,
-            image=files.get("image"),
+            files=files,
             takes=settings.takes,
             transition=settings.transition,
             transition_s=settings.transition_s,
             notes=cells.notes,
-            video=files.get("video"),
             or_else=or_else,
             caption=caption,
             sequence_title=title,
         )
+
+    def _text(self, model: Model, settings: Settings, raw: str) -> str:
+        prompt = str(read_input(model, "prompt", raw))
+        check_free(model, settings.columns, "prompt", model.input_of("prompt") or "")
+        return prompt
+
+    def _row_files(self, cell: CellReader, model: Model, settings: Settings) -> dict[str, Value]:
+        """What `image` and `video` name, as inputs."""
+        found: dict[str, Value] = {}
+        for column in FILE_COLUMNS:
+            if value := cell.read(column, partial(read_input, model, column), None):
+                name = model.input_of(column) or column
+                check = partial(check_free, model, settings.columns, column, name)
+                cell.check(column, check)
+                found[name] = value
+        return found
+
+    def _files_of(
+        self,
+        cell: CellReader,
+        model: Model,
+        position: int,
+        settings: Settings,
+        inputs: Mapping[str, Value],
+    ) -> dict[str, FileName]:
+        """Every file that the row names, by the place where its URL goes."""
+        found: dict[str, FileName] = {}
+        for name, value in inputs.items():
+            column = settings.columns.get(name) or model.column_of(name)
+            if cell.cells.of(column) and any(files_in(value, name)):
+                place = partial(self._placed, value, name, position)
+                found |= cell.check(column, place) or {}
+        return found
+
+    def _placed(self, value: Value, name: str, position: int) -> dict[str, FileName]:
+        """Raises WrongCellError."""
+        return {
+            pointer: FileName(self._files.read(position, file.media, file), file.media)
+            for pointer, file in files_in(value, name)
+        }
+
+    def _together(
+        self, model: Model, settings: Settings, inputs: Mapping[str, Value], cells: Cells
+    ) -> list[Fault]:
+        """What is wrong with a row whose cells are right one by one.
+
+        It depends on its settings and on what it gives beside them, not on the words of a prompt.
+        """
+        key = (bool(cells.prompt), bool(cells.image), bool(cells.video))
+        if key not in settings.together:
+            if seed := model.input_of("seed"):
+                inputs = {**inputs, seed: model.open_seeds().low}
+            missing = [name for name in model.required if name not in inputs]
+            wrong = [(name, f"is empty; {model.name} needs it") for name in missing]
+            wrong += [each for each in model.problems(inputs) if each[0] not in missing]
+            settings.together[key] = [
+                Fault(column, cells.of(column), reason)
+                for name, reason in wrong
+                for column in [settings.columns.get(name) or model.column_of(name)]
+            ]
+        return settings.together[key]
+
+    def check_columns(self, header_row: int, others: Sequence[str]) -> None:
+        """Columns that no model of the list takes; and one that some need."""
+        if self._wants_prompt:
+            self._problems.add(header_row, "", "", f"there is no column prompt{COLUMNS_ARE}")
+        used = [each.model for each in self._settings.values() if each.model]
+        models = {model.name: model for model in used}.values()
+        for name in others:
+            taken = any(input_name(model, name) for model in models)
+            if not taken and not is_never_sent(name.removeprefix(INPUT_PREFIX)):
+                known = (*KNOWN, *(each for model in models for each in model.inputs))
+                reason = "is no column of a shot list" + nearest(name, known)
+                own = f" (columns of your own start with {OWN_PREFIX})"
+                self._problems.add(header_row, "", name, reason + own)
 
 
 def read_words(column: str, raw: str) -> str:

@@ -6,17 +6,24 @@ Rows of a list repeat each other here, so it is read once for each combination o
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
 from functools import partial
 from math import floor
 
-from blocks.comfyui.workflow import WorkflowError
-from blocks.model import FILE_COLUMNS, Model, Value, Whole
-from blocks.models import DEFAULT_MODEL, MODELS, find_model
-from flows.shots.cell import CellReader, Fault, WrongCellError, read_as, read_input
+from blocks.model import InputType, Model, Text, Value, Whole, files_in, seconds_in
+from blocks.models import DEFAULT_MODEL, MODELS, ModelError, find_model
+from flows.shots.cell import (
+    CellReader,
+    Fault,
+    WrongCellError,
+    input_name,
+    not_taken,
+    read_as,
+    read_input,
+)
 from flows.shots.table import Cells, nearest
 
 TAKES = Whole(1, 20)
@@ -32,23 +39,32 @@ INPUT_COLUMNS = (
     "enable_safety_checker",
     "start_frame",
 )
+ROW_COLUMNS = ("prompt", "image", "video", "seed")
+"""Inputs that are read row by row: hardly two rows have them in common."""
+
 # A German or French spreadsheet writes 4,5.
 DECIMAL = re.compile(r"[0-9]{1,6}(?:[.,][0-9]{1,30})?")
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """`inputs` lacks prompt, seed and files; `model` is None if there is none of that name.
+    """`inputs` are by the provider's names, without prompt and seed; files stand in them as the
+    list names them. `columns` says which column gave an input. `model` is None if there is none of
+    that name.
 
     Cells that are in `faults` count as empty.
     """
 
     model: Model | None
     inputs: dict[str, Value]
+    columns: Mapping[str, str]
     takes: int
     transition: str
     transition_s: Decimal
     faults: tuple[Fault, ...]
+    names_files: bool = False
+    together: dict[tuple[bool, ...], list[Fault]] = field(default_factory=dict)
+    """What is wrong with all cells together, by which of the row's own there are."""
 
 
 FindModel = Callable[[str], Model | None]
@@ -60,7 +76,6 @@ def read_settings(cells: Cells, find: FindModel = find_model) -> Settings:
     `find` is `find_model` for the folder of the list.
     """
     cell = CellReader(cells)
-    nothing: Value | None = None
     model = cell.read(
         "model", partial(_model, find), None if cells.model else MODELS[DEFAULT_MODEL]
     )
@@ -69,18 +84,36 @@ def read_settings(cells: Cells, find: FindModel = find_model) -> Settings:
     default_s = Decimal(0) if transition == CUT else TRANSITION_S
     transition_s = cell.read("transition_s", partial(_transition_s, cells.transition), default_s)
     inputs: dict[str, Value] = {}
+    columns: dict[str, str] = {}
     if model is not None:
-        for column in INPUT_COLUMNS:
-            value = cell.read(column, partial(read_input, model, column), nothing)
-            if value is not None:
-                inputs[column] = value
-        frames = cell.read("duration_s", partial(_frames, model, inputs), nothing)
-        if frames is not None and "num_frames" in model.inputs:
-            inputs["num_frames"] = frames
+        for column in _input_columns(cells):
+            named = cell.read(column, partial(_named, model, columns, column, inputs), None)
+            if named is not None:
+                name, inputs[name] = named
+                columns[name] = column
+        seconds = cell.read("duration_s", partial(_length, model, columns, inputs), None)
+        if seconds is not None:
+            name, value = seconds
+            columns[name] = "duration_s"
+            if name in model.inputs:
+                inputs[name] = value
         inputs = {**model.defaults, **inputs}
-        for column in ("seed", *FILE_COLUMNS):
-            inputs.pop(column, None)
-    return Settings(model, inputs, takes, transition, transition_s, tuple(cell.faults))
+        inputs.pop(model.input_of("seed") or "", None)
+    return Settings(
+        model,
+        inputs,
+        columns,
+        takes,
+        transition,
+        transition_s,
+        tuple(cell.faults),
+        names_files=any(files_in(inputs)),
+    )
+
+
+def _input_columns(cells: Cells) -> Iterator[str]:
+    yield from INPUT_COLUMNS
+    yield from (column for column, _ in cells.inputs)
 
 
 def read_seed(model: Model, raw: str, takes: int) -> int | None:
@@ -99,12 +132,31 @@ def read_seed(model: Model, raw: str, takes: int) -> int | None:
 def _model(find: FindModel, raw: str) -> Model | None:
     try:
         model = find(raw)
-    except WorkflowError as error:
+    except ModelError as error:
         raise WrongCellError(str(error)) from None
     if model is None:
-        known = f"is not one of {', '.join(MODELS)}"
-        raise WrongCellError(known + nearest(raw, tuple(MODELS)))
+        known = f"is no model that shotreel has a card of{nearest(raw, tuple(MODELS))}"
+        raise WrongCellError(f"{known} (`shotreel models search WORDS` and `models add ID`)")
     return model
+
+
+def _named(
+    model: Model, taken: Mapping[str, str], column: str, given: Mapping[str, Value], raw: str
+) -> tuple[str, Value]:
+    """The input that a column sets, and its value. Raises WrongCellError."""
+    name = input_name(model, column)
+    if name is None:
+        raise WrongCellError(not_taken(model, column))
+    check_free(model, taken, column, name)
+    return name, read_as(model.inputs[name], raw)
+
+
+def check_free(model: Model, taken: Mapping[str, str], column: str, name: str) -> None:
+    """Raises WrongCellError where another column of the row sets the same input."""
+    if name in taken:
+        raise WrongCellError(
+            f"sets {name} of {model.name}, and so does {taken[name]}; give one of them"
+        )
 
 
 def _transition(raw: str) -> str:
@@ -130,13 +182,39 @@ def _decimal(raw: str) -> Decimal:
     return Decimal(raw.replace(",", "."))
 
 
-def _frames(model: Model, given: dict[str, Value], raw: str) -> int:
+def _length(
+    model: Model, taken: Mapping[str, str], given: Mapping[str, Value], raw: str
+) -> tuple[str, Value]:
+    """The input that decides how long the clip is, and its value: seconds or frames.
+
+    Nothing is rounded to the nearest length that the model takes. Raises WrongCellError.
+    """
+    name = model.input_of("duration_s")
+    if name is None:
+        frames = model.roles.get("num_frames", "num_frames")
+        return frames, _frames(model, frames, given, raw)
+    check_free(model, taken, "duration_s", name)
+    return name, _seconds(model.inputs[name], model.defaults.get(name), raw)
+
+
+def _seconds(kind: InputType, usual: Value, raw: str) -> Value:
+    """As the model writes seconds: 5, "5", "5s"."""
+    words = raw.replace(",", ".")
+    seconds = seconds_in(words)
+    if isinstance(kind, Text) and seconds is not None:
+        return f"{seconds.normalize():f}" + ("s" if str(usual).endswith("s") else "")
+    return read_as(kind, words if seconds is None else f"{seconds.normalize():f}")
+
+
+def _frames(model: Model, name: str, given: Mapping[str, Value], raw: str) -> Value:
     """The whole number of frames nearest to a duration: 4.04 s at 24 a second are 97."""
     inputs = {**model.defaults, **given}
     rate = model.clip_rate(inputs)
     frames = floor(Fraction(_decimal(raw)) * rate + Fraction(1, 2))
-    kind = model.inputs.get("num_frames")
+    kind = model.inputs.get(name)
     if kind is None:
+        if not model.num_frames:
+            raise WrongCellError(not_taken(model, "duration_s"))
         own = model.clip_frames(inputs)
         if frames != own:
             raise WrongCellError(
@@ -145,10 +223,9 @@ def _frames(model: Model, given: dict[str, Value], raw: str) -> int:
             )
         return frames
     count = f"is {frames} frames at {float(rate):g} a second"
-    if given.get("num_frames", frames) != frames:
-        raise WrongCellError(f"{count}, but num_frames is {given['num_frames']}; give one of them")
+    if given.get(name, frames) != frames:
+        raise WrongCellError(f"{count}, but {name} is {given[name]}; give one of them")
     try:
-        read_as(kind, str(frames))
+        return read_as(kind, str(frames))
     except WrongCellError as error:
         raise WrongCellError(f"{count}, which {error}") from None
-    return frames

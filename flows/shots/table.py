@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from blocks.cards.roles import ROLES
 from flows.shots.problem import Problems, shown
 
 SEPARATORS = (",", ";", "\t")
@@ -20,6 +21,8 @@ MAX_COLUMNS = 64
 MAX_CELL_CHARS = 100_000
 MAX_LINE_CHARS = 1_000_000
 OWN_PREFIX = "x_"
+INPUT_PREFIX = "in."
+"""`in.model` is the input `model` of a model, where a column of that name means something else."""
 
 
 class Cells(NamedTuple):
@@ -46,14 +49,36 @@ class Cells(NamedTuple):
     takes: str
     transition: str
     transition_s: str
+    inputs: tuple[tuple[str, str], ...] = ()
+    """Other roles and inputs by the provider's own names, where they are not empty."""
 
     @property
-    def settings(self) -> tuple[str, ...]:
+    def settings(self) -> tuple[object, ...]:
         """The cells from `model` on, which many rows have in common."""
         return self[9:]
 
+    def of(self, column: str) -> str:
+        if column in CORE:
+            cell: str = getattr(self, column)
+            return cell
+        return dict(self.inputs).get(column, "")
 
-COLUMNS = Cells._fields
+
+COLUMNS = Cells._fields[:-1]
+CORE = frozenset(COLUMNS)
+KNOWN = (*COLUMNS, *(role for role in ROLES if role not in COLUMNS))
+COLUMNS_ARE = (
+    f"; the columns are {', '.join(KNOWN)}; they are separated by commas, semicolons or tabs"
+)
+
+
+class Rows(NamedTuple):
+    """`others` are the columns that only a model of the list can know."""
+
+    rows: list[tuple[int, Cells]]
+    header_row: int
+    names: tuple[str, ...]
+    others: tuple[str, ...]
 
 
 def is_header(line: str) -> bool:
@@ -64,16 +89,16 @@ def is_header(line: str) -> bool:
     return "prompt" in names and all(map(_is_column, names))
 
 
-def read_table(text: str, problems: Problems) -> list[tuple[int, Cells]]:
+def read_table(text: str, problems: Problems) -> Rows:
     """(row, cells) of every row that is not empty.
 
-    Unknown columns and rows with too many cells are added to `problems`. Raises ShotListError
+    Rows with too many cells are added to `problems`. Raises ShotListError
     where nothing more can be said: no header, no shots, broken quotes, a limit exceeded.
     """
     _check_lines(text, problems)
     first = re.search(r"[^\n,;\t ]", text)
     if first is None:
-        problems.stop("the list is empty; its first line names the columns, at least prompt")
+        problems.stop("the list is empty; its first line names the columns, such as prompt")
     start = text.rfind("\n", 0, first.start()) + 1
     header_row = text.count("\n", 0, start) + 1
     head = text[start : start + MAX_CELL_CHARS]
@@ -97,16 +122,29 @@ def read_table(text: str, problems: Problems) -> list[tuple[int, Cells]]:
                 problems.add(header_row + index, "", cell, "stands in a column without a name")
     by_name = dict(zip(names, columns, strict=True))
     cells = [by_name.get(name, repeat("")) for name in COLUMNS]
+    others = tuple(name for name in by_name if name and not _is_own(name) and name not in COLUMNS)
+    inputs = _inputs_of(others, [by_name[name] for name in others])
     rows = [
-        (header_row + index, Cells._make(known))
-        for index, (everything, known) in enumerate(
-            zip(zip(*columns, strict=True), zip(*cells, strict=False), strict=False)
+        (header_row + index, Cells._make((*known, given)))
+        for index, (everything, known, given) in enumerate(
+            zip(zip(*columns, strict=True), zip(*cells, strict=False), inputs, strict=False)
         )
         if index and any(everything) and header_row + index not in overfull
     ]
     if not rows and not overfull:
         problems.stop("the list has a header and no shots", row=header_row)
-    return rows
+    unknown = tuple(name for name in others if name not in KNOWN)
+    return Rows(rows, header_row, tuple(names), unknown)
+
+
+def _inputs_of(
+    names: Sequence[str], columns: Sequence[Sequence[str]]
+) -> Iterator[tuple[tuple[str, str], ...]]:
+    """(column, cell) of those that say something, row by row."""
+    if not names:
+        yield from repeat(())
+    for row in zip(*columns, strict=True):
+        yield tuple((name, cell) for name, cell in zip(names, row, strict=True) if cell)
 
 
 def nearest(word: str, words: Sequence[str]) -> str:
@@ -121,12 +159,22 @@ def _split_header(head: str) -> tuple[str, list[str]]:
     readings = []
     for separator in SEPARATORS:
         record = next(_records(head, separator), [])
-        readings.append((separator, [name.strip().lower() for name in record]))
+        readings.append((separator, list(map(_column_name, record))))
     return max(readings, key=lambda reading: (sum(map(_is_column, reading[1])), len(reading[1])))
 
 
+def _column_name(cell: str) -> str:
+    """Columns of ours in any capitals; an input of a model exactly as its provider spells it."""
+    name = cell.strip()
+    return name.lower() if _is_column(name.lower()) else name
+
+
 def _is_column(name: str) -> bool:
-    return name in COLUMNS or name.startswith(OWN_PREFIX)
+    return name in KNOWN or _is_own(name) or name.startswith(INPUT_PREFIX)
+
+
+def _is_own(name: str) -> bool:
+    return name.startswith(OWN_PREFIX)
 
 
 def _check_lines(text: str, problems: Problems) -> None:
@@ -143,17 +191,15 @@ def _check_lines(text: str, problems: Problems) -> None:
 def _check_header(names: list[str], row: int, problems: Problems) -> None:
     if len(names) > MAX_COLUMNS:
         problems.stop(f"names {len(names):,} columns; at most {MAX_COLUMNS} are read", row=row)
-    for name in dict.fromkeys(filter(None, names)):
-        if not _is_column(name):
-            reason = "is no column of a shot list" + nearest(name, COLUMNS)
-            problems.add(row, "", name, f"{reason} (columns of your own start with {OWN_PREFIX})")
     twice = [name for name in dict.fromkeys(filter(None, names)) if names.count(name) > 1]
     for name in twice:
         problems.add(row, name, "", "is there more than once; keep one of these columns")
-    if "prompt" not in names:
+    if not any(map(_is_column, names)):
+        for name in dict.fromkeys(filter(None, names)):
+            reason = "is no column of a shot list" + nearest(name, KNOWN)
+            problems.add(row, "", name, reason)
         problems.stop(
-            f"there is no column prompt; the columns are {', '.join(COLUMNS)}; "
-            "they are separated by commas, semicolons or tabs",
+            f"there is no column prompt{COLUMNS_ARE}",
             row=row,
         )
     if twice:
