@@ -84,6 +84,11 @@ class Card(Model):
         return list(dict.fromkeys(found))
 
     @property
+    def takes_seed(self) -> bool:
+        """Whether a seed is drawn: a hidden one is sent only where a list names it."""
+        return "seed" in self.roles
+
+    @property
     def mark(self) -> str | None:
         """The input that can tell an attempt from its twins, where no seed does."""
         return MARK if MARK in self.inputs and not self.takes_seed else None
@@ -141,7 +146,8 @@ def make_card(
             fixed[input_name] = 1
         else:
             kinds[input_name] = input_type(each)
-    roles = roles_of(kinds) if roles is None else {r: n for r, n in roles.items() if n in kinds}
+    offered = {name: kind for name, kind in kinds.items() if not properties[name].get("hidden")}
+    roles = roles_of(offered) if roles is None else {r: n for r, n in roles.items() if n in kinds}
     if seed := roles.get("seed"):
         kinds[seed] = seeds_of(provider, properties[seed])
     price = price or Price()
