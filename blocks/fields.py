@@ -14,7 +14,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from blocks import settings
-from blocks.amounts import MAX_AMOUNT
+from blocks.money import MAX_AMOUNT
 
 
 class _WithoutDefault(dict[str, Any]):

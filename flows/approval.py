@@ -21,16 +21,15 @@ from prefect.states import Paused
 from pydantic import Field, ValidationError
 
 from blocks import settings
-from blocks.amounts import MAX_AMOUNT
 from blocks.errors import BudgetError
 from blocks.fields import EmptyField
-from flows.costs.estimate import Line, Plan, check_budget, make_plan
-from flows.costs.money import plain, usd
-from flows.generate.job import Job
-from flows.generate.workshop import Workshop
+from blocks.money import MAX_AMOUNT, plain, usd
+from flows.planning.plan import Line, Plan, check_budget, make_plan
 from flows.report import artifacts
 from flows.report.markdown import table
-from flows.report.notice import current as current_notice
+from flows.report.notification import current as current_notice
+from flows.run.context import RunContext
+from flows.shots.job import Job
 
 PATIENCE_S = 24 * 3600.0
 LOOK_EVERY_S = 2
@@ -98,7 +97,7 @@ asker: ContextVar[Ask | None] = ContextVar("asker", default=None)
 
 
 async def approved(
-    shop: Workshop, plan: Plan, budget_usd: Decimal | None, above_usd: Decimal | None
+    shop: RunContext, plan: Plan, budget_usd: Decimal | None, above_usd: Decimal | None
 ) -> tuple[Plan, Decimal | None]:
     """The plan and the budget that a person has approved, where it costs more than `above_usd`.
 
@@ -141,7 +140,7 @@ def lower(budget_usd: Decimal | None, to_usd: Decimal) -> Decimal:
     return to_usd if budget_usd is None else min(budget_usd, to_usd)
 
 
-async def ask(shop: Workshop, question: Question) -> Approval:
+async def ask(shop: RunContext, question: Question) -> Approval:
     """Raises BudgetError where nobody can be asked, or nobody answers."""
     here = asker.get()
     if here:

@@ -9,17 +9,17 @@ from prefect import flow
 from prefect.states import Completed, Failed
 
 from blocks.errors import SetupError
-from flows.generate.accounts import open_workshop
 from flows.generate.all_clips import Clips, delivered
-from flows.generate.job import services_of
 from flows.generate.parts import only
-from flows.generate.task import as_task
-from flows.generate.workshop import current
 from flows.make_film import plan_list, reserve
 from flows.report import artifacts
-from flows.report.board import Board
 from flows.report.log import logged
+from flows.report.progress import Progress
+from flows.run.context import current
+from flows.run.opening import open_run
 from flows.shots import list_name, read_shots
+from flows.shots.job import services_of
+from flows.tasks.generate_clip import as_task
 
 
 @flow(name="buy-clips", persist_result=False)
@@ -41,9 +41,9 @@ async def buy_clips(
         live: As that run.
         budget_usd: As that run.
     """
-    board = Board(logged(None))
+    board = Progress(logged(None))
     rows = [shot for shot in read_shots(shots) if shot.sequence in set(sequences)]
-    async with open_workshop(services_of(rows, live=live), board, run_id=run_id) as shop:
+    async with open_run(services_of(rows, live=live), board, run_id=run_id) as shop:
         current.set(shop)
         if not await shop.book(shop.ledger.knows_run, run_id):
             raise SetupError(

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import click
 
-from flows import prefect_env
+from flows import prefect_settings
 from flows.commands.options import (
     Usd,
     finish_options,
@@ -27,7 +27,7 @@ def main() -> None:
 
     Without --live everything runs against a sandbox on this machine, and no money can be spent.
     """
-    prefect_env.apply()
+    prefect_settings.apply()
     if click.get_current_context().invoked_subcommand not in ("up", "down", "sandbox"):
         join()
 
@@ -263,7 +263,7 @@ def gc(days: float, clips: bool, dry_run: bool, yes: bool, as_json: bool) -> int
 @told
 def backup(file: Path, as_json: bool) -> int:
     """Copy the ledger to FILE, also while others write to it."""
-    from flows.commands.upkeep import backup as run
+    from flows.commands.maintenance import backup as run
 
     return run(file, as_json=as_json)
 
@@ -272,7 +272,7 @@ def backup(file: Path, as_json: bool) -> int:
 @told
 def metrics() -> int:
     """Print the ledger's sums in Prometheus' text format."""
-    from flows.commands.upkeep import metrics as run
+    from flows.commands.maintenance import metrics as run
 
     return run()
 

@@ -16,34 +16,34 @@ from prefect.runtime import flow_run as runtime
 from prefect.states import Completed, Failed
 
 from blocks.errors import InputError
-from flows import form
+from flows import parameters
 from flows.approval import approved
-from flows.costs.account import account_costs
-from flows.costs.estimate import Draw, Plan, check_budget, intents_of, make_plan
-from flows.generate.accounts import open_workshop
+from flows.deliver import last_made, report
 from flows.generate.all_clips import Clips
-from flows.generate.elsewhere import Errand, elsewhere
-from flows.generate.files import gather_files
-from flows.generate.job import files_named, jobs_of, services_of
 from flows.generate.preflight import preflight
 from flows.generate.stop import stopped_by_sigterm
-from flows.generate.task import as_task
-from flows.generate.workshop import Workshop, current
-from flows.handover.credentials import credentials
-from flows.handover.tasks import stills_beside
+from flows.generate.sub_runs import SubRun, elsewhere
+from flows.output.credentials import credentials
+from flows.output.folder import Place
+from flows.planning.input_files import gather_files
+from flows.planning.plan import Draw, Plan, check_budget, intents_of, make_plan
 from flows.report import artifacts
-from flows.report.board import Board, view
+from flows.report.events import signalled
 from flows.report.log import logged
-from flows.report.made import last_made, report
-from flows.report.notice import notified
-from flows.report.place import Place
-from flows.report.signals import signalled
+from flows.report.notification import notified
+from flows.report.progress import Progress, view
+from flows.run.context import RunContext, current
+from flows.run.opening import open_run
 from flows.shots import Shot, list_name, read_shots
+from flows.shots.job import files_named, jobs_of, services_of
 from flows.stitch.finish import AS_IT_IS
-from flows.stitch.seams.flow import ends_beside
 from flows.stitch.sound import check_music
-from flows.stitch.tasks import stitch_film, stitch_sequences
-from flows.unvisited import unvisited
+from flows.tasks.account_costs import account_costs
+from flows.tasks.arguments import unvisited
+from flows.tasks.generate_clip import as_task
+from flows.tasks.hand_over import stills_beside
+from flows.tasks.seams import ends_beside
+from flows.tasks.stitch import stitch_film, stitch_sequences
 
 
 def run_name() -> str:
@@ -53,14 +53,14 @@ def run_name() -> str:
 
 @flow(name="make-film", flow_run_name=run_name, persist_result=False)
 async def make_film(
-    shots: form.ShotList,
-    out: form.OutputFolder = None,
-    live: form.Live = False,
-    budget_usd: form.Budget = None,
-    approve_above_usd: form.ApproveAbove = None,
-    notify: form.Notify = None,
-    split: form.Split = None,
-    finish: form.Finishing = AS_IT_IS,
+    shots: parameters.ShotList,
+    out: parameters.OutputFolder = None,
+    live: parameters.Live = False,
+    budget_usd: parameters.Budget = None,
+    approve_above_usd: parameters.ApproveAbove = None,
+    notify: parameters.Notify = None,
+    split: parameters.Split = None,
+    finish: parameters.Finishing = AS_IT_IS,
 ) -> Any:
     """Read the list, plan, buy what is missing, stitch, account, report.
 
@@ -74,7 +74,7 @@ async def make_film(
         split: Clips that a sub-run buys, on another worker; 0: none. Default: by the list's length.
         finish: What can be chosen about the film at any time, for nothing.
     """
-    board = Board(signalled(logged(view.get())))
+    board = Progress(signalled(logged(view.get())))
     place = Place(Path(out) if out else Path("out") / list_name(shots))
     rows = read_shots(shots)
     if live and budget_usd is None:
@@ -90,7 +90,7 @@ async def make_film(
             stack.enter_context(stopped_by_sigterm())
         notice = await stack.enter_async_context(notified(list_name(shots), notify))
         shop = await stack.enter_async_context(
-            open_workshop(services_of(rows, live=live), board, run_id=run_id())
+            open_run(services_of(rows, live=live), board, run_id=run_id())
         )
         current.set(shop)
         board.enter("planning")
@@ -106,7 +106,7 @@ async def make_film(
         try:
             async with (
                 artifacts.progress_of(board, plan),
-                elsewhere(shop, plan, Errand(shots, live, budget_usd), split) as parts,
+                elsewhere(shop, plan, SubRun(shots, live, budget_usd), split) as parts,
                 stills_beside(plan, clips),
                 ends_beside(plan, clips),
             ):
@@ -131,13 +131,13 @@ async def make_film(
     return (Failed if made.exit_code else Completed)(message=made.summary)
 
 
-async def plan_list(shop: Workshop, shots: Sequence[Shot], *, live: bool) -> Plan:
+async def plan_list(shop: RunContext, shots: Sequence[Shot], *, live: bool) -> Plan:
     """Fingerprint, price, and what the ledger and the store already have."""
     files = await gather_files(shop.client, files_named(shots))
     return await make_plan(shop, jobs_of(shots, files, live=live))
 
 
-async def reserve(shop: Workshop, plan: Plan, name: str, budget_usd: Decimal | None) -> None:
+async def reserve(shop: RunContext, plan: Plan, name: str, budget_usd: Decimal | None) -> None:
     """Write every intent down and set its cost aside, all in one transaction, or none."""
     await shop.book(shop.ledger.start_run, shop.run_id, name, budget_usd)
     shop.intents = intents_of(shop, plan, Draw())

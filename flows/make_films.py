@@ -15,12 +15,12 @@ from prefect.states import Completed, Failed
 
 from blocks.errors import InputError, ShotreelError
 from blocks.ledger import Ledger
-from blocks.places import ledger_place
-from flows import form
-from flows.costs.money import plain, usd
+from blocks.money import plain, usd
+from blocks.storage.places import ledger_place
+from flows import parameters
 from flows.make_film import make_film
 from flows.report.artifacts import shown
-from flows.report.notice import notified
+from flows.report.notification import notified
 from flows.shots import list_name
 from flows.shots.source import local_path
 
@@ -29,12 +29,12 @@ WILD = "*?["
 
 @flow(name="make-films", persist_result=False)
 async def make_films(
-    shots: form.ShotLists,
-    out: form.OutputFolder = None,
-    live: form.Live = False,
-    budget_usd: form.Budget = None,
-    approve_above_usd: form.ApproveAbove = None,
-    notify: form.Notify = None,
+    shots: parameters.ShotLists,
+    out: parameters.OutputFolder = None,
+    live: parameters.Live = False,
+    budget_usd: parameters.Budget = None,
+    approve_above_usd: parameters.ApproveAbove = None,
+    notify: parameters.Notify = None,
 ) -> State[None]:
     """Make the film of every list. Only shots that are new or changed cost anything.
 

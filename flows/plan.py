@@ -8,19 +8,19 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
-from flows import form
-from flows.costs.money import usd
-from flows.costs.outlook import Outlook, look_ahead, sold_services
-from flows.generate.accounts import open_workshop
-from flows.generate.job import services_of
+from blocks.money import usd
+from flows import parameters
 from flows.make_film import plan_list, run_name
+from flows.planning.forecast import Outlook, look_ahead, sold_services
 from flows.report import artifacts
-from flows.report.board import Board
+from flows.report.progress import Progress
+from flows.run.opening import open_run
 from flows.shots import Shot, list_name, read_shots
+from flows.shots.job import services_of
 
 
 @flow(name="plan", flow_run_name=run_name, persist_result=False)
-async def plan(shots: form.ShotList, live: form.Live = False) -> State[None]:
+async def plan(shots: parameters.ShotList, live: parameters.Live = False) -> State[None]:
     """Read the list, price it, look up what is there already; show it as artifacts.
 
     Args:
@@ -38,6 +38,6 @@ async def plan(shots: form.ShotList, live: form.Live = False) -> State[None]:
 
 async def outlook_of(shots: list[Shot], film: str, *, live: bool) -> Outlook:
     services = services_of(shots, live=live) | await sold_services(live=live)
-    async with open_workshop(services, Board(), run_id=uuid4().hex, spends=False) as shop:
+    async with open_run(services, Progress(), run_id=uuid4().hex, spends=False) as shop:
         plan = await plan_list(shop, shots, live=live)
         return await look_ahead(shop, plan, film, live=live)

@@ -16,19 +16,19 @@ from pydantic import Field
 
 from blocks import settings
 from blocks.ledger import Attempt
-from blocks.models import MODELS
-from blocks.provider import Bill, NoFeed, Provider, Ticket
-from blocks.provider import Failed as FailedJob
-from blocks.services import service_name
-from flows import form
+from blocks.providers.base import Bill, NoFeed, Provider, Ticket
+from blocks.providers.base import Failed as FailedJob
+from blocks.providers.catalogue import MODELS
+from blocks.providers.services import service_name
+from flows import parameters
 from flows.costs.feed import read_feed
-from flows.costs.hold import Finding, Held, hold, unknown_charges
-from flows.costs.why import Why, why
-from flows.generate.accounts import has_account, open_workshop
-from flows.generate.workshop import Workshop
-from flows.report.board import Board
+from flows.costs.matching import Finding, Held, hold, unknown_charges
+from flows.costs.variance import Why, why
 from flows.report.findings import announce, show_findings
-from flows.report.notice import notified
+from flows.report.notification import notified
+from flows.report.progress import Progress
+from flows.run.context import RunContext
+from flows.run.opening import has_account, open_run
 
 SOLD_BY = ("fal", "wavespeed")
 DEFAULT_SINCE_DAYS = 30
@@ -81,11 +81,11 @@ class Reconciled:
 
 @flow(name="reconcile", persist_result=False)
 async def reconcile(
-    live: form.Live = False,
+    live: parameters.Live = False,
     since_days: Annotated[
-        int, Field(ge=1, le=MAX_SINCE_DAYS), form.titled("Days back")
+        int, Field(ge=1, le=MAX_SINCE_DAYS), parameters.titled("Days back")
     ] = DEFAULT_SINCE_DAYS,
-    notify: form.Notify = None,
+    notify: parameters.Notify = None,
 ) -> State[None]:
     """Hold estimate, provider's count and billing feed against each other, request by request.
 
@@ -119,14 +119,14 @@ async def reconcile_all(*, live: bool, since_days: int = DEFAULT_SINCE_DAYS) -> 
     names = [name for name in SOLD_BY if not live or await has_account(name)]
     services = {service_name(name, live=live) for name in names}
     found = []
-    async with open_workshop(services, Board(), run_id=uuid4().hex) as shop:
+    async with open_run(services, Progress(), run_id=uuid4().hex) as shop:
         for provider in shop.providers.values():
             found.append(await reconcile_account(shop, provider, since, until))
     return found
 
 
 async def reconcile_account(
-    shop: Workshop, provider: Provider, since: datetime, until: datetime
+    shop: RunContext, provider: Provider, since: datetime, until: datetime
 ) -> Reconciled:
     service, account = provider.service, provider.account
     # A sandbox's clock is this machine's; a provider's may be ahead, and its rows count too.
@@ -188,7 +188,7 @@ async def reconcile_account(
     )
 
 
-def write_down(shop: Workshop, held: Held) -> None:
+def write_down(shop: RunContext, held: Held) -> None:
     """Bills into the ledger; and what they, or their absence, say of failures."""
     shop.ledger.apply_bills(held.bills)
     for attempt, bill in held.bills:
@@ -198,7 +198,7 @@ def write_down(shop: Workshop, held: Held) -> None:
         settle_failure(shop, attempt, None)
 
 
-def settle_failure(shop: Workshop, attempt: Attempt, bill: Bill | None) -> None:
+def settle_failure(shop: RunContext, attempt: Attempt, bill: Bill | None) -> None:
     """A failure whose charge was not known: charged, or free to be bought again."""
     if bill is not None and bill.cost_usd:
         shop.ledger.mark_failed(attempt, FailedJob(attempt.cause, "yes"))
@@ -206,7 +206,7 @@ def settle_failure(shop: Workshop, attempt: Attempt, bill: Bill | None) -> None:
         shop.ledger.release(attempt, "failed, and the bill says unpaid")
 
 
-def posting_since(shop: Workshop, service: str) -> datetime | None:
+def posting_since(shop: RunContext, service: str) -> datetime | None:
     """When the oldest request was sent whose answer a living process waits for."""
     posting = shop.ledger.in_states(("posting",), [service])
     times = [a.posted_at for a in posting if a.posted_at and shop.ledger.owner_is_alive(a)]

@@ -19,15 +19,15 @@ from prefect.states import Completed, Failed
 from blocks.errors import ShotreelError
 from blocks.ledger import Attempt, Ledger
 from blocks.ledger.states import UNFINISHED
-from blocks.places import ledger_place
-from blocks.services import provider_name
-from flows import form
-from flows.generate.accounts import open_workshop
-from flows.generate.bring import advance
+from blocks.providers.services import provider_name
+from blocks.storage.places import ledger_place
+from flows import parameters
+from flows.generate.lifecycle import advance
 from flows.generate.settle import adopt_strays
-from flows.generate.workshop import Workshop
-from flows.report.board import Board
-from flows.report.notice import notified
+from flows.report.notification import notified
+from flows.report.progress import Progress
+from flows.run.context import RunContext
+from flows.run.opening import open_run
 
 AT_ONCE = 32
 
@@ -52,7 +52,7 @@ last_rescued: ContextVar[list[Rescued] | None] = ContextVar("last_rescued", defa
 
 
 @flow(name="recover", persist_result=False)
-async def recover(notify: form.Notify = None) -> object:
+async def recover(notify: parameters.Notify = None) -> object:
     """Fetch what is paid and not stored; ask the providers about unknown outcomes.
 
     Args:
@@ -96,7 +96,7 @@ async def rescue_all() -> list[Rescued]:
     if not services:
         return []
     run_id = uuid4().hex
-    async with open_workshop(services, Board(), run_id=run_id) as shop:
+    async with open_run(services, Progress(), run_id=run_id) as shop:
         await shop.book(shop.ledger.start_run, run_id, "recover", None)
         pending = await shop.book(shop.ledger.in_states, (*UNFINISHED, "failed"))
         room = asyncio.Semaphore(AT_ONCE)
@@ -110,7 +110,7 @@ async def rescue_all() -> list[Rescued]:
         return [rescued for rescued in found if rescued]
 
 
-async def rescue(shop: Workshop, attempt: Attempt) -> Rescued | None:
+async def rescue(shop: RunContext, attempt: Attempt) -> Rescued | None:
     """Go on with an attempt until it has ended; None where a living process is on it."""
     try:
         while True:

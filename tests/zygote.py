@@ -137,9 +137,9 @@ def clean_environment() -> dict[str, str]:
 
 def main(path: str) -> int:
     """Gives the exit code of a process that was forked; the zygote itself never returns."""
-    from flows import prefect_env
+    from flows import prefect_settings
 
-    prefect_env.apply()
+    prefect_settings.apply()
     for module in WARM:
         importlib.import_module(module)
     gc.freeze()

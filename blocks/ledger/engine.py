@@ -15,8 +15,8 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from blocks.errors import SetupError
-from blocks.http import plain
 from blocks.ledger.migrations import migrate
+from blocks.providers.http import plain
 
 BUSY_TIMEOUT_S = 60
 DRIVERS = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg"}

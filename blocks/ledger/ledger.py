@@ -17,15 +17,15 @@ from uuid import uuid4
 from sqlalchemy import Connection, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
+from blocks.ledger.budget import charge_up_to, check_monthly_budgets, check_run_budget
 from blocks.ledger.engine import open_engine, writing
-from blocks.ledger.lending import beat, lend, owner_of_run
-from blocks.ledger.money import charge_up_to, check_monthly_budgets, check_run_budget
-from blocks.ledger.owner import Heart
-from blocks.ledger.questions import Questions, chunks
+from blocks.ledger.owners import Heart
+from blocks.ledger.queries import Queries, chunks
 from blocks.ledger.rows import COLUMNS, Attempt, Intent, row_of
+from blocks.ledger.shared_budget import beat, lend, owner_of_run
 from blocks.ledger.states import NEXT, OCCUPYING, State, holds
 from blocks.ledger.tables import attempts, events, owners, runs, uploads
-from blocks.provider import Bill, Failed, Ticket
+from blocks.providers.base import Bill, Failed, Ticket
 
 A_MINUTE = timedelta(minutes=1)
 
@@ -34,7 +34,7 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-class Ledger(Questions):
+class Ledger(Queries):
     """Raises SetupError where the database cannot be used."""
 
     def __init__(self, url: str) -> None:

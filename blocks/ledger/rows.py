@@ -12,7 +12,7 @@ from uuid import uuid4
 from blocks.errors import Paid
 from blocks.ledger.states import State
 from blocks.ledger.tables import attempts
-from blocks.provider import Quote, Ticket
+from blocks.providers.base import Quote, Ticket
 
 CostSource = Literal["no_price", "estimate", "provider", "billing_feed"]
 

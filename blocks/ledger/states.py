@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from blocks.errors import Paid
-from blocks.provider import Findings, Found
+from blocks.providers.base import Findings, Found
 
 State = Literal[
     "reserved",

@@ -16,16 +16,16 @@ from rich.table import Table
 
 from blocks.errors import InputError, SetupError
 from blocks.ledger import Ledger
-from blocks.ledger.history import note_top_up, paid_in
-from blocks.places import ledger_place
-from blocks.services import service_name
+from blocks.ledger.price_history import note_top_up, paid_in
+from blocks.money import plain
+from blocks.providers.services import service_name
+from blocks.storage.places import ledger_place
 from flows.costs.bill import By, Total
 from flows.costs.focus import write_focus
 from flows.costs.focus_columns import Version
-from flows.costs.money import plain
-from flows.costs.refresh import SOLD_BY
 from flows.costs.spend import anything_live, spending, sums
-from flows.generate.accounts import DEFAULT_ACCOUNT
+from flows.planning.prices import SOLD_BY
+from flows.run.opening import DEFAULT_ACCOUNT
 
 MAX_LINES = 200
 """A table that anybody reads on a terminal."""

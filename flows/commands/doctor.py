@@ -13,16 +13,16 @@ import click
 import httpx
 
 from blocks import settings
-from blocks.clip_store import ClipStore
 from blocks.errors import InputError, SetupError
-from blocks.fal.account import FalAccount
-from blocks.http import Call, Reply, open_client, plain, send
 from blocks.ledger import Ledger
-from blocks.places import clips_place, ledger_place
-from blocks.wavespeed.account import WaveSpeedAccount
-from flows.commands.check import Check, guarded
-from flows.costs.money import usd
-from flows.generate.accounts import DEFAULT_ACCOUNT, saved_account
+from blocks.money import usd
+from blocks.providers.fal.account import FalAccount
+from blocks.providers.http import Call, Reply, open_client, plain, send
+from blocks.providers.wavespeed.account import WaveSpeedAccount
+from blocks.storage.clip_store import ClipStore
+from blocks.storage.places import clips_place, ledger_place
+from flows.run.opening import DEFAULT_ACCOUNT, saved_account
+from flows.studio.check import Check, guarded
 from flows.studio.checks import prefect_checks, sandbox
 
 
@@ -75,7 +75,7 @@ def ffmpeg() -> Check:
 
 def signing() -> Check:
     """Unsigned films are nothing wrong."""
-    from flows.handover.credentials import credentials
+    from flows.output.credentials import credentials
 
     def look() -> str:
         seal = credentials()

@@ -16,12 +16,12 @@ from rich.markup import escape
 from rich.table import Table
 
 from blocks import settings
-from blocks.clip_store import ClipStore
 from blocks.ledger import Ledger
-from blocks.places import clips_place, ledger_place
-from flows.costs.money import plain, usd
-from flows.upkeep.leavings import Leaving, leavings, remove, summed
-from flows.upkeep.paid import Unused, cost_again_usd, remove_clips, unused_clips
+from blocks.money import plain, usd
+from blocks.storage.clip_store import ClipStore
+from blocks.storage.places import clips_place, ledger_place
+from flows.maintenance.garbage import Leaving, leavings, remove, summed
+from flows.maintenance.unused_clips import Unused, cost_again_usd, remove_clips, unused_clips
 
 SHOWN = 50
 

@@ -22,16 +22,16 @@ from rich.console import Console
 from blocks.errors import InputError
 from blocks.ledger import Ledger
 from blocks.ledger.states import UNFINISHED
-from blocks.places import ledger_place, without_prefect
+from blocks.money import usd
+from blocks.storage.places import ledger_place, without_prefect
 from flows.approval import Approval, Question, asker
 from flows.commands.plan import table_of
-from flows.costs.money import usd
-from flows.report.board import View, view
-from flows.report.made import Made, last_made
+from flows.deliver import Made, last_made
+from flows.output.seams_table import words_of
+from flows.report.progress import View, view
 from flows.report.terminal import LiveView, PlainView
 from flows.shots import read_shots
 from flows.stitch.finish import AS_IT_IS, Finish
-from flows.stitch.seams.report import words_of
 
 
 def make(
@@ -173,7 +173,7 @@ async def recorded(made: Made) -> None:
 
     if PREFECT_API_URL.value() or not made.flow_run_id:
         return
-    from flows.report.history import wait_until_recorded
+    from flows.commands.prefect_record import wait_until_recorded
 
     await wait_until_recorded(made.flow_run_id, made.task_runs)
 

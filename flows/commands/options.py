@@ -10,8 +10,8 @@ from typing import Any, ParamSpec
 
 import click
 
-from blocks.amounts import MAX_AMOUNT
 from blocks.errors import ShotreelError
+from blocks.money import MAX_AMOUNT
 
 P = ParamSpec("P")
 

@@ -12,15 +12,15 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from flows.costs.estimate import Line, Plan
-from flows.costs.money import plain, usd
-from flows.costs.outlook import Outlook, Share
+from blocks.money import plain, usd
 from flows.plan import outlook_of
-from flows.report import outlook as words
+from flows.planning.forecast import Outlook, Share
+from flows.planning.plan import Line, Plan
+from flows.report import forecast as words
 from flows.report.artifacts import NEEDS
-from flows.report.outlook import MAX_LINES
+from flows.report.forecast import MAX_LINES
 from flows.shots import list_name, read_shots
-from flows.stitch.reel import film_order, title_of
+from flows.stitch.assemble import film_order, title_of
 
 
 def plan(shots: str, *, live: bool, as_json: bool) -> int:

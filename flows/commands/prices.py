@@ -11,8 +11,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from flows.costs.money import plain, usd
-from flows.costs.refresh import Price, refresh_prices
+from blocks.money import plain, usd
+from flows.planning.prices import Price, refresh_prices
 
 
 def prices(*, live: bool, as_json: bool) -> int:

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from flows.costs.money import plain, usd
+from blocks.money import plain, usd
 from flows.reconcile import Reconciled, exit_code, findings_of, reconcile_all, sentence
 from flows.report.findings import announce
 

@@ -11,8 +11,8 @@ import click
 
 from blocks.errors import InputError
 from blocks.ledger import Attempt, Ledger
-from blocks.places import ledger_place
-from blocks.provider import Ticket
+from blocks.providers.base import Ticket
+from blocks.storage.places import ledger_place
 from flows.recover import Rescued, exit_code, rescue_all
 
 

@@ -11,9 +11,9 @@ from decimal import Decimal
 from typing import Literal, Protocol, TypeVar
 
 from blocks.ledger import Attempt, Cost, Ledger
-from flows.costs.estimate import Line
-from flows.costs.money import plain
-from flows.costs.why import Why, why
+from blocks.money import plain
+from flows.costs.variance import Why, why
+from flows.planning.plan import Line
 
 By = Literal["shot", "sequence", "model", "run", "take", "film", "account", "month"]
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from blocks.errors import UnreachableError
-from blocks.provider import Bill, BillingPage, BillingRow, NoFeed, Provider, sum_of
-from blocks.retry import again_until
+from blocks.providers.base import Bill, BillingPage, BillingRow, NoFeed, Provider, sum_of
+from blocks.providers.retry import again_until
 
 PATIENCE_S = 60.0
 MAX_ROWS = 1_000_000

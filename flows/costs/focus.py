@@ -17,12 +17,12 @@ from itertools import chain, islice
 from pathlib import Path
 
 from blocks.errors import SetupError
-from blocks.ledger.history import TopUp
+from blocks.ledger.price_history import TopUp
 from blocks.ledger.tables import in_nano, moment_text
-from blocks.services import provider_name
+from blocks.money import plain
+from blocks.providers.services import provider_name
 from flows.costs.bill import safe_cell
 from flows.costs.focus_columns import RENAMED, Version, columns_of
-from flows.costs.money import plain
 from flows.costs.spend import Spend
 
 PROVIDERS = {"fal": "fal", "wavespeed": "WaveSpeedAI", "comfyui": "ComfyUI"}

@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Text, distinct, func, select, type_coerce
 
 from blocks.ledger import Ledger
 from blocks.ledger.tables import attempts, charges, runs
-from blocks.services import SANDBOX
+from blocks.providers.services import SANDBOX
 from flows.costs.bill import By, Total
 
 AT_ONCE = 2_000

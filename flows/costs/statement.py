@@ -12,8 +12,8 @@ from sqlalchemy import func, select
 from blocks.ledger import Ledger
 from blocks.ledger.tables import attempts, charges, runs
 from flows.costs.bill import By, Item, Total, total, totals_by
-from flows.costs.estimate import Line
-from flows.costs.why import Why
+from flows.costs.variance import Why
+from flows.planning.plan import Line
 
 Wasted = Literal["failed, and charged", "lost, and charged", "given up", "superseded"]
 """given up: released by a person after it was charged · superseded: the list has since asked for

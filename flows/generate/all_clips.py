@@ -17,10 +17,10 @@ from dataclasses import replace
 from typing import Any
 
 from blocks.errors import AccountPausedError, RefusedError, ShotreelError
-from flows.costs.estimate import Plan
-from flows.generate.bring import from_store
-from flows.generate.job import Job
-from flows.generate.workshop import DOWNLOADS, Clip, Workshop
+from flows.generate.lifecycle import from_store
+from flows.planning.plan import Plan
+from flows.run.context import DOWNLOADS, Clip, RunContext
+from flows.shots.job import Job
 
 Outcome = Clip | ShotreelError
 Bring = Callable[[str, str], Coroutine[Any, Any, Clip]]
@@ -45,7 +45,9 @@ class Clips:
         """By the fingerprint of the job that was taken for it: two shots may come to the same."""
         self._taken: dict[str, Job] = {}
 
-    def start(self, shop: Workshop, plan: Plan, made_elsewhere: MadeElsewhere = made_here) -> None:
+    def start(
+        self, shop: RunContext, plan: Plan, made_elsewhere: MadeElsewhere = made_here
+    ) -> None:
         """Begin to bring every clip home. What is in the store needs no task run."""
         room = {
             service: asyncio.Semaphore(provider.max_in_flight + DOWNLOADS)
@@ -152,7 +154,7 @@ class Clips:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _stored(self, shop: Workshop, job: Job) -> Clip | None:
+    async def _stored(self, shop: RunContext, job: Job) -> Clip | None:
         attempt = (await shop.book(shop.ledger.holders, [job.fingerprint])).get(job.fingerprint)
         return await from_store(shop, attempt) if attempt and attempt.clip_sha256 else None
 

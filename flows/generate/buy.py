@@ -15,15 +15,15 @@ from blocks.errors import (
     SetupError,
     UnreachableError,
 )
-from blocks.http import SUBMIT_TIMEOUT_S
-from blocks.ledger import Attempt, emergency
-from blocks.ledger.owner import SILENT
-from blocks.model import Media, with_urls
-from blocks.provider import Accepted, Again, Order, Paused, Provider, Refused, Ticket, Unknown
-from blocks.retry import again_until
-from flows.generate.files import file_of
-from flows.generate.job import InputFile, Job
-from flows.generate.workshop import Workshop
+from blocks.ledger import Attempt, fallback
+from blocks.ledger.owners import SILENT
+from blocks.providers.base import Accepted, Again, Order, Paused, Provider, Refused, Ticket, Unknown
+from blocks.providers.http import SUBMIT_TIMEOUT_S
+from blocks.providers.model import Media, with_urls
+from blocks.providers.retry import again_until
+from flows.planning.input_files import file_of
+from flows.run.context import RunContext
+from flows.shots.job import InputFile, Job
 
 PATIENCE_S = 30.0
 LINE_S = 1.0
@@ -32,7 +32,7 @@ InLine = Callable[[str], Awaitable[None]]
 """Called with the service's name, again and again while its account has no room."""
 
 
-async def buy(shop: Workshop, job: Job, attempt: Attempt, in_line: InLine) -> None:
+async def buy(shop: RunContext, job: Job, attempt: Attempt, in_line: InLine) -> None:
     """Send the attempt's one POST, when the account has room, and write down what came of it.
 
     Raises RefusedError, AccountPausedError, UnreachableError; then nothing is owed.
@@ -50,7 +50,7 @@ async def buy(shop: Workshop, job: Job, attempt: Attempt, in_line: InLine) -> No
 
 
 async def post_when_room(
-    shop: Workshop, job: Job, provider: Provider, attempt: Attempt, in_line: InLine
+    shop: RunContext, job: Job, provider: Provider, attempt: Attempt, in_line: InLine
 ) -> Attempt | Again:
     gate = shop.gates[attempt.service]
     async with gate.turn:
@@ -77,7 +77,7 @@ async def post_when_room(
         raise
 
 
-async def post(shop: Workshop, job: Job, provider: Provider, attempt: Attempt) -> Attempt | Again:
+async def post(shop: RunContext, job: Job, provider: Provider, attempt: Attempt) -> Attempt | Again:
     if slept_since(attempt):
         # Others may have settled it by now: nothing was sent, so the claim is given back.
         return await shop.book(shop.ledger.put_back, attempt, "the process slept before it sent it")
@@ -111,7 +111,7 @@ async def post(shop: Workshop, job: Job, provider: Provider, attempt: Attempt) -
             raise error
 
 
-async def note_ticket(shop: Workshop, attempt: Attempt, ticket: Ticket) -> Attempt:
+async def note_ticket(shop: RunContext, attempt: Attempt, ticket: Ticket) -> Attempt:
     """The request id goes to disk; where the ledger fails, to the file of last resort."""
     try:
         noted_as = await shop.book(shop.ledger.mark_submitted, attempt, ticket)
@@ -123,7 +123,7 @@ async def note_ticket(shop: Workshop, attempt: Attempt, ticket: Ticket) -> Attem
         raise late(attempt, ticket, str(error)) from None
     except SetupError as error:
         try:
-            noted = f"is noted in {emergency.note(attempt.id, ticket).name} beside the ledger"
+            noted = f"is noted in {fallback.note(attempt.id, ticket).name} beside the ledger"
         except OSError:
             noted = "could be noted nowhere: keep this line"
         shop.stop = SetupError(
@@ -137,7 +137,7 @@ async def note_ticket(shop: Workshop, attempt: Attempt, ticket: Ticket) -> Attem
 
 def late(attempt: Attempt, ticket: Ticket, why: str) -> OutcomeUnknownError:
     """An answer that came when the attempt had ended without it: kept, for a person to look at."""
-    emergency.note(attempt.id, ticket)
+    fallback.note(attempt.id, ticket)
     return OutcomeUnknownError(
         f"{attempt.shot_name}: its request was accepted after all, too late: {why}.",
         paid="unknown",
@@ -152,7 +152,7 @@ def slept_since(attempt: Attempt) -> bool:
     return datetime.now(UTC) - attempt.posted_at > SILENT / 2
 
 
-def stop_if_told(shop: Workshop, attempt: Attempt) -> None:
+def stop_if_told(shop: RunContext, attempt: Attempt) -> None:
     if shop.stop:
         raise shop.stop
     if attempt.service in shop.paused:
@@ -164,7 +164,7 @@ def order_of(job: Job, attempt: Attempt) -> Order:
     return Order(attempt.id, job.model, attempt.inputs, settings.start_timeout_s())
 
 
-async def with_files(shop: Workshop, job: Job, provider: Provider, attempt: Attempt) -> Attempt:
+async def with_files(shop: RunContext, job: Job, provider: Provider, attempt: Attempt) -> Attempt:
     """Upload the shot's files, each once for all that use it, and put their URLs in the inputs."""
     files = dict(job.files)
     if job.previous:
@@ -176,7 +176,7 @@ async def with_files(shop: Workshop, job: Job, provider: Provider, attempt: Atte
     return await shop.book(shop.ledger.set_inputs, attempt, with_urls(attempt.inputs, urls))
 
 
-async def uploaded(shop: Workshop, provider: Provider, file: InputFile) -> str:
+async def uploaded(shop: RunContext, provider: Provider, file: InputFile) -> str:
     """Where the provider can read the file. Raises UnreachableError where it does not take it."""
     service, account, path = provider.service, provider.account, Path(file.path)
     async with shop.uploads.setdefault((service, file.sha256), asyncio.Lock()):
@@ -192,9 +192,9 @@ async def uploaded(shop: Workshop, provider: Provider, file: InputFile) -> str:
     return url
 
 
-async def file_of_previous(shop: Workshop, previous: Job, media: Media) -> InputFile:
+async def file_of_previous(shop: RunContext, previous: Job, media: Media) -> InputFile:
     """The clip of the shot before; its last decoded frame as a PNG where a picture is wanted."""
-    from blocks.media import last_frame
+    from blocks.media.probe import last_frame
 
     made = await shop.book(shop.ledger.holders, [j.fingerprint for j in previous.alternatives])
     stored = (made[j.fingerprint] for j in previous.alternatives if j.fingerprint in made)

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import asyncio
 
-from blocks.download import Fetched, Vanished, download
 from blocks.errors import ClipError, SetupError, UnreachableError
 from blocks.files import sha256_file
 from blocks.ledger import Attempt
-from blocks.media import probe
-from blocks.provider import Again, Ready
-from blocks.retry import again_until
-from flows.generate.job import model_of
-from flows.generate.workshop import Clip, Workshop
+from blocks.media.probe import probe
+from blocks.providers.base import Again, Ready
+from blocks.providers.download import Fetched, Vanished, download
+from blocks.providers.retry import again_until
+from flows.run.context import Clip, RunContext
+from flows.shots.job import model_of
 
 PATIENCE_S = 60.0
 LOOKS = 3
 """Places asked for, and damaged files fetched again, before a person has to look."""
 
 
-async def fetch(shop: Workshop, attempt: Attempt) -> Clip | None:
+async def fetch(shop: RunContext, attempt: Attempt) -> Clip | None:
     """Download, open, count and keep the clip; None where the provider no longer has it.
 
     Raises ClipError where what comes is not a clip, UnreachableError where nothing comes,
@@ -57,7 +57,7 @@ async def fetch(shop: Workshop, attempt: Attempt) -> Clip | None:
     )
 
 
-async def complete(shop: Workshop, attempt: Attempt, url: str) -> Fetched | Vanished:
+async def complete(shop: RunContext, attempt: Attempt, url: str) -> Fetched | Vanished:
     part = shop.store.partial(attempt.id)
     hosts = shop.provider_of(attempt).trusted_hosts
 
@@ -73,7 +73,7 @@ async def complete(shop: Workshop, attempt: Attempt, url: str) -> Fetched | Vani
     )
 
 
-async def keep(shop: Workshop, attempt: Attempt) -> Clip:
+async def keep(shop: RunContext, attempt: Attempt) -> Clip:
     """Open the file, count its frames, and move it into the store. Raises ClipError."""
     part = shop.store.partial(attempt.id)
     try:
@@ -87,7 +87,7 @@ async def keep(shop: Workshop, attempt: Attempt) -> Clip:
     return Clip(attempt.fingerprint, attempt.id, sha256, info.num_frames, path, info)
 
 
-async def fresh_url(shop: Workshop, attempt: Attempt) -> str | None:
+async def fresh_url(shop: RunContext, attempt: Attempt) -> str | None:
     """Where the provider says, now, that the clip is; None where it does not say."""
     assert attempt.ticket is not None
     outcome = await shop.provider_of(attempt).poll(model_of(attempt), attempt.ticket)

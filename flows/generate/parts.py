@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from flows.costs.estimate import Plan
+from flows.planning.plan import Plan
 
 AUTOMATIC_ABOVE = 1000
 AUTOMATIC = 500

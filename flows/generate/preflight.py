@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from flows.costs.estimate import Plan
-from flows.generate.workshop import Workshop
+from flows.planning.plan import Plan
+from flows.run.context import RunContext
 
 
-async def preflight(shop: Workshop, plan: Plan) -> None:
+async def preflight(shop: RunContext, plan: Plan) -> None:
     """Raises InputError where an account cannot, before anything is reserved."""
     for service, provider in shop.providers.items():
         models = {

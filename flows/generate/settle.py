@@ -9,12 +9,12 @@ from datetime import UTC, datetime, timedelta
 
 from blocks import settings
 from blocks.errors import OutcomeUnknownError
-from blocks.http import SUBMIT_TIMEOUT_S
-from blocks.ledger import Attempt, Ledger, emergency
+from blocks.ledger import Attempt, Ledger, fallback
 from blocks.ledger.states import Adopt, AskPerson, KeepAsking, Release, Settlement, settle
-from blocks.provider import Findings, Order
-from flows.generate.job import model_of
-from flows.generate.workshop import Workshop
+from blocks.providers.base import Findings, Order
+from blocks.providers.http import SUBMIT_TIMEOUT_S
+from flows.run.context import RunContext
+from flows.shots.job import model_of
 
 ASK_S = (1.0, 15.0)
 WAIT_IN_RUN_S = 900.0
@@ -26,7 +26,7 @@ LISTING_LAG_S = 60.0
 CLOCK_SKEW = timedelta(minutes=2)
 
 
-async def settle_unknown(shop: Workshop, attempt: Attempt) -> None:
+async def settle_unknown(shop: RunContext, attempt: Attempt) -> None:
     """Ask until one request is found, or silence proves that there is none.
 
     Raises OutcomeUnknownError where only a person, or more time, can tell.
@@ -97,7 +97,7 @@ def possible(attempt: Attempt, findings: Findings) -> Findings:
     return replace(findings, candidates=tuple(kept))
 
 
-async def ask(shop: Workshop, attempt: Attempt) -> Settlement:
+async def ask(shop: RunContext, attempt: Attempt) -> Settlement:
     """One question to the provider, held against what the ledger knows."""
     provider = shop.provider_of(attempt)
     order = Order(attempt.id, model_of(attempt), attempt.inputs, settings.start_timeout_s())
@@ -130,7 +130,7 @@ def unsettled(attempt: Attempt, what: str, remedy: str) -> OutcomeUnknownError:
 
 def adopt_strays(ledger: Ledger) -> None:
     """Request ids that the ledger could not take when they came, from the file of last resort."""
-    for stray in emergency.strays():
+    for stray in fallback.strays():
         attempt = ledger.find(stray.attempt_id)
         if attempt and attempt.state in ("posting", "unknown"):
             # By now it may have been found and adopted in another way.

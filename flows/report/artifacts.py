@@ -20,14 +20,14 @@ from prefect.artifacts import (
 )
 from prefect.context import FlowRunContext
 
+from blocks.money import plain, usd
 from flows.costs.bill import Item, total, totals_by
-from flows.costs.estimate import Plan
-from flows.costs.money import plain, usd
-from flows.costs.outlook import Outlook
 from flows.costs.statement import Statement
-from flows.report.board import FINISHED, Board
+from flows.planning.forecast import Outlook
+from flows.planning.plan import Plan
+from flows.report.forecast import markdown
 from flows.report.markdown import table
-from flows.report.outlook import markdown
+from flows.report.progress import FINISHED, Progress
 
 MAX_ROWS = 2_000
 """A table artifact travels as one JSON and is shown as one page."""
@@ -55,7 +55,7 @@ async def shown(call: Coroutine[Any, Any, T]) -> T | None:
 
 
 @asynccontextmanager
-async def progress_of(board: Board, plan: Plan) -> AsyncIterator[None]:
+async def progress_of(board: Progress, plan: Plan) -> AsyncIterator[None]:
     """Show the plan, then the share of clips that are here, until the block ends."""
     if FlowRunContext.get() is None:
         yield
@@ -74,7 +74,7 @@ async def progress_of(board: Board, plan: Plan) -> AsyncIterator[None]:
             await shown(aupdate_progress_artifact(progress, _percent(board), describe(board)))
 
 
-async def _update(progress: UUID | None, board: Board) -> None:
+async def _update(progress: UUID | None, board: Progress) -> None:
     told = describe(board)
     while True:
         await asyncio.sleep(EVERY_S)
@@ -83,12 +83,12 @@ async def _update(progress: UUID | None, board: Board) -> None:
             await shown(aupdate_progress_artifact(progress, _percent(board), told))
 
 
-def _percent(board: Board) -> float:
+def _percent(board: Progress) -> float:
     done = sum(row.state in FINISHED for row in board.rows.values())
     return 100.0 * done / len(board.rows) if board.rows else 100.0
 
 
-def describe(board: Board) -> str:
+def describe(board: Progress) -> str:
     counts = ", ".join(f"{n} {state}" for state, n in sorted(board.counts.items()))
     return f"{counts or 'no clips'}; ordered for {usd(board.spent_usd)} in this run"
 

@@ -12,8 +12,8 @@ from prefect.context import FlowRunContext
 from prefect.events import emit_event
 from prefect.settings import PREFECT_API_URL
 
-from flows.costs.hold import Finding
-from flows.costs.money import plain
+from blocks.money import plain
+from flows.costs.matching import Finding
 from flows.report.artifacts import MAX_ROWS, shown
 
 EVENT = "shotreel.reconcile.finding"

@@ -8,8 +8,8 @@ from typing import Any
 from prefect.context import FlowRunContext
 from prefect.logging import get_run_logger
 
-from flows.costs.money import usd
-from flows.report.board import FINISHED, Board, View
+from blocks.money import usd
+from flows.report.progress import FINISHED, Progress, View
 
 
 class LogView:
@@ -22,7 +22,7 @@ class LogView:
         self._planned = False
         self._messages = 0
 
-    def changed(self, board: Board, fingerprint: str | None) -> None:
+    def changed(self, board: Progress, fingerprint: str | None) -> None:
         if self._beside:
             self._beside.changed(board, fingerprint)
         if fingerprint is not None:
@@ -40,7 +40,7 @@ class LogView:
             self._logger.info("%s", message)
         self._messages = len(board.messages)
 
-    def _shot(self, board: Board, fingerprint: str) -> None:
+    def _shot(self, board: Progress, fingerprint: str) -> None:
         row = board.rows[fingerprint]
         say: Callable[..., None] = self._logger.info
         if row.state == "unknown":

@@ -14,8 +14,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from flows.costs.money import usd
-from flows.report.board import FINISHED, Board, Row
+from blocks.money import usd
+from flows.report.progress import FINISHED, Progress, Row
 
 HEIGHT_KEPT = 6
 """Lines of the terminal that the table leaves free for the rest of the view."""
@@ -43,7 +43,7 @@ class LiveView:
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._board: Board | None = None
+        self._board: Progress | None = None
         self._said = 0
         self._live = Live(
             console=console, refresh_per_second=6, get_renderable=self._render, transient=True
@@ -61,7 +61,7 @@ class LiveView:
     ) -> None:
         self._live.stop()
 
-    def changed(self, board: Board, fingerprint: str | None) -> None:
+    def changed(self, board: Progress, fingerprint: str | None) -> None:
         self._board = board  # drawn by the refresh thread, a few times a second
         self._said = say_new(self._console, board, self._said)
 
@@ -80,7 +80,7 @@ class LiveView:
         return draw(self._board, max(3, self._console.height - HEIGHT_KEPT))
 
 
-def draw(board: Board, height: int) -> RenderableType:
+def draw(board: Progress, height: int) -> RenderableType:
     """The view, with at most `height` rows: what is under way comes before what is done."""
     rows = list(board.rows.values())
     done = sum(row.state in FINISHED for row in rows)
@@ -110,19 +110,19 @@ def draw(board: Board, height: int) -> RenderableType:
     return Group(*parts, Text(), footer)
 
 
-def busy_first(board: Board) -> list[Row]:
+def busy_first(board: Progress) -> list[Row]:
     order = {"failed": 0, "unknown": 1, "posting": 2, "submitted": 3, "ready": 4, "reserved": 5}
     return sorted(board.rows.values(), key=lambda row: order.get(row.state, 6))
 
 
-def left_words(board: Board) -> str:
+def left_words(board: Progress) -> str:
     left_s = board.left_s
     if board.phase != "generating" or left_s is None:
         return ""
     return f"about {left_s:.0f} s left" if left_s < 90 else f"about {left_s / 60:.0f} min left"
 
 
-def say_new(console: Console, board: Board, said: int) -> int:
+def say_new(console: Console, board: Progress, said: int) -> int:
     for message in board.messages[said:]:
         console.print(message, markup=False, highlight=False, soft_wrap=True)
     return len(board.messages)
@@ -139,7 +139,7 @@ class PlainView:
         self._phase = ""
         self._messages = 0
 
-    def changed(self, board: Board, fingerprint: str | None) -> None:
+    def changed(self, board: Progress, fingerprint: str | None) -> None:
         self._messages = say_new(self._console, board, self._messages)
         if board.phase != self._phase:
             self._phase = board.phase

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from blocks.cards.roles import is_never_sent
-from blocks.model import InputType, Model, Value
-from blocks.models import MODELS
+from blocks.providers.cards.roles import is_never_sent
+from blocks.providers.catalogue import MODELS
+from blocks.providers.model import InputType, Model, Value
 from flows.shots.table import INPUT_PREFIX, Cells
 
 T = TypeVar("T")

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from PIL import Image
 
 from blocks.errors import ClipError
-from blocks.model import Media
+from blocks.providers.model import Media
 from flows.shots.cell import WrongCellError
 from flows.shots.problem import shown
 
@@ -127,7 +127,7 @@ def picture_fault(path: Path) -> str | None:
 
 def video_fault(path: Path) -> str | None:
     """Why the file is no video that could be sent, or None."""
-    from blocks.media import probe
+    from blocks.media.probe import probe
 
     try:
         if fault := file_fault(path, MAX_VIDEO_BYTES):

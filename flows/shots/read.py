@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import cache, partial
 
-from blocks.cards.roles import is_never_sent
-from blocks.model import FileName, Model, Value, files_in, without_files
-from blocks.models import find_model
+from blocks.providers.cards.roles import is_never_sent
+from blocks.providers.catalogue import find_model
+from blocks.providers.model import FileName, Model, Value, files_in, without_files
 from flows.shots.cell import CellReader, Fault, WrongCellError, input_name, read_input
 from flows.shots.input_file import InputFiles
 from flows.shots.names import Named, Names

@@ -13,8 +13,8 @@ from fractions import Fraction
 from functools import partial
 from math import floor
 
-from blocks.model import InputType, Model, Text, Value, Whole, files_in, seconds_in
-from blocks.models import DEFAULT_MODEL, MODELS, ModelError, find_model
+from blocks.providers.catalogue import DEFAULT_MODEL, MODELS, ModelError, find_model
+from blocks.providers.model import InputType, Model, Text, Value, Whole, files_in, seconds_in
 from flows.shots.cell import (
     CellReader,
     Fault,

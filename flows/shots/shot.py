@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
 
-from blocks.model import FileName, Model, Value
+from blocks.providers.model import FileName, Model, Value
 
 
 @dataclass(frozen=True, slots=True)

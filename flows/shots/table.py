@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from blocks.cards.roles import ROLES
+from blocks.providers.cards.roles import ROLES
 from flows.shots.problem import Problems, shown
 
 SEPARATORS = (",", ";", "\t")

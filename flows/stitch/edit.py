@@ -19,9 +19,9 @@ from itertools import chain, islice
 from math import floor
 from typing import Literal
 
-from blocks.media import Colour, MediaInfo
+from blocks.media.probe import Colour, MediaInfo
 from flows.stitch.item import Card, Clip, Item
-from flows.stitch.parameters import ParameterSets
+from flows.stitch.parameter_sets import ParameterSets
 from flows.stitch.timeline import Transition, TransitionKind
 
 BT709: Colour = (1, 1, 1, 1)

@@ -18,11 +18,10 @@ from pydantic import TypeAdapter
 
 from blocks.errors import ClipError, ShotreelError, StitchError
 from blocks.files import fsync, replacing, sha256_file
-from blocks.media import probe
+from blocks.media.probe import probe
 from flows.stitch.edit import EditList, Segment, edit_list, info_of
 from flows.stitch.finish import AS_IT_IS, Finish
 from flows.stitch.item import Card, Clip, Item
-from flows.stitch.mark import mark
 from flows.stitch.render import VERSION as RENDER_VERSION
 from flows.stitch.render import (
     Drawing,
@@ -39,6 +38,7 @@ from flows.stitch.sound import FinishedSound, finished_sound
 from flows.stitch.sound import made_of as sound_made_of
 from flows.stitch.splice import Piece, splice
 from flows.stitch.timeline import Span, Timeline
+from flows.stitch.xmp import mark
 
 # Raise it when the same clips would make another film: films that are there are made again.
 VERSION = 4

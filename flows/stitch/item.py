@@ -7,7 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from blocks.media import MediaInfo
+from blocks.media.probe import MediaInfo
 from flows.stitch.timeline import TransitionKind
 
 if TYPE_CHECKING:

@@ -16,10 +16,10 @@ from av.video.frame import PictureType, VideoFrame
 
 from blocks.errors import ClipError, StitchError
 from blocks.files import replacing
-from blocks.media import open_media, presentation_order
+from blocks.media.probe import open_media, presentation_order
 from flows.stitch.edit import EditList, Format, Run, Segment, Shown, info_of, is_bt709
 from flows.stitch.finish import Fit
-from flows.stitch.fit import EXACT, Footage, moving, picture_size
+from flows.stitch.frames import EXACT, Frames, moving, picture_size
 from flows.stitch.item import Card, Item
 from flows.stitch.seams.match import VERSION as MATCH_VERSION
 from flows.stitch.timeline import TransitionKind
@@ -195,7 +195,7 @@ class _Source:
     def __init__(self, item: Item, film: Format, fit: Fit, first: int) -> None:
         self._film = film
         self.at = first
-        self._footage = None if isinstance(item, Card) else Footage(item, film, fit, first)
+        self._footage = None if isinstance(item, Card) else Frames(item, film, fit, first)
         # What is the film's already never becomes a picture.
         self._plain = self._footage is not None and self._footage.is_plain
         self._clip = None if self._plain else moving(item, self._footage, film, fit)

@@ -14,11 +14,11 @@ from av.container import OutputContainer
 from av.packet import Packet
 from av.video.stream import VideoStream
 
-from blocks import bitstream
 from blocks.errors import ClipError, StitchError
-from blocks.media import Packets, open_media, presentation_order
+from blocks.media import bitstream
+from blocks.media.probe import Packets, open_media, presentation_order
 from flows.stitch.edit import Format
-from flows.stitch.parameters import ParameterSets, Renaming
+from flows.stitch.parameter_sets import ParameterSets, Renaming
 from flows.stitch.sound import SAMPLE_RATE, SoundTrack, sample_at
 from flows.stitch.writing import writing
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import httpx
 
-from flows.commands.check import Check
 from flows.studio import part
 from flows.studio.api import TAG, read
+from flows.studio.check import Check
 from flows.studio.place import answers, here
 from flows.studio.prepare import POOL
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from blocks.errors import SetupError
-from flows import prefect_env
+from flows import prefect_settings
 from flows.studio.api import end_runs, kept, set_logos
 from flows.studio.part import Part, end_marked, is_locked, stop, take, write_pid
 from flows.studio.place import State, StudioPlace, answers
@@ -33,8 +33,8 @@ Say = Callable[[str], None]
 
 def environment(place: StudioPlace, state: State, base: Mapping[str, str]) -> dict[str, str]:
     """What every part runs with; keys and other variables of the caller go along."""
-    env = {**prefect_env.DEFAULTS, **base}
-    if env[QUIET] == prefect_env.DEFAULTS[QUIET]:
+    env = {**prefect_settings.DEFAULTS, **base}
+    if env[QUIET] == prefect_settings.DEFAULTS[QUIET]:
         del env[QUIET]  # here the console is a log file
     for name in ("PREFECT_API_KEY", "PREFECT_API_AUTH_STRING", "PREFECT_PROFILE"):
         env.pop(name, None)

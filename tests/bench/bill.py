@@ -20,7 +20,7 @@ from pathlib import Path
 
 import httpx
 
-import blocks.wavespeed.account
+import blocks.providers.wavespeed.account
 from blocks.ledger import Ledger
 from blocks.sandbox import Sandbox
 from flows.reconcile import Reconciled, findings_of, reconcile_all
@@ -37,7 +37,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
     os.environ |= {"NO_PROXY": "*", "SHOTREEL_FEED_LAG_S": "0"}
-    blocks.wavespeed.account.REFUND_S = 2 * REFUND_S
+    blocks.providers.wavespeed.account.REFUND_S = 2 * REFUND_S
     with tempfile.TemporaryDirectory(prefix="bill-") as name:
         folder = Path(name)
         os.environ["SHOTREEL_HOME"] = str(folder / "home")

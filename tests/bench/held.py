@@ -14,7 +14,7 @@ from fractions import Fraction
 from multiprocessing import get_context
 from pathlib import Path
 
-from blocks.media import probe
+from blocks.media.probe import probe
 from flows.stitch import Begin, Clip, stitch
 
 WORKERS = 2

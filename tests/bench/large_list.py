@@ -102,7 +102,7 @@ def show(row: Measured, ideal_s: float) -> None:
 def save_account(prefect: PrefectServer, at_a_time: int) -> None:
     """As a user does: the account's limit is a field of its block."""
     script = (
-        "from blocks.fal.account import FalAccount\n"
+        "from blocks.providers.fal.account import FalAccount\n"
         f"FalAccount(key='bench', max_in_flight={at_a_time}).save('default')"
     )
     env = {**clean_environment(), **prefect.env, "PYTHONPATH": str(Path(__file__).parents[2])}
@@ -129,20 +129,20 @@ def plain(place: Path, url: str, clips: int, at_a_time: int) -> Measured:
 async def without_prefect(shots: str, at_a_time: int) -> None:
     """What make-film does until the clips are there, in its own order."""
     from blocks.errors import ShotreelError
-    from flows.generate import accounts
-    from flows.generate.accounts import open_workshop
     from flows.generate.all_clips import Clips
-    from flows.generate.job import services_of
-    from flows.generate.task import bring_planned
-    from flows.generate.workshop import current
     from flows.make_film import plan_list, reserve
-    from flows.report.board import Board
+    from flows.report.progress import Progress
+    from flows.run import opening
+    from flows.run.context import current
+    from flows.run.opening import open_run
     from flows.shots import read_shots
+    from flows.shots.job import services_of
+    from flows.tasks.generate_clip import bring_planned
 
-    accounts.SANDBOX_LIMITS["fal"]["max_in_flight"] = at_a_time
+    opening.SANDBOX_LIMITS["fal"]["max_in_flight"] = at_a_time
     rows = read_shots(shots)
     services = services_of(rows, live=False)
-    async with open_workshop(services, Board(), run_id=uuid4().hex) as shop:
+    async with open_run(services, Progress(), run_id=uuid4().hex) as shop:
         current.set(shop)
         plan = await plan_list(shop, rows, live=False)
         await reserve(shop, plan, "bench", None)

@@ -16,7 +16,7 @@ from time import perf_counter
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from blocks.ledger import Intent, Ledger
-from blocks.provider import Quote, Ticket
+from blocks.providers.base import Quote, Ticket
 
 QUOTE = Quote(Decimal(4), Decimal("0.08"), date(2026, 11, 21), "price_rule")
 STEPS = ("reserve", "claim", "submitted", "ready", "stored")

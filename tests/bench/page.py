@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from playwright.sync_api import Page, sync_playwright
 
-from flows.report.place import Place
+from flows.output.folder import Place
 from tests.page.stage import Stage, many, write_page
 
 SHOTS = "sequence,shot,prompt,seed\nsea,a,a wave,1\n"

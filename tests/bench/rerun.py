@@ -24,8 +24,8 @@ from tests.zygote import ROOT, clean_environment
 
 GOAL_S = 2.0
 EMPTY = """
-from flows import prefect_env
-prefect_env.apply()
+from flows import prefect_settings
+prefect_settings.apply()
 import asyncio
 from prefect import flow
 @flow(name="empty")

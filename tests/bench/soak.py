@@ -28,7 +28,7 @@ from time import monotonic
 from typing import Any
 
 from blocks.errors import ClipError
-from blocks.media import probe
+from blocks.media.probe import probe
 from tests.crash.audit import Audit, audit
 from tests.crash.place import Place, Service
 from tests.zygote import ROOT, Zygote, clean_environment

@@ -34,22 +34,22 @@ import numpy as np
 from av.video.frame import VideoFrame
 
 from blocks.files import sha256_file
-from blocks.media import probe
+from blocks.media.probe import probe
 from blocks.sandbox import Sandbox
-from flows.generate.accounts import open_workshop
 from flows.generate.all_clips import Clips
-from flows.generate.job import services_of
-from flows.generate.task import bring_planned
-from flows.generate.workshop import WORKERS, current
-from flows.generate.workshop import Clip as Stored
 from flows.make_film import plan_list, reserve
-from flows.report.board import Board
+from flows.report.progress import Progress
+from flows.run.context import WORKERS, current
+from flows.run.context import Clip as Stored
+from flows.run.opening import open_run
 from flows.shots import read_shots
+from flows.shots.job import services_of
 from flows.stitch import Clip, cut, stitch
+from flows.stitch.assemble import film_items
 from flows.stitch.finish import AS_IT_IS
-from flows.stitch.reel import film_items
 from flows.stitch.render import draw
-from flows.stitch.tasks import draw_early, stitch_items
+from flows.tasks.generate_clip import bring_planned
+from flows.tasks.stitch import draw_early, stitch_items
 from tests.bench.held import DISSOLVE, EVERY
 
 WIDTH, HEIGHT, RATE, NUM_FRAMES = 1280, 720, 24, 96
@@ -262,7 +262,7 @@ async def arrive(shots: str, folder: Path) -> tuple[float, float]:
         arrived[name] = time.perf_counter()
         return clip
 
-    async with open_workshop(services_of(rows, live=False), Board(), run_id=uuid4().hex) as shop:
+    async with open_run(services_of(rows, live=False), Progress(), run_id=uuid4().hex) as shop:
         current.set(shop)
         plan = await plan_list(shop, rows, live=False)
         await reserve(shop, plan, "list", None)

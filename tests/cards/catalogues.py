@@ -11,12 +11,12 @@ from typing import Any
 
 from jsonschema import Draft202012Validator
 
-from blocks.cards.card import Card, card_text
-from blocks.cards.catalogue import FOLDER, card_path
-from blocks.cards.inputs import input_type
-from blocks.cards.schema import Schema, plain_schema
-from blocks.cards.sources import fal_card, wavespeed_card
-from blocks.model import Choice, File, Flag, InputType, Json, Many, Real, Size, Whole
+from blocks.providers.cards.card import Card, card_text
+from blocks.providers.cards.catalogue import FOLDER, card_path
+from blocks.providers.cards.inputs import input_type
+from blocks.providers.cards.schema import Schema, plain_schema
+from blocks.providers.cards.sources import fal_card, wavespeed_card
+from blocks.providers.model import Choice, File, Flag, InputType, Json, Many, Real, Size, Whole
 
 RECORDINGS = Path(__file__).parent / "recordings"
 Item = Mapping[str, Any]

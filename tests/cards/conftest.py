@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from blocks.model import with_urls
-from flows.costs.estimate import final_inputs
-from flows.generate.job import Job, jobs_of
+from blocks.providers.model import with_urls
+from flows.planning.plan import final_inputs
 from flows.shots import Shot, read_shots
+from flows.shots.job import Job, jobs_of
 
 Rows = Callable[..., list[Shot]]
 

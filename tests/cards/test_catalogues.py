@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from blocks.cards.card import CardError, card_text, read_card
 from blocks.errors import InputError
+from blocks.providers.cards.card import CardError, card_text, read_card
 from tests.cards.catalogues import (
     Item,
     card_of,

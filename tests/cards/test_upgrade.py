@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from blocks.models import MODELS
-from flows.generate.job import jobs_of
+from blocks.providers.catalogue import MODELS
 from flows.shots import read_shots
+from flows.shots.job import jobs_of
 
 BOUGHT = {
     "a/1.t1": "b31f00e0f1847c48b820facebfd92c22925e5721636780b12f0324b3fd19a51a",

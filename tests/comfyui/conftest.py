@@ -12,11 +12,11 @@ from typing import Any, TypeVar
 import httpx
 import pytest
 
-from blocks.comfyui.account import ComfyUI, ComfyUIAccount
-from blocks.http import open_client
-from blocks.model import Model, Value
-from blocks.models import MODELS
-from blocks.provider import Accepted, Order, Polled, Ticket, Waiting
+from blocks.providers.base import Accepted, Order, Polled, Ticket, Waiting
+from blocks.providers.catalogue import MODELS
+from blocks.providers.comfyui.account import ComfyUI, ComfyUIAccount
+from blocks.providers.http import open_client
+from blocks.providers.model import Model, Value
 from blocks.sandbox import Sandbox
 
 T = TypeVar("T")

@@ -16,13 +16,13 @@ import httpx
 import pytest
 from PIL import Image
 
-from blocks.comfyui import wire
-from blocks.comfyui.account import ComfyUI, ComfyUIAccount
-from blocks.download import Fetched, Vanished, download
 from blocks.errors import InputError
-from blocks.model import Model
-from blocks.models import MODELS, sent_model
-from blocks.provider import Failed, Findings, Order, Polled, Ready, Refused, Unknown, Waiting
+from blocks.providers.base import Failed, Findings, Order, Polled, Ready, Refused, Unknown, Waiting
+from blocks.providers.catalogue import MODELS, sent_model
+from blocks.providers.comfyui import wire
+from blocks.providers.comfyui.account import ComfyUI, ComfyUIAccount
+from blocks.providers.download import Fetched, Vanished, download
+from blocks.providers.model import Model
 from tests.comfyui.conftest import BLANK, Run, Server, followed, order, sent
 
 NOW = datetime.now(UTC)

@@ -15,11 +15,11 @@ import av
 import pytest
 from PIL import Image
 
-from blocks.comfyui.account import ComfyUIAccount
-from blocks.download import Fetched, download
-from blocks.http import open_client
-from blocks.models import MODELS
-from blocks.provider import Ready
+from blocks.providers.base import Ready
+from blocks.providers.catalogue import MODELS
+from blocks.providers.comfyui.account import ComfyUIAccount
+from blocks.providers.download import Fetched, download
+from blocks.providers.http import open_client
 from tests.comfyui.conftest import BLANK, followed, order, sent
 
 URL = os.environ.get("SHOTREEL_TEST_COMFYUI_URL", "")

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
-from blocks.comfyui import wire
-from blocks.comfyui.workflow import Workflow
-from blocks.http import Answer
-from blocks.models import MODELS
-from blocks.provider import Accepted, Again, Failed, Paused, Ready, Refused, Unknown, Waiting
+from blocks.providers.base import Accepted, Again, Failed, Paused, Ready, Refused, Unknown, Waiting
+from blocks.providers.catalogue import MODELS
+from blocks.providers.comfyui import wire
+from blocks.providers.comfyui.workflow import Workflow
+from blocks.providers.http import Answer
 from tests.wire.replies import LOST, REFUSED_CONNECTION, answers, objects_with, reply, writable
 
 ID = "0212ea6e-fbd0-4601-85df-5b3c7df58d97"

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from blocks.comfyui.models import FOLDER
-from blocks.comfyui.workflow import Workflow, WorkflowError
-from blocks.model import Choice, Whole
-from blocks.models import MODELS, find_model, sent_model
-from flows.costs.estimate import Draw
-from flows.generate.job import jobs_of
+from blocks.providers.catalogue import MODELS, find_model, sent_model
+from blocks.providers.comfyui.models import FOLDER
+from blocks.providers.comfyui.workflow import Workflow, WorkflowError
+from blocks.providers.model import Choice, Whole
+from flows.planning.plan import Draw
 from flows.shots import Shot, read_shots
+from flows.shots.job import jobs_of
 from flows.shots.problem import ShotListError
 
 BLANK = "comfyui/blank.json"

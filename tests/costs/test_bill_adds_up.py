@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-import blocks.wavespeed.account
+import blocks.providers.wavespeed.account
 from blocks.ledger import Ledger
 from flows.reconcile import findings_of, reconcile_all
 from tests.costs.fates import (
@@ -44,7 +44,7 @@ shots = st.builds(
 @pytest.fixture
 def studio(open_studio: Open, monkeypatch: pytest.MonkeyPatch) -> Studio:
     monkeypatch.setenv("SHOTREEL_FEED_LAG_S", "0")
-    monkeypatch.setattr(blocks.wavespeed.account, "REFUND_S", 2 * REFUND_S)
+    monkeypatch.setattr(blocks.providers.wavespeed.account, "REFUND_S", 2 * REFUND_S)
     return open_studio(latency_s=0.05)
 
 

@@ -19,8 +19,8 @@ import pytest
 
 from blocks.errors import SetupError
 from blocks.ledger import Ledger
-from blocks.ledger.history import note_top_up, paid_in
-from blocks.provider import Bill, Failed
+from blocks.ledger.price_history import note_top_up, paid_in
+from blocks.providers.base import Bill, Failed
 from flows.costs.focus import write_focus
 from flows.costs.focus_columns import EMPTY, MANDATORY, OWN, Version, columns_of
 from flows.costs.spend import spending

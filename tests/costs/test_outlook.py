@@ -9,16 +9,16 @@ from typing import Any
 
 import pytest
 
-from blocks.models import counted_models
-from flows.costs.changes import last_takes
-from flows.costs.compare import Offer, compare
-from flows.costs.duration import TYPICAL_S, Limits, waits_of
-from flows.costs.estimate import Line
-from flows.costs.outlook import Outlook
-from flows.generate.job import InputFile, Job, files_named, jobs_of
+from blocks.providers.catalogue import counted_models
 from flows.plan import outlook_of
-from flows.report.outlook import markdown
+from flows.planning.changes import last_takes
+from flows.planning.comparison import Offer, compare
+from flows.planning.duration import TYPICAL_S, Limits, waits_of
+from flows.planning.forecast import Outlook
+from flows.planning.plan import Line
+from flows.report.forecast import markdown
 from flows.shots import read_shots
+from flows.shots.job import InputFile, Job, files_named, jobs_of
 from tests.generate.studio import Studio, write
 from tests.ledger.books import quote
 

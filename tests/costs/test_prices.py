@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from blocks.errors import PriceError
 from blocks.ledger import Ledger
-from blocks.models import MODELS
-from blocks.prices import MAX_AGE, PriceBook, PriceRule, quote_of, read_book, shipped
-from blocks.provider import ListPrice, Quote
-from flows.costs.refresh import Price, refresh_prices, verdict_of
+from blocks.providers.base import ListPrice, Quote
+from blocks.providers.catalogue import MODELS
+from blocks.providers.prices import MAX_AGE, PriceBook, PriceRule, quote_of, read_book, shipped
+from flows.planning.prices import Price, refresh_prices, verdict_of
 from tests.generate.studio import Studio, write
 from tests.ledger.books import rows
 

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import text
 
 from blocks.ledger import Ledger
-from blocks.provider import Bill
+from blocks.providers.base import Bill
 from tests.ledger.books import in_state
 from tests.ledger.conftest import url
 

@@ -13,9 +13,9 @@ import httpx
 import pytest
 
 from blocks.ledger import Ledger
-from blocks.provider import Bill, BillingPage, BillingRow
+from blocks.providers.base import Bill, BillingPage, BillingRow
 from flows.costs.feed import Feed
-from flows.costs.hold import before, unknown_charges
+from flows.costs.matching import before, unknown_charges
 from flows.reconcile import Reconciled, exit_code, findings_of, reconcile_all
 from tests.generate.conftest import Open
 from tests.generate.studio import Studio, write
@@ -203,7 +203,7 @@ def test_long_feed_is_read_to_its_end(open_studio: Open, tmp_path: Path) -> None
     studio = open_studio(latency_s=0.0)
     rows_ = [f"{n},Wave {n},{WAVESPEED},{n}" for n in range(1, 56)]
     made(studio, tmp_path, "shot,prompt,model,seed", *rows_)
-    import blocks.wavespeed.account as account
+    import blocks.providers.wavespeed.account as account
 
     before_, account.PAGE_SIZE = account.PAGE_SIZE, 10
     try:

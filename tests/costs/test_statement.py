@@ -9,11 +9,11 @@ from typing import Any, get_args
 import pytest
 
 from blocks.ledger import Cost, Ledger
-from blocks.provider import Bill, Failed
+from blocks.providers.base import Bill, Failed
 from flows.costs.bill import By
 from flows.costs.spend import sums
 from flows.costs.statement import Statement, film_of, paid_for, state_accounts
-from flows.costs.why import Why, reason
+from flows.costs.variance import Why, reason
 from tests.generate.studio import Made, Studio, write
 from tests.ledger.books import in_state, rows
 

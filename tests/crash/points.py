@@ -15,7 +15,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from blocks.ledger import clerk, engine
+from blocks.ledger import engine, writer
 
 When = Literal["before", "after", "during"]
 Test = Callable[[tuple[Any, ...], Any], bool]
@@ -62,11 +62,23 @@ class Point:
 
 
 LEDGER = "blocks.ledger.ledger:Ledger"
-SUBMIT = ("blocks.fal.account:Fal.submit", "blocks.wavespeed.account:WaveSpeed.submit")
-POLL = ("blocks.fal.account:Fal.poll", "blocks.wavespeed.account:WaveSpeed.poll")
-FIND = ("blocks.fal.account:Fal.find", "blocks.wavespeed.account:WaveSpeed.find")
-BILLED = ("blocks.fal.account:Fal.billed", "blocks.wavespeed.account:WaveSpeed.billed")
-STORE = "blocks.clip_store:ClipStore"
+SUBMIT = (
+    "blocks.providers.fal.account:Fal.submit",
+    "blocks.providers.wavespeed.account:WaveSpeed.submit",
+)
+POLL = (
+    "blocks.providers.fal.account:Fal.poll",
+    "blocks.providers.wavespeed.account:WaveSpeed.poll",
+)
+FIND = (
+    "blocks.providers.fal.account:Fal.find",
+    "blocks.providers.wavespeed.account:WaveSpeed.find",
+)
+BILLED = (
+    "blocks.providers.fal.account:Fal.billed",
+    "blocks.providers.wavespeed.account:WaveSpeed.billed",
+)
+STORE = "blocks.storage.clip_store:ClipStore"
 
 POINTS = {
     point.name: point
@@ -195,7 +207,7 @@ POINTS = {
         Point(
             "keeping",
             "a file on its way into the store is whole in one place or the other",
-            ("blocks.clip_store:fsync",),
+            ("blocks.storage.clip_store:fsync",),
         ),
         Point(
             "kept",
@@ -387,13 +399,13 @@ def _once_committed(act: Callable[[], None]) -> None:
     if engine._joint.stack is None:
         act()
         return
-    told = clerk.Clerk._tell
+    told = writer.LedgerWriter._tell
 
     def acted(*args: Any) -> None:
         act()
         told(*args)
 
-    setattr(clerk.Clerk, "_tell", acted)  # noqa: B010
+    setattr(writer.LedgerWriter, "_tell", acted)  # noqa: B010
 
 
 def _bound(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:

@@ -14,7 +14,7 @@ import resource
 import sys
 from uuid import uuid4
 
-from flows import prefect_env
+from flows import prefect_settings
 
 
 def main(argv: list[str]) -> int:
@@ -23,7 +23,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--max-file-bytes", type=int)
     parser.add_argument("command", nargs="+")
     given = parser.parse_args(argv)
-    prefect_env.apply()
+    prefect_settings.apply()
     if given.kill_at:
         from tests.crash.points import arm
 
@@ -46,18 +46,18 @@ def main(argv: list[str]) -> int:
 async def buy(shots: str) -> int:
     """What make-film does until the clips are there, in its own order."""
     from blocks.errors import ShotreelError
-    from blocks.models import MODELS
-    from flows.generate.accounts import open_workshop
-    from flows.generate.bring import bring_home
-    from flows.generate.job import service_of
+    from blocks.providers.catalogue import MODELS
+    from flows.generate.lifecycle import bring_home
     from flows.make_film import plan_list, reserve
-    from flows.report.board import Board
+    from flows.report.progress import Progress
+    from flows.run.opening import open_run
     from flows.shots import read_shots
+    from flows.shots.job import service_of
 
     rows = read_shots(shots)
     services = {service_of(MODELS[row.model], live=False) for row in rows}
     try:
-        async with open_workshop(services, Board(), run_id=uuid4().hex) as shop:
+        async with open_run(services, Progress(), run_id=uuid4().hex) as shop:
             plan = await plan_list(shop, rows, live=False)
             await reserve(shop, plan, "cell", None)
             found = await asyncio.gather(

@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx
 
-from flows.prefect_env import DEFAULTS
+from flows.prefect_settings import DEFAULTS
 from flows.studio import api
 from tests.e2e.world import PREFECT, free_port
 from tests.zygote import clean_environment

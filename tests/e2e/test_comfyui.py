@@ -7,7 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from blocks.comfyui.models import FOLDER
+from blocks.providers.comfyui.models import FOLDER
 from tests.e2e.conftest import NewWorld
 from tests.e2e.world import FAL, World
 

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from tests.e2e.world import World
-from tests.handover.conftest import Issue, boxes, issue, needs
+from tests.output.conftest import Issue, boxes, issue, needs
 
 __all__ = ["issue"]
 

@@ -15,15 +15,15 @@ import httpx
 from blocks.errors import ShotreelError
 from blocks.sandbox import Sandbox
 from flows.costs.bill import Item, bill_of
-from flows.costs.estimate import Plan, check_budget
-from flows.generate.accounts import open_workshop
 from flows.generate.all_clips import Clips, Outcome
-from flows.generate.job import services_of
-from flows.generate.task import bring_planned
-from flows.generate.workshop import Clip, current
 from flows.make_film import plan_list, reserve
-from flows.report.board import Board
+from flows.planning.plan import Plan, check_budget
+from flows.report.progress import Progress
+from flows.run.context import Clip, current
+from flows.run.opening import open_run
 from flows.shots import read_shots
+from flows.shots.job import services_of
+from flows.tasks.generate_clip import bring_planned
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class Studio:
     async def _plan(self, shots: str) -> Plan:
         rows = read_shots(shots)
         services = services_of(rows, live=False)
-        async with open_workshop(services, Board(), run_id=uuid4().hex) as shop:
+        async with open_run(services, Progress(), run_id=uuid4().hex) as shop:
             return await plan_list(shop, rows, live=False)
 
     def make(self, shots: str, budget_usd: Decimal | None = None) -> Made:
@@ -71,7 +71,7 @@ class Studio:
     async def _make(self, shots: str, budget_usd: Decimal | None) -> Made:
         rows = read_shots(shots)
         services = services_of(rows, live=False)
-        async with open_workshop(services, Board(), run_id=uuid4().hex) as shop:
+        async with open_run(services, Progress(), run_id=uuid4().hex) as shop:
             current.set(shop)
             plan = await plan_list(shop, rows, live=False)
             check_budget(plan, budget_usd)

@@ -10,8 +10,8 @@ import pytest
 
 from blocks.ledger import Ledger
 from blocks.ledger.location import ledger_url
-from flows.generate.accounts import SANDBOX_LIMITS
-from flows.generate.workshop import DOWNLOADS
+from flows.run.context import DOWNLOADS
+from flows.run.opening import SANDBOX_LIMITS
 from tests.generate.conftest import Open
 from tests.generate.studio import Studio, write
 

@@ -12,7 +12,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from blocks.media import last_frame
+from blocks.media.probe import last_frame
 from tests.generate.conftest import Open
 from tests.generate.studio import Studio
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows.generate.pace import LOOKS_PER_S, Pace, pause_s
+from blocks.providers.pace import LOOKS_PER_S, Pace, pause_s
 
 FAL = (1.0, 5.0)
 

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from blocks.errors import BudgetError
 from blocks.ledger import Ledger
-from blocks.provider import Quote
-from flows.costs.estimate import Line, Need, Plan
-from flows.generate.job import jobs_of
+from blocks.providers.base import Quote
 from flows.generate.parts import AUTOMATIC, AUTOMATIC_ABOVE, only, parts_of
+from flows.planning.plan import Line, Need, Plan
 from flows.shots import read_shots
+from flows.shots.job import jobs_of
 from tests.ledger.books import intent
 
 QUOTE = Quote(Decimal(4), Decimal("0.08"), date(2026, 11, 21), "price_rule")

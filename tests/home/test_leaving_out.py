@@ -7,12 +7,12 @@ from decimal import Decimal
 
 import pytest
 
-from blocks.provider import Quote
+from blocks.providers.base import Quote
 from flows.approval import Approval, cost_of, described, lower, without, wrong_with
 from flows.approval import Question as Asked
-from flows.costs.estimate import Line, Plan
-from flows.generate.job import jobs_of
+from flows.planning.plan import Line, Plan
 from flows.shots import read_shots
+from flows.shots.job import jobs_of
 
 I2V = "fal-ai/magi-distilled/image-to-video"
 LIST = f"""sequence,shot,prompt,model,image,takes,seed

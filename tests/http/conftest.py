@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from blocks.http import open_client
+from blocks.providers.http import open_client
 
 
 @pytest.fixture

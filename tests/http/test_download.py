@@ -8,10 +8,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-import blocks.download
-from blocks.download import MAX_REDIRECTS, Fetched, Vanished, check_media_url, download
+import blocks.providers.download
 from blocks.errors import ClipError
-from blocks.provider import Again
+from blocks.providers.base import Again
+from blocks.providers.download import MAX_REDIRECTS, Fetched, Vanished, check_media_url, download
 from tests.http.raw import Line, RawServer, Request, Say, answer, forever, hang_up, head, reset, say
 
 pytestmark = pytest.mark.anyio
@@ -186,7 +186,7 @@ async def test_part_that_runs_past_its_total_is_refused(
 async def test_endless_body_does_not_fill_the_disk(
     client: httpx.AsyncClient, part: Path, endless: Say, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(blocks.download, "MAX_MEDIA_BYTES", 2**20)
+    monkeypatch.setattr(blocks.providers.download, "MAX_MEDIA_BYTES", 2**20)
     async with RawServer([endless]) as server:
         with pytest.raises(ClipError):
             await download(client, server.url, part, HERE)

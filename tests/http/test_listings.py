@@ -9,11 +9,11 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from blocks.fal.account import Fal, FalAccount
-from blocks.model import Inputs
-from blocks.models import MODELS
-from blocks.provider import Again, Found, Gone, Order, Ready, Ticket
-from blocks.wavespeed.account import PAGE_SIZE, WaveSpeed, WaveSpeedAccount
+from blocks.providers.base import Again, Found, Gone, Order, Ready, Ticket
+from blocks.providers.catalogue import MODELS
+from blocks.providers.fal.account import Fal, FalAccount
+from blocks.providers.model import Inputs
+from blocks.providers.wavespeed.account import PAGE_SIZE, WaveSpeed, WaveSpeedAccount
 from tests.http.raw import RawServer, Say, answer, hang_up, silence
 
 pytestmark = pytest.mark.anyio

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from blocks.errors import UnreachableError
-from blocks.provider import Again
-from blocks.retry import LONGEST_WAIT_S, again_until, backoff
+from blocks.providers.base import Again
+from blocks.providers.retry import LONGEST_WAIT_S, again_until, backoff
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,8 @@ from typing import Any
 import httpx
 import pytest
 
-import blocks.http
-from blocks.http import MAX_REPLY_BYTES, AnswerLost, Call, Reply, Undelivered, plain, send
+import blocks.providers.http
+from blocks.providers.http import MAX_REPLY_BYTES, AnswerLost, Call, Reply, Undelivered, plain, send
 from tests.http.raw import (
     Line,
     RawServer,
@@ -128,8 +128,8 @@ async def test_lost_answer_is_told_as_lost_and_not_sent_again(
 async def test_answer_that_drips_for_ever_is_given_up(
     client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(blocks.http, "SLACK_S", 0.2)
-    monkeypatch.setattr(blocks.http, "POOL_TIMEOUT_S", 0.1)
+    monkeypatch.setattr(blocks.providers.http, "SLACK_S", 0.2)
+    monkeypatch.setattr(blocks.providers.http, "POOL_TIMEOUT_S", 0.1)
     async with RawServer([forever(head(200, "Content-Length: 900000"), b" ", 0.02)]) as server:
         outcome = await send(client, post(server.url, timeout_s=0.3), SECRET)
     assert isinstance(outcome, AnswerLost)

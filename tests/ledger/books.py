@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import text
 
 from blocks.ledger import Attempt, Intent, Ledger, State
-from blocks.provider import Quote, Ticket
+from blocks.providers.base import Quote, Ticket
 
 _numbers = count(1)
 

@@ -22,7 +22,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from blocks.errors import BudgetError
 from blocks.ledger import Attempt, Ledger, State
 from blocks.ledger.states import NEXT, OCCUPYING, OPEN
-from blocks.provider import Bill, Failed, Ticket
+from blocks.providers.base import Bill, Failed, Ticket
 from tests.ledger.books import change, intent, rows
 
 FINGERPRINTS = ("f1", "f2", "f3")

@@ -10,7 +10,7 @@ import pytest
 
 from blocks.ledger import Attempt, Ledger, State
 from blocks.ledger.states import NEXT
-from blocks.provider import Failed, Ticket
+from blocks.providers.base import Failed, Ticket
 from tests.ledger.books import change, charges, in_state, intent, reserved, rows
 from tests.ledger.conftest import OpenLedger
 

@@ -15,20 +15,20 @@ from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from blocks.errors import BudgetError
 from blocks.ledger import Attempt, Ledger
-from blocks.ledger.clerk import MOST, Clerk
 from blocks.ledger.engine import writing
+from blocks.ledger.writer import MOST, LedgerWriter
 from tests.ledger.books import intent, reserved, rows
 from tests.ledger.conftest import OpenLedger
 
 
 @pytest.fixture
-def clerk(ledger: Ledger) -> Iterator[Clerk]:
-    clerk = Clerk(ledger.engine)
+def clerk(ledger: Ledger) -> Iterator[LedgerWriter]:
+    clerk = LedgerWriter(ledger.engine)
     yield clerk
     clerk.close()
 
 
-def at_once(clerk: Clerk, calls: Sequence[Callable[[], Any]]) -> list[Any]:
+def at_once(clerk: LedgerWriter, calls: Sequence[Callable[[], Any]]) -> list[Any]:
     """What the calls give or raise, all wanted before the first is done."""
 
     async def all_of_them() -> list[Any]:
@@ -41,7 +41,7 @@ def claims(ledger: Ledger, attempts: Sequence[Attempt], room: int = 10_000) -> l
     return [partial(ledger.claim, attempt, room) for attempt in attempts]
 
 
-def test_calls_that_come_together_share_a_commit(ledger: Ledger, clerk: Clerk) -> None:
+def test_calls_that_come_together_share_a_commit(ledger: Ledger, clerk: LedgerWriter) -> None:
     attempts = [reserved(ledger, f"f{n}") for n in range(40)]
     commits: list[object] = []
     event.listen(ledger.engine, "commit", commits.append)
@@ -50,14 +50,14 @@ def test_calls_that_come_together_share_a_commit(ledger: Ledger, clerk: Clerk) -
     assert len(commits) < 20
 
 
-def test_the_account_s_room_is_counted_within_a_commit(ledger: Ledger, clerk: Clerk) -> None:
+def test_the_account_s_room_is_counted_within_a_commit(ledger: Ledger, clerk: LedgerWriter) -> None:
     attempts = [reserved(ledger, f"f{n}") for n in range(MOST)]
     found = at_once(clerk, claims(ledger, attempts, room=7))
     assert sum(claimed is not None for claimed in found) == 7
 
 
 def test_what_a_caller_is_told_is_there_for_everyone(
-    open_ledger: OpenLedger, clerk: Clerk, ledger: Ledger
+    open_ledger: OpenLedger, clerk: LedgerWriter, ledger: Ledger
 ) -> None:
     other = open_ledger("another run")
     attempts = [reserved(ledger, f"f{n}") for n in range(30)]
@@ -72,7 +72,9 @@ def test_what_a_caller_is_told_is_there_for_everyone(
     assert asyncio.run(all_of_them()) == ["posting"] * 30
 
 
-def test_a_call_that_is_refused_takes_back_only_its_own(ledger: Ledger, clerk: Clerk) -> None:
+def test_a_call_that_is_refused_takes_back_only_its_own(
+    ledger: Ledger, clerk: LedgerWriter
+) -> None:
     ledger.start_run("poor", "poor", Decimal(0))
     calls = [
         partial(ledger.reserve, [intent(f"f{n}")], "poor" if n == 5 else "run") for n in range(12)
@@ -84,7 +86,7 @@ def test_a_call_that_is_refused_takes_back_only_its_own(ledger: Ledger, clerk: C
 
 
 def test_a_call_that_the_database_cannot_do_does_not_take_others_with_it(
-    ledger: Ledger, clerk: Clerk
+    ledger: Ledger, clerk: LedgerWriter
 ) -> None:
     attempts = [reserved(ledger, f"f{n}") for n in range(10)]
 
@@ -101,7 +103,7 @@ def test_a_call_that_the_database_cannot_do_does_not_take_others_with_it(
     assert changes == [(10,)]
 
 
-def test_a_claim_that_nobody_waits_for_is_not_made(ledger: Ledger, clerk: Clerk) -> None:
+def test_a_claim_that_nobody_waits_for_is_not_made(ledger: Ledger, clerk: LedgerWriter) -> None:
     attempt = reserved(ledger)
 
     async def behind_another() -> None:

@@ -13,7 +13,7 @@ import pytest
 from blocks.errors import BudgetError
 from blocks.ledger import Ledger
 from blocks.ledger.states import OCCUPYING
-from blocks.provider import Ticket
+from blocks.providers.base import Ticket
 from tests.ledger.books import change, in_state, intent, reserved, rows
 from tests.ledger.conftest import OpenLedger
 from tests.ledger.worker import Worker

@@ -15,7 +15,7 @@ from blocks.ledger import Cost, Ledger
 from blocks.ledger.engine import open_engine, writing
 from blocks.ledger.migrations import MIGRATIONS, migrate
 from blocks.ledger.tables import metadata
-from blocks.provider import Ticket
+from blocks.providers.base import Ticket
 from tests.ledger.books import change, in_state, rows
 from tests.ledger.conftest import OpenLedger
 

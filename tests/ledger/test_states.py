@@ -19,7 +19,7 @@ from blocks.ledger.states import (
     holds,
     settle,
 )
-from blocks.provider import Findings, Found, Ticket
+from blocks.providers.base import Findings, Found, Ticket
 
 A, B = Found(Ticket("a")), Found(Ticket("b"))
 PERHAPS = Found(Ticket("p"), certain=False)

@@ -81,7 +81,7 @@ class Worker:
 def serve() -> None:
     from blocks.errors import ShotreelError
     from blocks.ledger import Intent, Ledger
-    from blocks.provider import Quote, Ticket
+    from blocks.providers.base import Quote, Ticket
 
     ledger: Ledger | None = None
     run_id = ""

@@ -13,21 +13,21 @@ from uuid import uuid4
 from blocks.errors import FailedError, ShotreelError
 from blocks.files import sha256_file
 from blocks.ledger import Intent, Ledger
-from blocks.media import probe
-from blocks.provider import Failed, Quote, Ticket
+from blocks.media.probe import probe
+from blocks.providers.base import Failed, Quote, Ticket
 from flows.costs.bill import bill_of
-from flows.costs.estimate import Line, Plan
 from flows.costs.statement import paid_for, state_accounts
-from flows.generate.job import Job, jobs_of
-from flows.generate.workshop import Clip
-from flows.report.manifest import manifest_of
+from flows.output.folder import Place, write_atomically
+from flows.output.manifest import manifest_of
+from flows.planning.plan import Line, Plan
+from flows.report.page.build import report_of
 from flows.report.page.facts import Report, SeamFacts
-from flows.report.page.tell import report_of
 from flows.report.page.write import page_of, pasts_of, put
-from flows.report.place import Place, write_atomically
+from flows.run.context import Clip
 from flows.shots import read_shots
+from flows.shots.job import Job, jobs_of
 from flows.stitch import Finish, Stitched, stitch
-from flows.stitch.reel import film_items
+from flows.stitch.assemble import film_items
 from flows.stitch.seams import Seam
 from tests.stitch.conftest import shoot
 

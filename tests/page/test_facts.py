@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from blocks.ledger import Change, State
+from flows.report.page.build import places_in_film
 from flows.report.page.phases import Phase, phases_of, took
-from flows.report.page.tell import places_in_film
 from flows.stitch.timeline import Span
 from tests.page.stage import FRAMES, Stage
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from blocks.provider import Failed, Ticket
+from blocks.providers.base import Failed, Ticket
+from flows.output.folder import Place
 from flows.report.page.write import json_for_script
-from flows.report.place import Place
 from flows.stitch.seams import Match, Seam
 from tests.page.stage import FRAMES, RUN, Stage, intent_of, many, write_page
 

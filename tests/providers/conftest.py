@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from blocks.http import open_client
-from blocks.models import MODELS
+from blocks.providers.catalogue import MODELS
+from blocks.providers.http import open_client
 from blocks.sandbox import Sandbox
 from tests.providers.desk import CASES, Case, Desk
 

@@ -14,13 +14,22 @@ from typing import Any
 
 import httpx
 
-from blocks.comfyui.account import ComfyUIAccount
-from blocks.fal.account import FalAccount
-from blocks.model import Model, Value
-from blocks.models import MODELS
-from blocks.provider import Accepted, Again, Order, Polled, Provider, Submitted, Ticket, Waiting
+from blocks.providers.base import (
+    Accepted,
+    Again,
+    Order,
+    Polled,
+    Provider,
+    Submitted,
+    Ticket,
+    Waiting,
+)
+from blocks.providers.catalogue import MODELS
+from blocks.providers.comfyui.account import ComfyUIAccount
+from blocks.providers.fal.account import FalAccount
+from blocks.providers.model import Model, Value
+from blocks.providers.wavespeed.account import WaveSpeedAccount
 from blocks.sandbox import Sandbox
-from blocks.wavespeed.account import WaveSpeedAccount
 
 Account = FalAccount | WaveSpeedAccount | ComfyUIAccount
 KEY = "admin:secret-key"

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from blocks.download import Fetched, download
-from blocks.media import probe
-from blocks.provider import Again, Failed, Gone, Paused, Ready, Refused, Ticket, Unknown
+from blocks.media.probe import probe
+from blocks.providers.base import Again, Failed, Gone, Paused, Ready, Refused, Ticket, Unknown
+from blocks.providers.download import Fetched, download
 from tests.providers.desk import CASES, Case, Desk, elsewhere, picture
 
 pytestmark = pytest.mark.anyio

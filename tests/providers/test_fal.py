@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from blocks.errors import PriceError
-from blocks.models import MODELS
-from blocks.provider import Accepted, Again, Ready
+from blocks.providers.base import Accepted, Again, Ready
+from blocks.providers.catalogue import MODELS
 from tests.providers.desk import CASES, Desk, elsewhere, picture
 from tests.providers.test_contract import only
 

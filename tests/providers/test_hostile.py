@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from blocks.download import Fetched, check_media_url, download
 from blocks.errors import ClipError
-from blocks.provider import Ready
+from blocks.providers.base import Ready
+from blocks.providers.download import Fetched, check_media_url, download
 from tests.providers.desk import CASES, Desk, elsewhere
 from tests.providers.test_contract import only
 

@@ -7,8 +7,8 @@ from decimal import Decimal
 
 import pytest
 
-from blocks.provider import Failed
-from blocks.wavespeed.account import Tier, WaveSpeed, WaveSpeedAccount
+from blocks.providers.base import Failed
+from blocks.providers.wavespeed.account import Tier, WaveSpeed, WaveSpeedAccount
 from tests.providers.desk import CASES, KEY, Desk
 from tests.providers.test_contract import only
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from flows import prefect_env
+from flows import prefect_settings
 from tests.zygote import ROOT
 
 DEPLOYMENTS = ROOT / "deployments"
@@ -26,7 +26,7 @@ def compose() -> dict[str, Any]:
 
 def test_the_image_runs_prefect_as_it_was_measured() -> None:
     text = (DEPLOYMENTS / "Dockerfile").read_text()
-    for name, value in prefect_env.DEFAULTS.items():
+    for name, value in prefect_settings.DEFAULTS.items():
         if name not in ONLY_AT_A_TERMINAL | EMBEDDED:
             assert f"{name}={value}" in text, name
 

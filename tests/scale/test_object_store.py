@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from blocks.clip_store import ClipStore, name_of
 from blocks.errors import SetupError
+from blocks.storage.clip_store import ClipStore, name_of
 from flows.commands import doctor
 from tests.e2e.prefect_server import until
 from tests.scale.conftest import Bucket
@@ -115,7 +115,7 @@ class Narrow:
 
 UPLOAD = """
 import sys
-from blocks.clip_store import ClipStore
+from blocks.storage.clip_store import ClipStore
 store = ClipStore(sys.argv[1])
 part = store.partial("big")
 part.write_bytes(b"0123456789" * 3_000_000)

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from blocks.errors import ShotreelError
-from blocks.models import MODELS
+from blocks.providers.catalogue import MODELS
 from flows.shots import list_name, read_shots
 from flows.shots.table import COLUMNS
 

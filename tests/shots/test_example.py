@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from blocks.models import MODELS
+from blocks.providers.catalogue import MODELS
 from flows.shots import list_name, read_shots
 
 LIGHTHOUSE = Path(__file__).parents[2] / "deployments" / "shot_lists" / "lighthouse.csv"

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from blocks.models import MODELS
+from blocks.providers.catalogue import MODELS
 from flows.shots import Shot, ShotListError, read_shots
 
 Problems = Callable[[str], list[str]]

@@ -9,7 +9,7 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from blocks.media import MediaInfo
+from blocks.media.probe import MediaInfo
 from flows.stitch import Begin, Card, Clip, EditList, Item, edit_list
 from flows.stitch.edit import num_frames_of
 

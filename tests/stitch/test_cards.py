@@ -14,16 +14,16 @@ from hypothesis import strategies as st
 
 from blocks.errors import RefusedError, ShotreelError
 from blocks.files import sha256_file
-from blocks.provider import Quote
+from blocks.providers.base import Quote
 from flows.commands.plan import titles_of
-from flows.costs.estimate import Line, Plan
-from flows.generate.job import jobs_of
-from flows.generate.workshop import Clip as Stored
+from flows.planning.plan import Line, Plan
+from flows.run.context import Clip as Stored
 from flows.shots import read_shots
+from flows.shots.job import jobs_of
 from flows.stitch import Begin, Card, Finish, Item
+from flows.stitch.assemble import film_items, film_order, sequence_items
 from flows.stitch.card import caption_picture, card_picture
 from flows.stitch.lettering import LINE, fitted, width_of
-from flows.stitch.reel import film_items, film_order, sequence_items
 
 from .conftest import X264, assert_clock_is_right, frames_of, pictures_of, shoot
 from .test_seams import HALF, clip_of, coded, drawn, made

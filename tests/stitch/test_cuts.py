@@ -8,7 +8,7 @@ from pathlib import Path
 import av
 import pytest
 
-from blocks.media import probe
+from blocks.media.probe import probe
 
 from .conftest import X264, Cut, assert_clock_is_right, frames_of, remade, shoot
 

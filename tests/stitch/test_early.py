@@ -8,19 +8,19 @@ from uuid import uuid4
 
 import pytest
 
-from flows.generate.accounts import open_workshop
 from flows.generate.all_clips import Clips
-from flows.generate.job import services_of
-from flows.generate.task import bring_planned
-from flows.generate.workshop import Clip, current
 from flows.make_film import plan_list, reserve
-from flows.report.board import Board
+from flows.report.progress import Progress
+from flows.run.context import Clip, current
+from flows.run.opening import open_run
 from flows.shots import read_shots
+from flows.shots.job import services_of
 from flows.stitch import Card, Finish, cut
+from flows.stitch.assemble import film_items
 from flows.stitch.finish import AS_IT_IS
-from flows.stitch.reel import film_items
 from flows.stitch.sound import key_of
-from flows.stitch.tasks import draw_early
+from flows.tasks.generate_clip import bring_planned
+from flows.tasks.stitch import draw_early
 from tests.generate.conftest import open_studio, studio
 from tests.generate.studio import Studio
 from tests.stitch.conftest import ffmpeg
@@ -57,7 +57,7 @@ async def _hold_back_the_last(segments: Path, finish: Finish = AS_IT_IS) -> None
             await released.wait()
         return clip
 
-    async with open_workshop(services_of(rows, live=False), Board(), run_id=uuid4().hex) as shop:
+    async with open_run(services_of(rows, live=False), Progress(), run_id=uuid4().hex) as shop:
         current.set(shop)
         plan = await plan_list(shop, rows, live=False)
         await reserve(shop, plan, "list", None)

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from blocks.media import MediaInfo, probe
+from blocks.media.probe import MediaInfo, probe
 from flows.stitch import Clip, EditList, edit_list
 from flows.stitch.edit import BT709
-from flows.stitch.fit import picture_size
+from flows.stitch.frames import picture_size
 
 from .conftest import shoot
 

@@ -17,7 +17,7 @@ import pytest
 import flows.stitch.film
 from blocks.errors import ClipError, StitchError
 from blocks.files import sha256_file
-from blocks.media import probe
+from blocks.media.probe import probe
 from flows.stitch import Clip, is_current, stitch
 
 from .conftest import Cut, frames_of, shoot

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from blocks.files import sha256_file
-from blocks.media import probe
+from blocks.media.probe import probe
 from flows.stitch import Clip, Stitched
 from flows.stitch.film import cut as decide
 from flows.stitch.finish import AS_IT_IS

@@ -15,9 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from blocks.errors import ClipError
+from flows.output.seams_table import csv_of, row_of, words_of
 from flows.stitch.seams import Ends, Match, Seam, ends_of, match_of, seams_of
 from flows.stitch.seams.ends import Picture, measured
-from flows.stitch.seams.report import csv_of, row_of, words_of
 from flows.stitch.timeline import Span, Timeline, Transition
 
 from .conftest import remade

@@ -14,7 +14,7 @@ from PIL import Image
 
 from blocks.errors import ClipError
 from blocks.files import sha256_file
-from blocks.media import AudioInfo, last_frame, probe
+from blocks.media.probe import AudioInfo, last_frame, probe
 
 from .conftest import X264, ffmpeg, frames_of, pictures_of, remade, shoot
 
@@ -186,7 +186,7 @@ def test_sha256_is_of_the_bytes(tmp_path: Path) -> None:
     assert sha256_file(tmp_path / "abc").startswith("ba7816bf8f01cfea")
 
 
-@pytest.mark.parametrize("module", ["blocks.media", "flows.stitch"])
+@pytest.mark.parametrize("module", ["blocks.media.probe", "flows.stitch"])
 def test_imports_stay_quick(module: str) -> None:
     """Both are imported by every worker process."""
     slow = {"moviepy", "prefect", "pandas", "PIL"}

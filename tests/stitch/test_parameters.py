@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from blocks.media import probe
-from flows.stitch.parameters import ParameterSets, Renaming
+from blocks.media.probe import probe
+from flows.stitch.parameter_sets import ParameterSets, Renaming
 
 from .conftest import X264, shoot
 

@@ -14,7 +14,7 @@ import pytest
 
 from blocks.errors import ClipError
 from blocks.files import sha256_file
-from blocks.media import probe
+from blocks.media.probe import probe
 from blocks.sandbox.edge_code import read_edge_code
 from flows.stitch import Begin, Clip, Finish, Item, Stitched, cut, stitch
 from flows.stitch.film import Cutting

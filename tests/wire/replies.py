@@ -7,7 +7,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from blocks.http import Answer, AnswerLost, Reply, Undelivered
+from blocks.providers.http import Answer, AnswerLost, Reply, Undelivered
 
 REFUSED_CONNECTION = Undelivered("ConnectError from queue.fal.run: refused")
 LOST = AnswerLost("ReadTimeout from queue.fal.run")

@@ -11,12 +11,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from blocks.fal import billing, wire
-from blocks.fal.wire import StatusDone
-from blocks.http import Answer, AnswerLost, Reply, Undelivered, origin, read_time
-from blocks.model import Inputs
-from blocks.models import MODELS
-from blocks.provider import (
+from blocks.providers.base import (
     Accepted,
     Again,
     Bill,
@@ -31,6 +26,11 @@ from blocks.provider import (
     Unknown,
     Waiting,
 )
+from blocks.providers.catalogue import MODELS
+from blocks.providers.fal import billing, wire
+from blocks.providers.fal.wire import StatusDone
+from blocks.providers.http import Answer, AnswerLost, Reply, Undelivered, origin, read_time
+from blocks.providers.model import Inputs
 from tests.wire.replies import LOST, REFUSED_CONNECTION, answers, objects_with, reply, writable
 
 QUEUE = "https://queue.fal.run"

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from blocks.model import Inputs, Value
-from blocks.models import MODELS
-from blocks.prices import shipped
+from blocks.providers.catalogue import MODELS
+from blocks.providers.model import Inputs, Value
+from blocks.providers.prices import shipped
 
 DISTILLED = MODELS["fal-ai/magi-distilled"]
 MAGI_DEFAULTS = DISTILLED.defaults

@@ -9,9 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from blocks.http import Answer, AnswerLost, Reply, Undelivered
-from blocks.models import MODELS
-from blocks.provider import (
+from blocks.providers.base import (
     Accepted,
     Again,
     Bill,
@@ -26,7 +24,9 @@ from blocks.provider import (
     Unknown,
     Waiting,
 )
-from blocks.wavespeed import wire
+from blocks.providers.catalogue import MODELS
+from blocks.providers.http import Answer, AnswerLost, Reply, Undelivered
+from blocks.providers.wavespeed import wire
 from tests.wire.replies import LOST, REFUSED_CONNECTION, answers, objects_with, reply, writable
 
 MODEL = MODELS["wavespeed-ai/magi-1-24b"]

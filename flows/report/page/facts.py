@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Literal
 
 from blocks.ledger import Attempt, Change, Charge
-from flows.costs.why import Why
+from flows.costs.variance import Why
 from flows.report.page.phases import Kind
 
 Ms = int

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from blocks.errors import ClipError
 from blocks.files import replacing
-from flows.handover.stills import WIDTH_PX, still, stills_folder
+from flows.output.stills import WIDTH_PX, still, stills_folder
 
 # Raise it when the same still would give another picture.
 VERSION = 1

@@ -20,13 +20,13 @@ from typing import Any
 
 from blocks.errors import ShotreelError
 from blocks.ledger import Ledger
-from flows.costs.estimate import Plan
 from flows.costs.statement import Statement
-from flows.generate.workshop import Clip, current
+from flows.output.folder import Place, write_atomically
+from flows.planning.plan import Plan
+from flows.report.page.build import report_of
 from flows.report.page.facts import Past, Report
 from flows.report.page.pictures import POSTER_PX, data_urls, make_pictures, side_px
-from flows.report.page.tell import report_of
-from flows.report.place import Place, write_atomically
+from flows.run.context import Clip, current
 from flows.stitch import Stitched
 from flows.stitch.seams import Seam
 

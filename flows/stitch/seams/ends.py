@@ -17,7 +17,7 @@ from pydantic import TypeAdapter
 
 from blocks.errors import ClipError
 from blocks.files import replacing
-from blocks.media import open_media
+from blocks.media.probe import open_media
 from flows.stitch.edit import is_bt709
 
 # Raise it when the same clip would be measured otherwise.

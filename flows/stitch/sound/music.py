@@ -9,7 +9,7 @@ import av
 import numpy as np
 
 from blocks.errors import ClipError, InputError, StitchError
-from blocks.sound import open_sound
+from blocks.media.sound import open_sound
 from flows.stitch.sound.source import SAMPLE_RATE, Runs, Samples, SoundFile, runs_of
 
 # Shorter music would be a buzz, and looping it would open the file a thousand times.

@@ -13,7 +13,7 @@ from av.container import InputContainer
 from numpy.typing import NDArray
 
 from blocks.errors import ClipError, ShotreelError
-from blocks.media import open_media
+from blocks.media.probe import open_media
 
 SAMPLE_RATE = 48_000
 

@@ -14,7 +14,7 @@ from av.audio.stream import AudioStream
 from av.container import OutputContainer
 from av.packet import Packet
 
-from blocks.media import open_media
+from blocks.media.probe import open_media
 from flows.stitch.sound.held import blocks_of
 from flows.stitch.sound.master import Master
 from flows.stitch.sound.source import SAMPLE_RATE, Samples, runs_of

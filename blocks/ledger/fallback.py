@@ -1,0 +1,62 @@
+"""Request ids that the ledger could not take: an append-only file of last resort beside it."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from blocks import settings
+from blocks.errors import SetupError
+from blocks.providers.base import Ticket
+
+
+@dataclass(frozen=True)
+class Stray:
+    attempt_id: str
+    ticket: Ticket
+
+
+def path() -> Path:
+    return settings.home() / "emergency.jsonl"
+
+
+def note(attempt_id: str, ticket: Ticket) -> Path:
+    """Append an accepted request, on disk when it returns. Raises OSError.
+
+    The line begins with a line break: one before it that a crash cut short does not swallow it.
+    """
+    line = {
+        "at": datetime.now(UTC).isoformat(),
+        "attempt_id": attempt_id,
+        "request_id": ticket.request_id,
+        "urls": dict(ticket.urls),
+    }
+    path().parent.mkdir(parents=True, exist_ok=True)
+    with path().open("a", encoding="utf-8") as file:
+        file.write("\n" + json.dumps(line) + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    return path()
+
+
+def strays() -> Iterator[Stray]:
+    """What the file holds; a line that a crash cut short is passed over. Raises SetupError."""
+    try:
+        text = path().read_text("utf-8", "replace")
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise SetupError(
+            f"{path()} cannot be read: {error.strerror}.",
+            remedy="It names requests that were paid. Correct its permissions, then run again.",
+        ) from None
+    for line in text.splitlines():
+        try:
+            row = json.loads(line)
+            yield Stray(row["attempt_id"], Ticket(row["request_id"], row["urls"]))
+        except (ValueError, KeyError, TypeError):
+            continue

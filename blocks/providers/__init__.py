@@ -1,0 +1,1 @@
+"""The services that make clips, and what all of them share."""

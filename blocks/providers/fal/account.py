@@ -1,0 +1,318 @@
+"""A fal account: the block that configures it, and the provider that speaks for it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal, cast, get_args
+
+import httpx
+from prefect.blocks.core import Block
+from pydantic import Field, SecretStr
+
+from blocks import settings
+from blocks.errors import InputError
+from blocks.fields import EmptyField, MonthlyBudget, service_url
+from blocks.providers.base import (
+    Again,
+    Bill,
+    BillingPage,
+    Findings,
+    Gone,
+    ListPrice,
+    NoFeed,
+    Order,
+    Polled,
+    Quote,
+    Submitted,
+    Ticket,
+)
+from blocks.providers.fal import billing, wire
+from blocks.providers.fal.upload import Upload
+from blocks.providers.http import Call, Reply, origin, send
+from blocks.providers.model import Inputs, Model
+from blocks.providers.prices import quote_of, shipped
+from blocks.providers.services import is_sandboxed
+
+QUIET_GRACE_S = 60.0
+CLOCK_SKEW = timedelta(minutes=2)
+MAX_LISTING_PAGES = 50
+BILLING_PAGE_SIZE = 5_000  # fal takes 10,000; a reply has to stay below MAX_REPLY_BYTES
+
+Transport = Literal["queue", "direct"]
+IN_FLIGHT = {"queue": 10, "direct": 2}
+NO_RETRY = {"X-Fal-No-Retry": "1"}
+
+
+class FalAccount(Block):
+    """A fal account: its key, its URLs, its limits.
+
+    Example:
+        ```python
+        FalAccount(key="id:secret", max_in_flight=40).save("default")
+        ```
+    """
+
+    _block_type_name = "fal account"
+    _block_type_slug = "shotreel-fal-account"
+    _documentation_url = "https://fal.ai/docs"  # type: ignore[assignment]
+
+    key: SecretStr = Field(title="Key", description="From fal.ai/dashboard/keys.")
+    max_in_flight: Annotated[int | None, EmptyField("integer", 1, 10_000)] = Field(
+        default=None,
+        ge=1,
+        le=10_000,
+        title="Requests in flight",
+        description=(
+            "Requests that may be at fal at one time, over all runs. A new account works on 2 at "
+            "a time. The queue keeps the rest: 10 keep it busy and start inside the start timeout. "
+            "A direct call above the account's limit is turned away. Default: 10, direct 2."
+        ),
+    )
+    transport: Transport = Field(
+        default_factory=lambda: cast(
+            Transport, settings.choice("FAL_TRANSPORT", get_args(Transport))
+        ),
+        title="Transport",
+        description=(
+            "queue: a request is handed in and looked at (queue.fal.run). direct: it is held open "
+            "until its clip is there (fal.run)."
+        ),
+    )
+    platform_retries: bool = Field(
+        default=True,
+        title="Platform retries",
+        description="fal starts a request again whose runner broke; off sends X-Fal-No-Retry.",
+    )
+    monthly_budget_usd: MonthlyBudget = None
+    run_url: str = service_url("FAL_RUN_URL", "Direct calls")
+    queue_url: str = service_url("FAL_QUEUE_URL", "Queue")
+    platform_url: str = service_url("FAL_PLATFORM_URL", "Platform")
+    rest_url: str = service_url("FAL_REST_URL", "Uploads")
+    media_url: str = service_url("FAL_MEDIA_URL", "Media")
+
+    key_env: ClassVar[str] = "FAL_KEY"
+    limits: ClassVar[set[str]] = {
+        "max_in_flight",
+        "monthly_budget_usd",
+        "platform_retries",
+        "transport",
+    }
+    """Fields that a run against the sandbox keeps."""
+
+    @classmethod
+    def from_environment(cls, **overrides: Any) -> FalAccount:
+        """Raises InputError where no key is set."""
+        key = overrides.pop("key", None) or os.environ.get("FAL_KEY", "").strip()
+        pair = (
+            os.environ.get("FAL_KEY_ID", "").strip(),
+            os.environ.get("FAL_KEY_SECRET", "").strip(),
+        )
+        if not key and all(pair):
+            key = ":".join(pair)
+        if not key:
+            raise InputError(
+                "FAL_KEY is not set, and no fal account is saved in Prefect.",
+                remedy="Get a key at fal.ai/dashboard/keys and run: export FAL_KEY=<key>",
+            )
+        return cls(key=SecretStr(key), **overrides)
+
+    def provider(self, client: httpx.AsyncClient, service: str, name: str) -> Fal:
+        return Fal(self, client, service, name)
+
+
+@dataclass
+class _Listing:
+    """One reading of an endpoint's requests, for everyone who waits for it."""
+
+    since: datetime
+    items: list[dict[str, Any]] = field(default_factory=list)
+    complete: bool = False
+    read: bool = False
+
+
+class Fal:
+    """fal, spoken for one account: its queue or its direct calls.
+
+    `service` names it in the ledger.
+    """
+
+    def __init__(
+        self, block: FalAccount, client: httpx.AsyncClient, service: str, account: str
+    ) -> None:
+        self.block = block
+        self.account = account
+        self.client = client
+        self.service = service
+        self.poll_s = (1.0, 5.0)
+        self.max_in_flight = block.max_in_flight or IN_FLIGHT[block.transport]
+        self.max_per_minute: int | None = None  # fal documents none
+        self.monthly_budget_usd = block.monthly_budget_usd
+        self.quiet_s = settings.seconds(
+            "SHOTREEL_QUIET_S", settings.start_timeout_s() + QUIET_GRACE_S
+        )
+        self.refund_s = 0.0  # what is not billed is never charged
+        urls = (block.queue_url, block.run_url, block.media_url, block.rest_url)
+        self.trusted_hosts = frozenset(origin(url)[1] for url in urls)
+        self.uploads_kept = timedelta(days=6)
+        self.price_book = shipped()
+        self._prices: dict[str, asyncio.Task[ListPrice | None]] = {}
+        self._listings: dict[str, _Listing] = {}
+        self._reading: dict[str, asyncio.Lock] = {}
+        self._secret = block.key.get_secret_value()
+        self._auth = {"Authorization": f"Key {self._secret}"}
+
+    async def preflight(self, models: Sequence[Model]) -> None:
+        """Nothing to ask: every account has fal's models."""
+
+    async def submit(self, order: Order) -> Submitted:
+        headers = {**self._auth, **({} if self.block.platform_retries else NO_RETRY)}
+        if self.block.transport == "direct":
+            call = wire.direct_call(self.block.run_url, order, headers)
+            return wire.classify_direct(await send(self.client, call, self._secret))
+        call = wire.submit_call(self.block.queue_url, order, headers)
+        return wire.classify_submit(await send(self.client, call, self._secret))
+
+    async def poll(self, model: Model, ticket: Ticket) -> Polled:
+        if ready := wire.delivered(ticket):
+            return ready
+        status = wire.classify_status(await self._get(self._url(model, ticket, "status_url")))
+        if isinstance(status, Gone):
+            return await self._history(model, ticket)
+        if not isinstance(status, wire.StatusDone):
+            return status
+        result = await self._get(self._url(model, ticket, "response_url"))
+        outcome = wire.classify_result(result, status)
+        return await self._history(model, ticket) if isinstance(outcome, Gone) else outcome
+
+    async def cancel(self, model: Model, ticket: Ticket) -> None:
+        await send(
+            self.client,
+            Call("PUT", self._url(model, ticket, "cancel_url"), headers=self._auth),
+            self._secret,
+        )
+
+    async def find(self, order: Order, since: datetime) -> Findings:
+        """Requests of the model since then whose stored input is the attempt's.
+
+        Source: platform API, "List requests by endpoint"; payloads are stored for 30 days.
+        """
+        listing = await self._listing_since(order.model.endpoint, since - CLOCK_SKEW)
+        sent = order.model.body(order.inputs)
+        return Findings(tuple(wire.matches(listing.items, sent)), listing.complete)
+
+    async def _listing_since(self, endpoint: str, since: datetime) -> _Listing:
+        """The requests since then or earlier, read after this call.
+
+        A crash leaves many outcomes unknown at once: who asks while the listing is being read
+        shares the next reading with all others that ask meanwhile.
+        """
+        listing = self._listings.setdefault(endpoint, _Listing(since))
+        listing.since = min(listing.since, since)
+        async with self._reading.setdefault(endpoint, asyncio.Lock()):
+            if not listing.read:
+                if self._listings.get(endpoint) is listing:
+                    del self._listings[endpoint]
+                await self._read(endpoint, listing)
+        return listing
+
+    async def _read(self, endpoint: str, listing: _Listing) -> None:
+        params = (
+            ("endpoint_id", endpoint),
+            ("start", listing.since.astimezone(UTC).isoformat()),
+            ("expand", "payloads"),
+            ("limit", "100"),
+        )
+        # By id: a request that comes in meanwhile may push another onto the next page, again.
+        found: dict[str, dict[str, Any]] = {}
+        cursor: str | None = None
+        complete = False
+        for _ in range(MAX_LISTING_PAGES):
+            page = params + ((("cursor", cursor),) if cursor else ())
+            answer = await self._get(f"{self.block.platform_url}/models/requests/by-endpoint", page)
+            items = wire.items_of(answer) if isinstance(answer, Reply) and answer.ok else None
+            if items is None:
+                break
+            found |= {str(item.get("request_id")): item for item in items}
+            cursor = answer.object().get("next_cursor")
+            if not cursor:
+                complete = True
+                break
+        listing.items, listing.complete, listing.read = list(found.values()), complete, True
+
+    async def price(self, model: Model, inputs: Inputs) -> Quote:
+        """By the price book, where the account does not contradict it; else the account's.
+
+        The account is asked once for each model: all shots of a run have one price.
+        """
+        if model.endpoint not in self._prices:
+            self._prices[model.endpoint] = asyncio.create_task(self.list_price(model))
+        answer = await self._prices[model.endpoint]
+        live = not is_sandboxed(self.service)
+        today = datetime.now(UTC).date()
+        return quote_of(self.price_book, model, inputs, answer, today, live=live)
+
+    async def list_price(self, model: Model) -> ListPrice | None:
+        """Source: platform API, "Model pricing" (`GET /models/pricing`)."""
+        params = (("endpoint_id", model.endpoint),)
+        answer = await self._get(f"{self.block.platform_url}/models/pricing", params)
+        return billing.read_list_price(answer, model.endpoint)
+
+    async def balance(self) -> Decimal | None:
+        """USD that are left. Needs an admin key; without one there is no answer (None)."""
+        url = f"{self.block.platform_url}/account/billing"
+        return billing.read_balance(await self._get(url, (("expand", "credits"),)))
+
+    async def billed(self, ticket: Ticket) -> Bill | None:
+        """Needs an admin key; without one there is no answer (None)."""
+        since = (datetime.now(UTC) - timedelta(days=89)).isoformat()
+        params = (("request_id", ticket.request_id), ("start", since))
+        answer = await self._get(f"{self.block.platform_url}/models/billing-events", params)
+        return billing.read_bill(answer, ticket.request_id)
+
+    async def billing(
+        self, since: datetime, until: datetime, cursor: str | None
+    ) -> BillingPage | NoFeed | Again:
+        params = (
+            ("start", since.astimezone(UTC).isoformat()),
+            ("end", until.astimezone(UTC).isoformat()),
+            ("limit", str(BILLING_PAGE_SIZE)),
+            *((("cursor", cursor),) if cursor else ()),
+        )
+        url = f"{self.block.platform_url}/models/billing-events"
+        return billing.read_billing(await self._get(url, params))
+
+    async def upload(self, path: Path, content_type: str) -> str | Again:
+        block = self.block
+        place = Upload(
+            self.client,
+            block.rest_url,
+            block.media_url,
+            self._auth,
+            self._secret,
+            path,
+            content_type,
+        )
+        return await place.run()
+
+    async def _history(self, model: Model, ticket: Ticket) -> Polled:
+        params = (
+            ("endpoint_id", model.endpoint),
+            ("request_id", ticket.request_id),
+            ("expand", "payloads"),
+        )
+        answer = await self._get(f"{self.block.platform_url}/models/requests/by-endpoint", params)
+        return wire.classify_history(answer, ticket.request_id)
+
+    def _url(self, model: Model, ticket: Ticket, name: str) -> str:
+        return wire.request_url(self.block.queue_url, model.endpoint, ticket, name)
+
+    async def _get(self, url: str, params: tuple[tuple[str, str], ...] = ()) -> Any:
+        return await send(
+            self.client, Call("GET", url, headers=self._auth, params=params), self._secret
+        )

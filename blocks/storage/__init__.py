@@ -1,0 +1,1 @@
+"""Where clips live: a folder or an object store."""

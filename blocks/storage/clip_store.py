@@ -1,0 +1,165 @@
+"""Where clips live: content-addressed files that are whole or not there at all."""
+
+from __future__ import annotations
+
+import os
+import time
+from datetime import UTC, datetime
+from pathlib import Path, PurePosixPath
+
+from blocks import settings
+from blocks.errors import SetupError
+from blocks.files import free_bytes, fsync, sha256_file
+from blocks.storage.object_store import ObjectStore
+
+MIN_FREE_BYTES = 64 * 2**20
+CACHE_GB = 20.0
+IN_USE_S = 3600.0
+"""A cached file that any process has used so lately stays, whatever the bound."""
+
+
+def clips_url() -> str:
+    """From the environment; a folder in the home by default."""
+    return os.environ.get("SHOTREEL_CLIPS_URL") or str(settings.home() / "clips")
+
+
+class ClipStore:
+    """Clips by their SHA-256, in a local folder or behind an fsspec URL.
+
+    A remote store keeps what it has served in a local folder beside the ledger, up to
+    SHOTREEL_CACHE_GB; what this process has used stays while it lives. Raises SetupError where
+    either cannot be written.
+    """
+
+    def __init__(self, url: str | None = None) -> None:
+        url = url or clips_url()
+        self.remote: ObjectStore | None = None
+        if "://" in url and not url.startswith("file://"):
+            self.remote = ObjectStore(url)
+            self.folder = settings.home() / "clips-cache"
+        else:
+            self.folder = Path(url.removeprefix("file://")).absolute()
+        self.incoming = settings.home() / "incoming"
+        self._used: set[Path] = set()
+        self._max_bytes = settings.gigabytes("SHOTREEL_CACHE_GB", CACHE_GB) * 10**9
+        self._cached_bytes: int | None = None
+        self._check()
+
+    def _check(self) -> None:
+        try:
+            free_bytes(self.incoming)
+            free = free_bytes(self.folder)
+        except OSError as error:
+            raise SetupError(
+                f"The clip store cannot be written: {error.strerror}: {error.filename}.",
+                remedy="Nothing was bought. Set SHOTREEL_HOME or SHOTREEL_CLIPS_URL to a folder "
+                "that you can write to.",
+            ) from None
+        if free < MIN_FREE_BYTES:
+            raise SetupError(
+                f"Only {free // 2**20} MiB are free at the clip store.",
+                remedy="Nothing was bought. Free the disk first: a clip that cannot be stored is "
+                "paid for all the same.",
+            )
+        if self.remote:
+            self.remote.check()
+
+    def partial(self, attempt_id: str) -> Path:
+        """Where the download of an attempt grows; what is there is resumed."""
+        return self.incoming / f"{attempt_id}.part"
+
+    def keep(self, partial: Path, sha256: str) -> Path:
+        """Move a verified file to its place, in one step that a crash cannot halve."""
+        place = self._place(sha256)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        if self.remote:
+            self.remote.put(name_of(sha256), partial)
+        partial.chmod(0o444)
+        fsync(partial)
+        partial.replace(place)
+        fsync(place.parent)
+        self._use(place)
+        return place
+
+    def path(self, sha256: str) -> Path | None:
+        """The local file of a clip, checked against its name; None where it is gone or altered."""
+        place = self._place(sha256)
+        if _matches(place, sha256):
+            self._use(place)
+            return place
+        if self.remote is None:
+            return None
+        copy = self.incoming / f"{sha256}.{os.getpid()}.copy"
+        try:
+            if not self.remote.get(name_of(sha256), copy) or not _matches(copy, sha256):
+                return None
+            place.parent.mkdir(parents=True, exist_ok=True)
+            copy.replace(place)
+        finally:
+            copy.unlink(missing_ok=True)
+        self._use(place)
+        return place
+
+    def clips(self) -> dict[str, tuple[int, datetime | None]]:
+        """(bytes, when it was written, where that is known) of every clip, by its SHA-256."""
+        if self.remote:
+            return {
+                PurePosixPath(name).stem: (size, None)
+                for name, size in self.remote.sizes().items()
+                if name.endswith(".mp4")
+            }
+        found: dict[str, tuple[int, datetime | None]] = {}
+        for file in self.folder.glob("*/*.mp4"):
+            facts = file.stat()
+            found[file.stem] = (facts.st_size, datetime.fromtimestamp(facts.st_mtime, UTC))
+        return found
+
+    def remove(self, sha256: str) -> None:
+        """For good: from the store and from what is kept of it here."""
+        if self.remote:
+            self.remote.remove(name_of(sha256))
+        self._place(sha256).unlink(missing_ok=True)
+
+    def _place(self, sha256: str) -> Path:
+        return self.folder / name_of(sha256)
+
+    # --- the cache of a remote store ----------------------------------------------------------
+
+    def _use(self, place: Path) -> None:
+        if self.remote is None or place in self._used:
+            return
+        self._used.add(place)
+        file = place.stat()
+        os.utime(place, ns=(time.time_ns(), file.st_mtime_ns))
+        if self._cached_bytes is None or self._cached_bytes + file.st_size > self._max_bytes:
+            self._cached_bytes = self._make_room()
+        else:
+            self._cached_bytes += file.st_size
+
+    def _make_room(self) -> int:
+        """Remove what was used longest ago, until the bound is kept; the bytes that are left."""
+        files = {}
+        for file in self.folder.glob("*/*.mp4"):
+            try:
+                files[file] = file.stat()
+            except FileNotFoundError:
+                continue  # another process makes room too
+        size = sum(found.st_size for found in files.values())
+        for file, found in sorted(files.items(), key=lambda item: item[1].st_atime_ns):
+            if size <= self._max_bytes or time.time() - found.st_atime < IN_USE_S:
+                break
+            if file not in self._used:
+                file.unlink(missing_ok=True)
+                size -= found.st_size
+        return size
+
+
+def name_of(sha256: str) -> str:
+    return f"{sha256[:2]}/{sha256}.mp4"
+
+
+def _matches(path: Path, sha256: str) -> bool:
+    try:
+        return sha256_file(path) == sha256
+    except OSError:
+        return False

@@ -1,0 +1,101 @@
+"""The blocks that say where the ledger and the clips are."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+import httpx
+from prefect.blocks.core import Block
+from prefect.settings import PREFECT_API_URL
+from pydantic import Field, SecretStr
+
+from blocks.errors import SetupError
+from blocks.ledger.location import ledger_url
+from blocks.storage.clip_store import clips_url
+
+B = TypeVar("B", bound=Block)
+
+
+class LedgerDatabase(Block):
+    """Where attempts and charges are kept.
+
+    Example:
+        ```python
+        LedgerDatabase(url="postgresql://shotreel@db/shotreel").save("default")
+        ```
+    """
+
+    _block_type_name = "shotreel ledger"
+    _block_type_slug = "shotreel-ledger"
+    _documentation_url = "https://docs.sqlalchemy.org/en/20/core/engines.html"  # type: ignore[assignment]
+
+    url: SecretStr = Field(
+        default_factory=lambda: SecretStr(ledger_url()),
+        title="URL",
+        description="A SQLAlchemy URL: sqlite:////path/ledger.sqlite or postgresql://...",
+    )
+
+
+class ClipFolder(Block):
+    """Where clips are kept.
+
+    Example:
+        ```python
+        ClipFolder(url="s3://films/clips").save("default")
+        ```
+    """
+
+    _block_type_name = "shotreel clip store"
+    _block_type_slug = "shotreel-clips"
+    _documentation_url = "https://filesystem-spec.readthedocs.io"  # type: ignore[assignment]
+
+    url: str = Field(
+        default_factory=clips_url,
+        title="Folder or URL",
+        description="A folder, or an fsspec URL whose package is installed, such as s3://...",
+    )
+
+
+async def ledger_place() -> str:
+    """The ledger's URL: the block `default` of the Prefect server in use, else the environment.
+
+    Without a server (PREFECT_API_URL) the environment decides, for every command alike.
+    """
+    saved = await _saved(LedgerDatabase)
+    return saved.url.get_secret_value() if saved else ledger_url()
+
+
+async def clips_place() -> str:
+    """The clip store's URL, found like the ledger's."""
+    saved = await _saved(ClipFolder)
+    return saved.url if saved else clips_url()
+
+
+async def saved_block(kind: type[B]) -> B | None:
+    """The block `default` of this kind. Raises SetupError where Prefect cannot be asked."""
+    try:
+        found: B = await kind.aload("default")
+    except ValueError:
+        return None  # Prefect's answer for "there is no such block"
+    except httpx.HTTPError as error:
+        raise without_prefect(error) from error
+    return found
+
+
+def without_prefect(error: Exception) -> SetupError:
+    """What to do where Prefect does not do its part."""
+    said = " ".join(str(error).split()).rstrip(".") or type(error).__name__
+    return SetupError(
+        f"Prefect's API{at_url()} does not do its part: {said}.",
+        remedy="Start the server that PREFECT_API_URL names (prefect server start), or unset it. "
+        "What was bought is kept: the same command goes on from there.",
+    )
+
+
+def at_url() -> str:
+    url = PREFECT_API_URL.value()
+    return f" at {url}" if url else ""
+
+
+async def _saved(kind: type[B]) -> B | None:
+    return await saved_block(kind) if PREFECT_API_URL.value() else None

@@ -1,0 +1,149 @@
+"""What a run has come to, and the closing words about it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from contextvars import ContextVar
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from prefect.context import FlowRunContext
+
+from blocks.errors import LostError, RefusedError, SetupError, ShotreelError
+from blocks.ledger.films import note_film
+from blocks.money import usd
+from flows.costs.bill import total
+from flows.costs.statement import Statement
+from flows.generate.all_clips import Outcome
+from flows.output.folder import Place
+from flows.output.manifest import manifest_of, write_manifest
+from flows.planning.plan import Plan
+from flows.report import artifacts
+from flows.report.page import write_report
+from flows.run.context import Clip, current
+from flows.stitch import Stitched
+from flows.stitch.finish import Finish
+from flows.stitch.seams.seam import Seam
+from flows.tasks.hand_over import hand_over
+from flows.tasks.seams import report_seams
+
+
+@dataclass(frozen=True)
+class Made:
+    """`manifest` is what `manifest.json` holds; `errors` are by the names of their shots."""
+
+    out: Path
+    manifest: Mapping[str, Any]
+    errors: Mapping[str, ShotreelError]
+    summary: str
+    spent_usd: Decimal
+    task_runs: int
+    flow_run_id: UUID | None
+    accounts: Statement
+    notes: Sequence[str] = ()
+    """What about the films is not as the list asks for it."""
+    seams: Sequence[Seam] = ()
+
+    @property
+    def exit_code(self) -> int:
+        """0 all done, 5 an outcome stays unknown, 3 shots failed, 1 a damage of another kind."""
+        codes = {error.exit_code for error in self.errors.values()}
+        return next((code for code in (5, 3) if code in codes), max(codes, default=0))
+
+
+last_made: ContextVar[list[Made] | None] = ContextVar("last_made", default=None)
+"""A list that a caller of the flow sets, to be given what the run has come to."""
+
+
+async def report(
+    title: str,
+    plan: Plan,
+    outcomes: Mapping[str, Outcome],
+    films: Mapping[str, Stitched | ShotreelError | None],
+    accounts: Statement,
+    place: Place,
+    finish: Finish,
+) -> Made:
+    """Write the manifest and the page, lay the clips out, hand the film over, and sum it up.
+
+    `title` is the list's name.
+    """
+    shop, items = current.get(), accounts.items
+    keys = list(outcomes)
+    attempts = await shop.book(shop.ledger.holders, keys)
+    clips: dict[str, Clip] = {k: o for k, o in outcomes.items() if isinstance(o, Clip)}
+    for line in plan.lines:
+        clip = clips.get(line.job.fingerprint)
+        if clip:
+            await asyncio.to_thread(place.lay_out, line.job, clip.path)
+    errors = {
+        shop.jobs[key].name: outcome
+        for key, outcome in outcomes.items()
+        if isinstance(outcome, ShotreelError)
+    }
+    states = {
+        key: state_of(outcome)
+        for key, outcome in outcomes.items()
+        if isinstance(outcome, ShotreelError)
+    }
+    errors |= {name: made for name, made in films.items() if isinstance(made, ShotreelError)}
+    film = films["the film"]
+    film = film if isinstance(film, Stitched) else None
+    manifest = await asyncio.to_thread(
+        manifest_of, film, plan.lines, items, attempts, clips, states, place
+    )
+    await asyncio.to_thread(write_manifest, place.manifest, manifest)
+    named = {clip.sha256 for clip in clips.values()}
+    await shop.book(note_film, shop.ledger, place.out, title, shop.run_id, named)
+    errors |= await hand_over(title, manifest, film, attempts, clips.values(), place)
+    by_clip = {key: o for key, o in outcomes.items() if isinstance(o, ShotreelError)}
+    seams: list[Seam] = []
+    try:
+        seams = await report_seams(film, place, matched=finish.match_seams)
+    except ShotreelError as error:
+        errors["the seams"] = error
+    try:
+        await write_report(title, plan, manifest, clips, by_clip, films, accounts, seams, place)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the film is made and paid for
+        errors["the page"] = without_page(error)
+    _, cost_usd = total(items)
+    summary = f"{len(clips)} of {len(outcomes)} clips are here; they cost {usd(cost_usd)}."
+    files = [place.film, place.report, place.costs]
+    await artifacts.show_summary(summary, items, files)
+    context = FlowRunContext.get()
+    return Made(
+        place.out,
+        manifest,
+        errors,
+        summary,
+        spent_usd=await shop.book(shop.ledger.run_spent_usd, shop.run_id),
+        task_runs=shop.task_runs,
+        flow_run_id=context.flow_run.id if context and context.flow_run else None,
+        accounts=accounts,
+        notes=list(
+            dict.fromkeys(
+                note for made in films.values() if isinstance(made, Stitched) for note in made.notes
+            )
+        ),
+        seams=seams,
+    )
+
+
+def without_page(error: Exception) -> ShotreelError:
+    if isinstance(error, ShotreelError):
+        return error
+    return SetupError(
+        f"report.html could not be made: {type(error).__name__}: {error}",
+        remedy="The film, the clips and the bill are there. Run the same command again.",
+    )
+
+
+def state_of(error: ShotreelError) -> str | None:
+    """The manifest's word for a shot without a clip; None: what the ledger says."""
+    if isinstance(error, RefusedError):
+        return "refused"
+    return "lost" if isinstance(error, LostError) else None

@@ -1,0 +1,112 @@
+"""The output folder: the film, its sequences, its clips, the bill and the manifest."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from blocks.errors import SetupError
+from blocks.files import free_bytes, replacing
+from blocks.storage.clip_store import MIN_FREE_BYTES
+from flows.shots.job import Job
+
+
+@dataclass(frozen=True)
+class Place:
+    out: Path
+
+    @property
+    def film(self) -> Path:
+        return self.out / "film.mp4"
+
+    def sequence(self, name: str) -> Path:
+        return self.out / "sequences" / f"{name}.mp4"
+
+    def clip(self, job: Job) -> Path:
+        take = f".t{job.take}" if job.shot.takes > 1 else ""
+        return self.out / "clips" / job.shot.sequence / f"{job.shot.shot}{take}.mp4"
+
+    @property
+    def costs(self) -> Path:
+        return self.out / "costs.csv"
+
+    @property
+    def manifest(self) -> Path:
+        return self.out / "manifest.json"
+
+    @property
+    def report(self) -> Path:
+        return self.out / "report.html"
+
+    @property
+    def seams(self) -> Path:
+        return self.out / "seams.csv"
+
+    @property
+    def poster(self) -> Path:
+        return self.out / "poster.jpg"
+
+    def contact_sheet(self, page: int = 1) -> Path:
+        """Pages count from 1; a film of few shots has one."""
+        return self.out / (f"contact-sheet-{page}.jpg" if page > 1 else "contact-sheet.jpg")
+
+    @property
+    def otio(self) -> Path:
+        return self.out / "film.otio"
+
+    @property
+    def provenance(self) -> Path:
+        return self.out / "provenance.json"
+
+    def check_writable(self) -> None:
+        """Raises SetupError, before anything is bought."""
+        try:
+            free = free_bytes(self.out)
+            for name in ("sequences", "clips"):
+                (self.out / name).mkdir(exist_ok=True)
+        except OSError as error:
+            raise SetupError(
+                f"The output folder cannot be written: {error.strerror}: {error.filename}.",
+                remedy="Nothing was bought. Choose another folder with --out.",
+            ) from None
+        if free < MIN_FREE_BYTES:
+            raise SetupError(
+                f"Only {free // 2**20} MiB are free at the output folder.",
+                remedy="Nothing was bought. Make room, or choose another folder with --out.",
+            )
+
+    def lay_out(self, job: Job, clip: Path) -> None:
+        """Copy a clip out of the store. A copy, so that editing it cannot harm the paid one."""
+        target = self.clip(job)
+        source = clip.stat()
+        if target.exists():
+            there = target.stat()
+            if (there.st_size, there.st_mtime_ns) == (source.st_size, source.st_mtime_ns):
+                return
+        with part_of(target) as part:
+            shutil.copyfile(clip, part)
+            os.utime(part, ns=(source.st_atime_ns, source.st_mtime_ns))
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """The file is the old one or the new one, never half of either. Raises SetupError."""
+    with part_of(path) as part:
+        part.write_text(text, encoding="utf-8")
+
+
+@contextmanager
+def part_of(path: Path) -> Iterator[Path]:
+    """A file beside `path` that takes its place when it is filled. Raises SetupError."""
+    try:
+        with replacing(path) as part:
+            yield part
+    except OSError as error:
+        raise SetupError(
+            f"{path} cannot be written: {error.strerror or error}.",
+            remedy="What was bought is kept. Make room, or choose another folder with --out, and "
+            "run the same command again.",
+        ) from None

@@ -1,0 +1,117 @@
+"""Before a run: the plan broken down, what changed, its price elsewhere, the time it takes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+
+from blocks.errors import PriceError
+from blocks.providers.catalogue import counted_models
+from blocks.providers.model import Model
+from blocks.providers.prices import shipped
+from blocks.providers.services import service_name
+from flows.planning.changes import Changes, changes_since
+from flows.planning.comparison import Offer, compare
+from flows.planning.duration import Limits, Wait, history, waits_of
+from flows.planning.plan import Line, Plan
+from flows.planning.prices import SOLD_BY
+from flows.run.context import RunContext
+from flows.run.opening import has_account
+from flows.shots.job import service_of
+
+
+@dataclass(frozen=True)
+class Share:
+    """What a part of the plan comes to."""
+
+    key: str
+    clips: int
+    to_buy: int
+    units: Decimal
+    cost_usd: Decimal
+
+
+@dataclass(frozen=True)
+class Outlook:
+    plan: Plan
+    sequences: tuple[Share, ...]
+    models: tuple[Share, ...]
+    changes: Changes
+    offers: tuple[Offer, ...]
+    waits: tuple[Wait, ...]
+
+    @property
+    def wait_s(self) -> float:
+        """Until the last clip: accounts work beside each other."""
+        return max((wait.wait_s for wait in self.waits), default=0.0)
+
+
+async def sold_services(*, live: bool) -> set[str]:
+    """Accounts whose prices can be asked for comparison."""
+    names = [name for name in SOLD_BY if not live or await has_account(name)]
+    return {service_name(name, live=live) for name in names}
+
+
+async def look_ahead(shop: RunContext, plan: Plan, film: str, *, live: bool) -> Outlook:
+    models = counted_models()
+    prices = await unit_prices(shop, models, live=live)
+    services = {line.job.service for line in plan.lines}
+    changes = await shop.book(
+        changes_since, shop.ledger, plan.lines, film, services, Path("out") / film / "manifest.json"
+    )
+    wanted = {(x.job.service, x.job.shot.model) for x in plan.lines if x.need == "buy"}
+    past_s = await shop.book(history, shop.ledger, sorted(wanted))
+    limits = {
+        service: Limits(provider.max_in_flight, provider.max_per_minute)
+        for service, provider in shop.providers.items()
+    }
+    jobs = (line.job for line in plan.lines if line.need != "shared")
+    return Outlook(
+        plan,
+        tuple(shares(plan, lambda line: line.job.shot.sequence)),
+        tuple(shares(plan, lambda line: line.job.shot.model)),
+        changes,
+        tuple(compare(jobs, models, prices)),
+        tuple(waits_of(plan.lines, limits, past_s)),
+    )
+
+
+def shares(plan: Plan, key: Callable[[Line], str]) -> list[Share]:
+    groups: dict[str, list[Line]] = {}
+    for line in plan.lines:
+        groups.setdefault(key(line), []).append(line)
+    return [
+        Share(
+            name,
+            len(lines),
+            sum(line.need == "buy" for line in lines),
+            sum((line.units for line in lines), Decimal(0)),
+            sum((line.cost_usd for line in lines), Decimal(0)),
+        )
+        for name, lines in groups.items()
+    ]
+
+
+async def unit_prices(
+    shop: RunContext, models: list[Model], *, live: bool
+) -> Mapping[str, Decimal]:
+    """What a unit costs by the account; by the price book where the account is not open."""
+
+    async def one(model: Model) -> Decimal | None:
+        provider = shop.providers.get(service_of(model, live=live))
+        if provider is None:
+            rule = shipped().rule(model.name, datetime.now(UTC).date())
+            return rule.unit_price_usd if rule else None
+        try:
+            return (
+                await provider.price(model, {"prompt": "price", **model.defaults})
+            ).unit_price_usd
+        except PriceError:
+            return None
+
+    found = await asyncio.gather(*map(one, models))
+    return {m.name: price for m, price in zip(models, found, strict=True) if price is not None}

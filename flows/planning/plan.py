@@ -1,0 +1,182 @@
+"""The plan: what each clip would cost, and which are already paid for."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from itertools import chain
+from typing import Literal
+
+from blocks.errors import BudgetError
+from blocks.ledger import Attempt, Intent
+from blocks.money import usd
+from blocks.providers.base import Quote
+from blocks.providers.model import Inputs, Whole
+from flows.run.context import RunContext
+from flows.shots.job import Job
+
+Need = Literal["buy", "shared", "bought", "stored", "held"]
+"""buy: a new request · shared: another shot of the list buys the same clip · bought: paid or in
+flight, to be brought home · stored: here · held: ended in a way that a person has to look at"""
+
+WORDS = ("prompt", "negative_prompt", "seed")
+"""Columns that no price depends on."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """One clip of the list: the job that is next for it, with its price.
+
+    `or_else` are the prices of the job's alternatives, in their order.
+    """
+
+    job: Job
+    quote: Quote
+    need: Need
+    or_else: tuple[Quote, ...] = ()
+
+    @property
+    def cost_usd(self) -> Decimal:
+        """What this line would add to the bill."""
+        return self.quote.cost_usd if self.need == "buy" else Decimal(0)
+
+    @property
+    def most_usd(self) -> Decimal:
+        """What it would add if the dearest alternative were bought."""
+        quotes = (self.quote, *self.or_else)
+        return max(q.cost_usd for q in quotes) if self.need == "buy" else Decimal(0)
+
+    @property
+    def units(self) -> Decimal:
+        return self.quote.units if self.need == "buy" else Decimal(0)
+
+
+@dataclass(frozen=True)
+class Plan:
+    lines: tuple[Line, ...]
+
+    @property
+    def units(self) -> Decimal:
+        return sum((line.units for line in self.lines), Decimal(0))
+
+    @property
+    def cost_usd(self) -> Decimal:
+        return sum((line.cost_usd for line in self.lines), Decimal(0))
+
+    @property
+    def most_usd(self) -> Decimal:
+        """What a budget has to cover."""
+        return sum((line.most_usd for line in self.lines), Decimal(0))
+
+    def count(self, need: Need) -> int:
+        return sum(line.need == need for line in self.lines)
+
+
+async def make_plan(shop: RunContext, jobs: Sequence[Job]) -> Plan:
+    """Price every job, and look up what the ledger and the store already have.
+
+    Of alternatives, one that is paid for or under way stands before those that are not.
+    """
+    every = [choice for job in jobs for choice in job.alternatives]
+    quotes = await price_jobs(shop, every)
+    held = await shop.book(shop.ledger.holders, list({job.fingerprint for job in every}))
+    lines: list[Line] = []
+    seen: set[str] = set()
+    for first in jobs:
+        job = next((j for j in first.alternatives if is_bought(held.get(j.fingerprint))), first)
+        shared = job.fingerprint in seen
+        seen.add(job.fingerprint)
+        need = need_of(held.get(job.fingerprint), shared=shared)
+        quote, *others = (quotes[choice.fingerprint] for choice in job.alternatives)
+        lines.append(Line(job, quote, need, tuple(others)))
+    return Plan(tuple(lines))
+
+
+def is_bought(attempt: Attempt | None) -> bool:
+    return attempt is not None and attempt.state not in ("reserved", "released")
+
+
+def need_of(attempt: Attempt | None, *, shared: bool) -> Need:
+    if attempt is None or not is_bought(attempt):
+        return "shared" if shared else "buy"
+    if attempt.state == "stored":
+        return "stored"
+    return "held" if attempt.state in ("failed", "lost") else "bought"
+
+
+async def price_jobs(shop: RunContext, jobs: Sequence[Job]) -> dict[str, Quote]:
+    """Prices by fingerprint. Jobs that differ only in words, seed or files cost the same."""
+    known: dict[tuple[str, str, str], Quote] = {}
+    quotes: dict[str, Quote] = {}
+    for job in jobs:
+        words = {job.model.input_of(column) for column in WORDS}
+        priced = {name: value for name, value in job.inputs.items() if name not in words}
+        key = (job.service, job.shot.model, json.dumps(priced, sort_keys=True))
+        if key not in known:
+            known[key] = await shop.providers[job.service].price(job.model, final_inputs(job))
+        quotes[job.fingerprint] = known[key]
+    return quotes
+
+
+def final_inputs(job: Job, seed: int | None = None) -> Inputs:
+    seed = job.seed if seed is None else seed
+    name = job.model.input_of("seed")
+    return {**job.inputs} if seed is None or name is None else {**job.inputs, name: seed}
+
+
+def intents_of(shop: RunContext, plan: Plan, draw: Draw) -> dict[str, Intent]:
+    """What to write into the ledger for each clip, by fingerprint. Open seeds are drawn here."""
+    intents: dict[str, Intent] = {}
+    choices = (
+        zip(line.job.alternatives, (line.quote, *line.or_else), strict=True) for line in plan.lines
+    )
+    for job, quote in chain.from_iterable(choices):
+        if job.fingerprint in intents:
+            continue
+        provider = shop.providers[job.service]
+        seed = job.seed
+        if seed is None and job.model.takes_seed:
+            seed = draw(job.model.open_seeds())
+        intents[job.fingerprint] = Intent(
+            fingerprint=job.fingerprint,
+            service=job.service,
+            account=provider.account,
+            model=job.shot.model,
+            sequence=job.shot.sequence,
+            shot=job.shot.shot,
+            take=job.take,
+            inputs=final_inputs(job, seed),
+            seed=seed,
+            quote=quote,
+            monthly_budget_usd=provider.monthly_budget_usd,
+        )
+    return intents
+
+
+def check_budget(plan: Plan, budget_usd: Decimal | None) -> None:
+    """Raises BudgetError where the plan, at its dearest, costs more than the budget."""
+    if budget_usd is not None and plan.most_usd > budget_usd:
+        up_to = "up to " if plan.most_usd > plan.cost_usd else ""
+        raise BudgetError(
+            f"The plan costs {up_to}{usd(plan.most_usd)} ({plan.count('buy')} clips); the budget "
+            f"is {usd(budget_usd)}.",
+            remedy="Nothing was bought. Raise the budget, or shorten the list.",
+        )
+
+
+class Draw:
+    """Draws the seeds that a list leaves open: none twice in a run, while the range has room."""
+
+    def __init__(self) -> None:
+        self._drawn: set[int] = set()
+
+    def __call__(self, seeds: Whole) -> int:
+        count = seeds.high - seeds.low + 1
+        while True:
+            seed = seeds.low + secrets.randbelow(count)
+            if seed not in self._drawn or 2 * len(self._drawn) > count:
+                self._drawn.add(seed)
+                return seed

@@ -1,0 +1,406 @@
+"""From the ledger, the film and the accounts to what the page says. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from urllib.parse import quote
+
+from blocks.errors import ShotreelError
+from blocks.ledger import Attempt
+from blocks.ledger.tables import NANO, in_nano
+from blocks.providers.model import Value
+from blocks.providers.services import is_sandboxed
+from flows.costs.bill import By, Item, grouped
+from flows.costs.statement import Statement
+from flows.costs.variance import why
+from flows.planning.plan import Line
+from flows.report.page.facts import (
+    AttemptFacts,
+    Billed,
+    FilmFacts,
+    Group,
+    Money,
+    Ms,
+    NanoUsd,
+    Past,
+    Report,
+    RunFacts,
+    SeamFacts,
+    ShotFacts,
+)
+from flows.report.page.phases import Phase, phases_of, took
+from flows.shots.job import Job
+from flows.stitch import Stitched
+from flows.stitch.seams import Seam
+from flows.stitch.timeline import Span
+
+FILM_BEGINS_WITHIN = timedelta(minutes=1)
+"""A run stitches as soon as its last clip is there: later, it was another run."""
+
+
+def report_of(
+    title: str,
+    run_id: str,
+    manifest: Mapping[str, Any],
+    lines: Sequence[Line],
+    errors: Mapping[str, ShotreelError],
+    pasts: Sequence[Past],
+    films: Mapping[str, Stitched | ShotreelError | None],
+    accounts: Statement,
+    seams: Sequence[Seam] = (),
+) -> Report:
+    """`errors` are by fingerprint; `pasts` all attempts at the list's clips, oldest first.
+
+    `seams` are the film's.
+    """
+    film = films.get("the film")
+    rows: Sequence[Mapping[str, Any]] = manifest["shots"]
+    own = attempts_by_line(lines, pasts)
+    phases = phases_by_attempt(lines, own)
+    by_run: dict[str, list[Past]] = {}
+    for past in pasts:
+        by_run.setdefault(past.attempt.run_id, []).append(past)
+    runs = {
+        key: Run(number, min(past.attempt.created_at for past in mine))
+        for number, (key, mine) in enumerate(by_run.items())
+    }
+    spans = film.timeline.spans if isinstance(film, Stitched) else ()
+    begins = {seam.frame: seam_facts(seam) for seam in seams}
+    return Report(
+        title,
+        any(not is_sandboxed(line.job.service) for line in lines),
+        film_facts(film, manifest) if isinstance(film, Stitched) else None,
+        str(film) if isinstance(film, ShotreelError) else "",
+        money_of(accounts, run_id, pasts),
+        tuple(
+            run_facts(
+                runs[key].begun_at,
+                key == run_id,
+                mine,
+                phases,
+                films if key == list(by_run)[-1] else {},
+            )
+            for key, mine in by_run.items()
+        ),
+        tuple(
+            shot_facts(
+                line,
+                row,
+                errors.get(line.job.fingerprint),
+                place,
+                begins.get(place[0]) if place else None,
+                holder_of(line, mine),
+                billed(item, mine),
+                run_id,
+                tuple(attempt_facts(past, runs, phases) for past in mine),
+            )
+            for line, row, item, mine, place in zip(
+                lines,
+                rows,
+                accounts.items,
+                own,
+                places_in_film(spans, lines, rows),
+                strict=True,
+            )
+        ),
+    )
+
+
+@dataclass(frozen=True)
+class Run:
+    """`number` is its index in `Report.runs`."""
+
+    number: int
+    begun_at: datetime
+
+
+def attempts_by_line(lines: Sequence[Line], pasts: Sequence[Past]) -> list[list[Past]]:
+    """For each line, the attempts at its clip and at alternatives that it was refused before."""
+    by_clip: dict[str, list[Past]] = {}
+    by_name: dict[tuple[str, str, int], list[Past]] = {}
+    for past in pasts:
+        attempt = past.attempt
+        by_clip.setdefault(attempt.fingerprint, []).append(past)
+        by_name.setdefault((attempt.sequence, attempt.shot, attempt.take), []).append(past)
+    found: list[list[Past]] = []
+    for line in lines:
+        shot = line.job.shot
+        both = [
+            *by_name.get((shot.sequence, shot.shot, line.job.take), ()),
+            *by_clip.get(line.job.fingerprint, ()),
+        ]
+        mine = {past.attempt.id: past for past in both}
+        found.append(sorted(mine.values(), key=lambda past: past.attempt.created_at))
+    return found
+
+
+def phases_by_attempt(
+    lines: Sequence[Line], own: Sequence[Sequence[Past]]
+) -> dict[str, list[Phase]]:
+    here_at = {
+        past.attempt.fingerprint: past.attempt.stored_at
+        for mine in own
+        for past in mine
+        if past.attempt.stored_at
+    }
+    phases: dict[str, list[Phase]] = {}
+    for line, mine in zip(lines, own, strict=True):
+        previous = line.job.previous.alternatives if line.job.previous else ()
+        parents = (here_at[job.fingerprint] for job in previous if job.fingerprint in here_at)
+        parent_here_at = next(parents, None)
+        for past in mine:
+            phases.setdefault(past.attempt.id, phases_of(past.changes, parent_here_at))
+    return phases
+
+
+def places_in_film(
+    spans: Sequence[Span], lines: Sequence[Line], rows: Sequence[Mapping[str, Any]]
+) -> list[tuple[int, int] | None]:
+    """(first frame, frames) of each line in the film; None where it is not seen.
+
+    Both go through the film in its order, so that two shots that share a clip find their own.
+    """
+    places: list[tuple[int, int] | None] = [None] * len(lines)
+    sequences = list(dict.fromkeys(line.job.shot.sequence for line in lines))
+    order = sorted(
+        (number for number, line in enumerate(lines) if line.job.take == 1),
+        key=lambda number: sequences.index(lines[number].job.shot.sequence),
+    )
+    known = {span.name for span in spans} | {span.sha256 for span in spans if span.sha256}
+    following = 0
+    for number in order:
+        own = {lines[number].job.shot.name, rows[number]["sha256"]} & known
+        for place in range(following, len(spans) if own else 0):
+            span = spans[place]
+            if span.name in own or span.sha256 in own:
+                places[number] = (span.start, span.num_frames)
+                following = place + 1
+                break
+    return places
+
+
+def film_facts(film: Stitched, manifest: Mapping[str, Any]) -> FilmFacts:
+    timeline = film.timeline
+    return FilmFacts(
+        url_of(manifest["film"]["path"]),
+        film.num_frames,
+        float(film.duration_s),
+        timeline.rate.as_integer_ratio(),
+        timeline.width,
+        timeline.height,
+        film.copied,
+        film.rendered,
+        tuple((span.name, span.start, span.num_frames) for span in timeline.spans),
+    )
+
+
+def shot_facts(
+    line: Line,
+    row: Mapping[str, Any],
+    error: ShotreelError | None,
+    film: tuple[int, int] | None,
+    seam: SeamFacts | None,
+    holder: Attempt | None,
+    bill: Billed,
+    run_id: str,
+    attempts: tuple[AttemptFacts, ...],
+) -> ShotFacts:
+    job = line.job
+    shared = row["cost_source"] == "shared"
+    quoted = holder.cost_quoted_usd if holder else line.quote.cost_usd
+    given = {**row["inputs"]}
+    prompt = str(given.pop("prompt", ""))
+    given.pop("seed", None)
+    return ShotFacts(
+        job.name,
+        job.shot.sequence,
+        job.shot.shot,
+        job.take,
+        job.shot.takes,
+        prompt,
+        job.shot.notes,
+        job.shot.model,
+        tuple((column, input_words(value)) for column, value in given.items()),
+        row["seed"],
+        state_words(row["state"], attempts),
+        error_words(error, job) if error else "",
+        error.remedy if error else "",
+        row["request_id"],
+        nano(Decimal(row["cost_usd"])),
+        0 if shared else nano(quoted),
+        row["cost_source"] or "",
+        origin_of(holder, run_id, shared=shared),
+        bill,
+        row["sha256"],
+        row["num_frames"],
+        row["duration_s"],
+        url_of(row["path"]) if row["path"] else None,
+        film,
+        seam,
+        job.previous.name if job.previous else None,
+        attempts,
+    )
+
+
+def state_words(state: str, attempts: Sequence[AttemptFacts]) -> str:
+    """As the manifest has it; of a clip that no attempt holds, what became of the last one."""
+    return attempts[-1].state if state == "not bought" and attempts else state
+
+
+def error_words(error: ShotreelError, job: Job) -> str:
+    """The message without the names that stand beside it on the page."""
+    words = error.message
+    for name in (job.name, job.shot.name):
+        words = re.sub(rf"^{re.escape(name)}( \(\S+ account \S+\))?: ", "", words)
+    return words
+
+
+def input_words(value: Value) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def holder_of(line: Line, pasts: Sequence[Past]) -> Attempt | None:
+    attempts = (past.attempt for past in pasts if past.attempt.holds)
+    return next((a for a in attempts if a.fingerprint == line.job.fingerprint), None)
+
+
+def origin_of(holder: Attempt | None, run_id: str, *, shared: bool) -> str:
+    if shared:
+        return "shared"
+    if holder is None:
+        return ""
+    return "this run" if holder.run_id == run_id else "an earlier run"
+
+
+def billed(item: Item, pasts: Sequence[Past]) -> Billed:
+    """What the bill says; of a clip that no attempt holds, what has come of the orders."""
+    if item.why != "not bought" or not pasts:
+        return item.why
+    if any(past.cost_usd > 0 for past in pasts):
+        return "paid in vain"
+    return why(pasts[-1].attempt, None)
+
+
+def seam_facts(seam: Seam) -> SeamFacts:
+    return SeamFacts(
+        seam.before,
+        seam.kind,
+        seam.luma_step,
+        seam.colour_step,
+        seam.frozen,
+        seam.has_step,
+        seam.is_frozen,
+        seam.match.num_frames if seam.match else 0,
+    )
+
+
+def attempt_facts(
+    past: Past, runs: Mapping[str, Run], phases: Mapping[str, Sequence[Phase]]
+) -> AttemptFacts:
+    attempt = past.attempt
+    run = runs[attempt.run_id]
+    return AttemptFacts(
+        run.number,
+        attempt.model,
+        f"{attempt.service}/{attempt.account}",
+        attempt.state,
+        attempt.request_id,
+        nano(past.cost_usd),
+        tuple((ms(c.at - run.begun_at), c.state, c.cause) for c in past.changes),
+        tuple(
+            (phase.kind, ms(phase.begun_at - run.begun_at), ms(phase.ended_at - run.begun_at))
+            for phase in phases[attempt.id]
+        ),
+    )
+
+
+def run_facts(
+    begun_at: datetime,
+    is_this: bool,
+    pasts: Sequence[Past],
+    phases: Mapping[str, Sequence[Phase]],
+    films: Mapping[str, Stitched | ShotreelError | None],
+) -> RunFacts:
+    """`films` may have been made in this run, or when the list was made again long after it."""
+    last = max((change.at for past in pasts for change in past.changes), default=begun_at)
+    stitched = [
+        (name, ms(film.begun_at - begun_at), ms(film.ended_at - begun_at))
+        for name, film in films.items()
+        if isinstance(film, Stitched)
+        and film.begun_at
+        and film.ended_at
+        and begun_at <= film.begun_at <= last + FILM_BEGINS_WITHIN
+    ]
+    charges = sorted((c for past in pasts for c in past.charges), key=lambda charge: charge.at)
+    spend: list[tuple[Ms, NanoUsd]] = []
+    paid = Decimal(0)
+    for charge in charges:
+        paid += charge.cost_usd
+        spend.append((ms(charge.at - begun_at), nano(paid)))
+    return RunFacts(
+        int(begun_at.timestamp() * 1000),
+        max([ms(last - begun_at), *(end for _, _, end in stitched)]),
+        is_this,
+        len(pasts),
+        tuple(
+            (t.kind, t.attempts, in_ms(t.total_s), in_ms(t.median_s), in_ms(t.longest_s))
+            for t in took(phases.get(past.attempt.id, ()) for past in pasts)
+        ),
+        tuple(spend),
+        tuple(stitched),
+    )
+
+
+def money_of(accounts: Statement, run_id: str, pasts: Sequence[Past]) -> Money:
+    beside = sum((v.cost_usd for v in accounts.in_vain if not v.in_bill), Decimal(0))
+    here = (c.cost_usd for past in pasts for c in past.charges if c.run_id == run_id)
+    return Money(
+        nano(accounts.cost_usd),
+        nano(accounts.estimate_usd),
+        nano(accounts.cost_usd + beside),
+        nano(sum(here, Decimal(0))),
+        nano(accounts.saved_usd),
+        nano(accounts.in_vain_usd),
+        nano(accounts.not_billed_usd),
+        nano(accounts.awaited_usd),
+        groups(accounts.items, "sequence"),
+        groups(accounts.items, "model"),
+        tuple(
+            (d.name, nano(d.estimate_usd), nano(d.cost_usd), d.why) for d in accounts.differences
+        ),
+        tuple((v.name, nano(v.cost_usd), v.why) for v in accounts.in_vain),
+    )
+
+
+def groups(items: Sequence[Item], by: By) -> tuple[Group, ...]:
+    return tuple(
+        Group(
+            key,
+            sum(item.state == "stored" for item in group),
+            nano(sum((i.estimate_usd for i in group if i.why != "not bought"), Decimal(0))),
+            nano(sum((item.cost_usd for item in group), Decimal(0))),
+        )
+        for key, group in grouped(items, by).items()
+    )
+
+
+def nano(amount: Decimal) -> NanoUsd:
+    return int(in_nano(amount) * NANO)
+
+
+def ms(time: timedelta) -> Ms:
+    return in_ms(time.total_seconds())
+
+
+def in_ms(seconds: float) -> Ms:
+    return round(1000 * seconds)
+
+
+def url_of(path: str) -> str:
+    """A path inside the output folder as a relative URL, whatever its letters."""
+    return quote(path)

@@ -1,0 +1,170 @@
+"""Which accounts a run buys from: saved in Prefect, or from the environment; or the sandbox's."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Iterable
+from contextlib import ExitStack, asynccontextmanager
+from ipaddress import ip_address
+from typing import Any
+
+from prefect.context import FlowRunContext
+from prefect.settings import PREFECT_API_URL
+
+from blocks import settings
+from blocks.errors import InputError
+from blocks.ledger import Ledger
+from blocks.ledger.price_history import price_rules
+from blocks.providers.base import Provider
+from blocks.providers.comfyui.account import ComfyUIAccount
+from blocks.providers.fal.account import Fal, FalAccount
+from blocks.providers.http import is_sendable, open_client, origin
+from blocks.providers.prices import shipped
+from blocks.providers.services import is_sandboxed, provider_name
+from blocks.providers.wavespeed.account import WaveSpeedAccount
+from blocks.sandbox import Sandbox
+from blocks.sandbox.server import environment_of
+from blocks.storage.clip_store import ClipStore
+from blocks.storage.places import clips_place, ledger_place, saved_block
+from flows.generate.settle import adopt_strays
+from flows.run.context import RunContext, Watcher
+
+Account = FalAccount | WaveSpeedAccount | ComfyUIAccount
+
+ACCOUNTS: dict[str, type[Account]] = {
+    "fal": FalAccount,
+    "wavespeed": WaveSpeedAccount,
+    "comfyui": ComfyUIAccount,
+}
+DEFAULT_ACCOUNT = "default"
+SANDBOX_LIMITS: dict[str, dict[str, Any]] = {
+    "fal": {"max_in_flight": 40},
+    "wavespeed": {"tier": "Ultra", "max_in_flight": 40},
+    "comfyui": {"max_in_flight": 40},
+}
+"""Where no account is saved, whose limits are kept."""
+SANDBOX_POLL_S = (0.25, 1.0)
+URL_FIELDS = {
+    "fal": {
+        "run_url": "FAL_RUN_URL",
+        "queue_url": "FAL_QUEUE_URL",
+        "platform_url": "FAL_PLATFORM_URL",
+        "rest_url": "FAL_REST_URL",
+        "media_url": "FAL_MEDIA_URL",
+    },
+    "wavespeed": {"url": "WAVESPEED_URL"},
+    "comfyui": {"url": "COMFYUI_URL"},
+}
+
+
+@asynccontextmanager
+async def open_run(
+    services: Iterable[str], watcher: Watcher, *, run_id: str, spends: bool = True
+) -> AsyncIterator[RunContext]:
+    """Everything a run needs, opened and checked before anything is bought.
+
+    `services` are the names in the ledger of those that are needed. Raises InputError for a
+    missing key, SetupError for a ledger or a store that cannot be written.
+    """
+    wanted = sorted(set(services))
+    ledger = Ledger(await ledger_place())
+    with ExitStack() as stack:
+        stack.callback(ledger.close)
+        adopt_strays(ledger)
+        store = ClipStore(await clips_place())
+        sandboxed = any(map(is_sandboxed, wanted))
+        urls = sandbox_urls(stack) if sandboxed else {}
+        async with open_client() as client:
+            opened: dict[str, Provider] = {}
+            for service in wanted:
+                if is_sandboxed(service):
+                    block = await sandbox_account(provider_name(service), urls)
+                else:
+                    block = await live_account(service, spends=spends)
+                provider = block.provider(client, service, DEFAULT_ACCOUNT)
+                if is_sandboxed(service):
+                    provider.poll_s = SANDBOX_POLL_S
+                if isinstance(provider, Fal):
+                    known = price_rules(ledger, service, DEFAULT_ACCOUNT)
+                    provider.price_book = shipped().with_rules(known)
+                opened[service] = provider
+            shop = RunContext(run_id, ledger, store, client, opened, watcher)
+            stack.callback(shop.close)
+            try:
+                yield shop
+            finally:
+                await shop.end_orphans()
+
+
+async def live_account(name: str, *, spends: bool) -> Account:
+    """The account's block: saved in Prefect, else from the environment.
+
+    A plan needs no key where the price is known without the account. Raises InputError for a key
+    that is missing or cannot be sent.
+    """
+    kind = ACCOUNTS[name]
+    saved = await saved_account(kind)
+    keyless = {} if spends or name != "fal" else {"key": os.environ.get("FAL_KEY") or "none"}
+    account = saved or kind.from_environment(**keyless)
+    if not isinstance(account, ComfyUIAccount) and not is_sendable(account.key.get_secret_value()):
+        raise InputError(
+            f"The key of {name} holds a character that no key has.",
+            remedy=f"Copy it again, into the account's block or into {account.key_env}. "
+            "Nothing was bought.",
+        )
+    return account
+
+
+async def has_account(name: str) -> bool:
+    """Whether there is a key to ask the real account with."""
+    try:
+        await live_account(name, spends=True)
+    except InputError:
+        return False
+    return True
+
+
+async def sandbox_account(name: str, urls: dict[str, str]) -> Account:
+    """An account of the sandbox, with the limits of the real one where that is saved."""
+    kind = ACCOUNTS[name]
+    saved = await saved_account(kind)
+    overrides: dict[str, Any] = {field: urls[env] for field, env in URL_FIELDS[name].items()}
+    overrides |= saved.model_dump(include=kind.limits) if saved else SANDBOX_LIMITS[name]
+    # To the sandbox it is an admin's: it may read the bill.
+    return kind.from_environment(key="admin:sandbox-key", **overrides)
+
+
+async def saved_account(kind: type[Account]) -> Account | None:
+    """None also where there is no Prefect API to ask: outside a flow run, without a server."""
+    if FlowRunContext.get() is None and not PREFECT_API_URL.value():
+        return None
+    return await saved_block(kind)
+
+
+def sandbox_urls(stack: ExitStack) -> dict[str, str]:
+    """URLs of the sandbox: the one that SHOTREEL_SANDBOX_URL names, or one in this process."""
+    url = os.environ.get("SHOTREEL_SANDBOX_URL", "").rstrip("/")
+    if url:
+        require_loopback(url)
+        return environment_of(url)
+    sandbox = stack.enter_context(
+        Sandbox(
+            settings.home() / "sandbox",
+            latency_s=settings.seconds("SHOTREEL_SANDBOX_LATENCY_S", 1.5) or 0.0,
+        )
+    )
+    return sandbox.environment
+
+
+def require_loopback(url: str) -> None:
+    """A run that is not live can reach nothing where money is. Raises InputError."""
+    host = origin(url)[1]
+    try:
+        loopback = host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        loopback = False
+    if not loopback:
+        raise InputError(
+            f"SHOTREEL_SANDBOX_URL is on {host or 'no host'}, which is not this machine.",
+            remedy="Unset it, or start a sandbox here: shotreel sandbox --port 8700",
+        )

@@ -1,0 +1,50 @@
+"""What makes two requests the same purchase."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+
+from blocks.providers.model import Model, Value
+
+VERSION = 1
+OWN_FIELDS = ("image", "video")
+"""Files whose role has a field of its own: fingerprints of earlier versions have these alone."""
+
+
+def fingerprint(
+    service: str,
+    model: Model,
+    inputs: Mapping[str, Value],
+    *,
+    seed: int | None,
+    take: int,
+    files: Mapping[str, str],
+    previous: str | None = None,
+) -> str:
+    """SHA-256 over the service, the model, every input and the take, as 64 hex digits.
+
+    `files` are the SHA-256s of input files by their places: a file counts by its bytes, a chained
+    one by the fingerprint of the clip that it comes from (`previous`); a seed counts as the list
+    gives it, or as unset. What a card says beside the inputs does not count: a refreshed card with
+    the same inputs is the same purchase.
+    """
+    others = dict(files)
+    own = {role: others.pop(model.input_of(role) or role, None) for role in OWN_FIELDS}
+    what = {
+        "version": VERSION,
+        "service": service,
+        "model": f"{model.name} {model.version}".strip(),
+        "inputs": dict(inputs),
+        "seed": seed,
+        "take": take,
+        "image": own["image"],
+        "previous": previous,
+    }
+    if own["video"]:  # fingerprints of shots without one stay what they were
+        what["video"] = own["video"]
+    if others:
+        what["files"] = others
+    canonical = json.dumps(what, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha256(canonical.encode()).hexdigest()

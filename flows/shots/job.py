@@ -1,0 +1,137 @@
+"""Jobs: the clips that a shot list asks for, each once."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from blocks.ledger import Attempt
+from blocks.providers.catalogue import sent_model
+from blocks.providers.model import FileName, Media, Model, Value
+from blocks.providers.services import provider_name, service_name
+from flows.shots import Shot
+from flows.shots.fingerprint import fingerprint
+
+PREVIOUS = "@previous"
+
+
+@dataclass(frozen=True)
+class InputFile:
+    """A picture or a video that a clip starts from: its bytes on disk."""
+
+    path: str
+    sha256: str
+    content_type: str
+
+
+@dataclass(frozen=True)
+class Job:
+    """One clip to have. `files` are by the place in the inputs where their URL goes.
+
+    `previous` is the job of the clip that this one goes on from, at the places in `continues`.
+    `or_else` is bought in its place where this one is refused without a charge.
+    """
+
+    fingerprint: str
+    service: str
+    shot: Shot
+    take: int
+    seed: int | None
+    files: Mapping[str, InputFile]
+    previous: Job | None = field(default=None, repr=False, compare=False)
+    or_else: Job | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def model(self) -> Model:
+        return self.shot.made_by
+
+    @property
+    def inputs(self) -> Mapping[str, Value]:
+        return self.shot.inputs
+
+    @property
+    def continues(self) -> Mapping[str, Media]:
+        """Where the clip of the shot before goes, or its last frame."""
+        return {place: name.media for place, name in self.shot.files.items() if name == PREVIOUS}
+
+    @property
+    def name(self) -> str:
+        take = f".t{self.take}" if self.shot.takes > 1 else ""
+        return f"{self.shot.name}{take}"
+
+    @property
+    def alternatives(self) -> Iterator[Job]:
+        """The job itself, and what may be bought in its place."""
+        yield self
+        if self.or_else:
+            yield from self.or_else.alternatives
+
+    @property
+    def chain_key(self) -> str:
+        """What a successor's fingerprint says about this clip: any alternative may have made it."""
+        keys = [job.fingerprint for job in self.alternatives]
+        return keys[0] if len(keys) == 1 else hashlib.sha256("|".join(keys).encode()).hexdigest()
+
+
+def files_named(shots: Iterable[Shot]) -> Iterator[FileName]:
+    """What the list calls every input file."""
+    for shot in shots:
+        for each in shot.alternatives:
+            yield from (name for name in each.files.values() if name != PREVIOUS)
+
+
+def jobs_of(
+    shots: Sequence[Shot], files: Mapping[tuple[Media, str], InputFile], *, live: bool
+) -> list[Job]:
+    """A job for each take of each shot, in list order.
+
+    Shots that ask for the very same clip have jobs of one fingerprint: it is bought once.
+    `files` are the shots' input files, as `files_named` names them.
+    """
+    jobs: list[Job] = []
+    last_of_sequence: dict[str, Job] = {}
+    for shot in shots:
+        previous = last_of_sequence[shot.sequence] if PREVIOUS in shot.files.values() else None
+        takes = [_job(shot, take, files, previous, live=live) for take in range(1, shot.takes + 1)]
+        jobs += takes
+        last_of_sequence[shot.sequence] = takes[0]
+    return jobs
+
+
+def _job(
+    shot: Shot,
+    take: int,
+    files: Mapping[tuple[Media, str], InputFile],
+    previous: Job | None,
+    *,
+    live: bool,
+) -> Job:
+    service = service_of(shot.made_by, live=live)
+    seed = None if shot.seed is None else shot.seed + take - 1
+    own = {place: files[name.media, name] for place, name in shot.files.items() if name != PREVIOUS}
+    key = fingerprint(
+        service,
+        shot.made_by,
+        shot.inputs,
+        seed=seed,
+        take=take,
+        files={place: file.sha256 for place, file in own.items()},
+        previous=previous.chain_key if previous else None,
+    )
+    or_else = _job(shot.or_else, take, files, previous, live=live) if shot.or_else else None
+    return Job(key, service, shot, take, seed, own, previous, or_else)
+
+
+def services_of(shots: Iterable[Shot], *, live: bool) -> set[str]:
+    """Every service that the shots may be bought from."""
+    return {service_of(each.made_by, live=live) for shot in shots for each in shot.alternatives}
+
+
+def model_of(attempt: Attempt) -> Model:
+    """The model of a request that the ledger knows, as far as following it takes it."""
+    return sent_model(attempt.model, provider_name(attempt.service))
+
+
+def service_of(model: Model, *, live: bool) -> str:
+    return service_name(model.provider, live=live)

@@ -1,0 +1,1 @@
+"""Every Prefect task of the flows."""

@@ -1,0 +1,119 @@
+"""The hand-over in the flow: stills while clips arrive, the files beside the film in the end."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractAsyncContextManager, suppress
+from pathlib import Path
+from typing import Any
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from blocks import settings
+from blocks.errors import SetupError, ShotreelError, StitchError
+from blocks.ledger import Attempt
+from flows.generate.all_clips import Clips
+from flows.output import contact_sheet, otio, poster, stills
+from flows.output.folder import Place, write_atomically
+from flows.output.pictures import Pictures, pictures_of
+from flows.output.provenance import provenance_of
+from flows.output.record import is_current, key_of, remember
+from flows.planning.plan import Plan
+from flows.report import artifacts
+from flows.run.context import Clip, current
+from flows.stitch import Stitched
+from flows.tasks.arguments import unvisited
+
+_VERSIONS = (otio.VERSION, poster.VERSION, contact_sheet.VERSION, stills.VERSION)
+
+
+def stills_beside(plan: Plan, clips: Clips) -> AbstractAsyncContextManager[None]:
+    """While the block lasts, make the still of each clip that arrives, one at a time."""
+    return clips.beside((line.job.fingerprint for line in plan.lines), _still)
+
+
+async def hand_over(
+    title: str,
+    manifest: Mapping[str, Any],
+    film: Stitched | None,
+    attempts: Mapping[str, Attempt],
+    clips: Iterable[Clip],
+    place: Place,
+) -> dict[str, ShotreelError]:
+    """Write timeline, poster, contact sheet and provenance, where they are not there already.
+
+    What went wrong, by its name: the film and the bill are there whatever this comes to.
+    """
+    errors: dict[str, ShotreelError] = {}
+    if film and film.unsealed:
+        errors["Content Credentials"] = StitchError(film.unsealed)
+    try:
+        provenance = provenance_of(manifest["film"], manifest["shots"], attempts)
+        timeline = film.timeline if film else None
+        key = key_of(_VERSIONS, title, manifest, provenance, repr(timeline))
+        folder = settings.home() / "handover"
+        if not await asyncio.to_thread(is_current, folder, place.out, key):
+            current.get().task_runs += 1
+            files = await write_files(
+                title,
+                unvisited(manifest),
+                unvisited(provenance),
+                unvisited(film),
+                unvisited(list(clips)),
+                unvisited(place),
+            )
+            await asyncio.to_thread(remember, folder, place.out, key, files)
+    except ShotreelError as error:
+        errors["the hand-over"] = error
+    except Exception as error:  # noqa: BLE001 - whatever it is, the film is made and paid for
+        errors["the hand-over"] = SetupError(
+            f"Timeline, poster or contact sheet could not be made: {type(error).__name__}: {error}",
+            remedy="The film, the clips and the bill are there. Run the same command again.",
+        )
+    return errors
+
+
+@task(name="hand-over", task_run_name="hand-over", cache_policy=NO_CACHE)
+async def write_files(
+    title: str,
+    manifest: Mapping[str, Any],
+    provenance: Mapping[str, Any],
+    film: Stitched | None,
+    clips: list[Clip],
+    place: Place,
+) -> list[Path]:
+    """The files that were written."""
+    await asyncio.gather(*map(_still, clips))
+    timeline = film.timeline if film else None
+    pictures = pictures_of(place, title, manifest, provenance, timeline, stills.stills_folder())
+    loop = asyncio.get_running_loop()
+    drawing = loop.run_in_executor(current.get().processes, Pictures.draw, pictures)
+    try:
+        await asyncio.to_thread(write_atomically, place.provenance, _json(provenance))
+        if film:
+            path = film.path.relative_to(place.out).as_posix()
+            cut = otio.otio_of(title, path, film.timeline, manifest["shots"])
+            await asyncio.to_thread(write_atomically, place.otio, _json(cut))
+    finally:
+        shown = await drawing
+    if shown:
+        await artifacts.show_sheet(shown)
+    return [place.provenance, *pictures.files, *([place.otio] if film else [])]
+
+
+async def _still(clip: Clip) -> None:
+    """A clip of which no still can be made has an empty tile."""
+    cache = stills.stills_folder()
+    if stills.still_path(clip.sha256, cache, stills.WIDTH_PX).exists():
+        return
+    loop = asyncio.get_running_loop()
+    arguments = (clip.path, clip.sha256, cache, stills.WIDTH_PX)
+    with suppress(ShotreelError, OSError):
+        await loop.run_in_executor(current.get().processes, stills.still, *arguments)
+
+
+def _json(values: Mapping[str, Any]) -> str:
+    return json.dumps(values, indent=2, ensure_ascii=False) + "\n"
