@@ -18,12 +18,12 @@ from prefect.states import Completed, Failed
 
 from blocks.errors import ShotreelError
 from blocks.ledger import Attempt, Ledger
+from blocks.ledger.fallback import adopt_strays
 from blocks.ledger.states import UNFINISHED
 from blocks.providers.services import provider_name
 from blocks.storage.places import ledger_place
 from flows import parameters
 from flows.generate.lifecycle import advance
-from flows.generate.settle import adopt_strays
 from flows.report.notification import notified
 from flows.report.progress import Progress
 from flows.run.context import RunContext

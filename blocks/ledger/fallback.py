@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from blocks import settings
 from blocks.errors import SetupError
+from blocks.ledger.ledger import Ledger
 from blocks.providers.base import Ticket
 
 
@@ -60,3 +62,13 @@ def strays() -> Iterator[Stray]:
             yield Stray(row["attempt_id"], Ticket(row["request_id"], row["urls"]))
         except (ValueError, KeyError, TypeError):
             continue
+
+
+def adopt_strays(ledger: Ledger) -> None:
+    """Take what the file holds into the ledger, where the ledger still does not know it."""
+    for stray in strays():
+        attempt = ledger.find(stray.attempt_id)
+        if attempt and attempt.state in ("posting", "unknown"):
+            # By now it may have been found and adopted in another way.
+            with suppress(ValueError):
+                ledger.mark_submitted(attempt, stray.ticket, "noted in the emergency file")

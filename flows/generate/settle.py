@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from blocks import settings
 from blocks.errors import OutcomeUnknownError
-from blocks.ledger import Attempt, Ledger, fallback
+from blocks.ledger import Attempt
 from blocks.ledger.states import Adopt, AskPerson, KeepAsking, Release, Settlement, settle
 from blocks.providers.base import Findings, Order
 from blocks.providers.http import SUBMIT_TIMEOUT_S
@@ -126,13 +125,3 @@ def unsettled(attempt: Attempt, what: str, remedy: str) -> OutcomeUnknownError:
         paid="unknown",
         remedy=remedy,
     )
-
-
-def adopt_strays(ledger: Ledger) -> None:
-    """Request ids that the ledger could not take when they came, from the file of last resort."""
-    for stray in fallback.strays():
-        attempt = ledger.find(stray.attempt_id)
-        if attempt and attempt.state in ("posting", "unknown"):
-            # By now it may have been found and adopted in another way.
-            with suppress(ValueError):
-                ledger.mark_submitted(attempt, stray.ticket, "noted in the emergency file")

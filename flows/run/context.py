@@ -42,6 +42,16 @@ class Watcher(Protocol):
     def say(self, message: str) -> None: ...
 
 
+class Unwatched:
+    """Tells nobody."""
+
+    def state(self, fingerprint: str, state: str, note: str = "") -> None:
+        pass
+
+    def say(self, message: str) -> None:
+        pass
+
+
 @dataclass(frozen=True)
 class Clip:
     """A clip that is in the store; `info` where this run has opened it."""
