@@ -108,6 +108,7 @@ ACTIONS: dict[str, dict[str, frozenset[str]]] = {
     "listing": _EVERYWHERE | {"lag": frozenset({"lag_s"}), "duplicate": _NONE},
     "billing": _EVERYWHERE | {"lag": frozenset({"lag_s"})},
     "upload": _EVERYWHERE,
+    "catalogue": _EVERYWHERE,
     "pricing": _EVERYWHERE | {"price": frozenset({"unit_price_usd", "unit", "currency"})},
     "nodes": _EVERYWHERE | {"missing": _NONE},
     "prompt_id": _EVERYWHERE | {"require_uuid": _NONE},
@@ -115,7 +116,9 @@ ACTIONS: dict[str, dict[str, frozenset[str]]] = {
 _RULE_KEYS = frozenset({"at", "do", "match", "times", "after", "probability", "seed"})
 _MATCH_KEYS = frozenset({"prompt", "model", "service", "request_id"})
 # What is known at a point that concerns no single request.
-_ACCOUNT_POINTS = frozenset({"listing", "billing", "upload", "pricing", "nodes", "prompt_id"})
+_ACCOUNT_POINTS = frozenset(
+    {"catalogue", "listing", "billing", "upload", "pricing", "nodes", "prompt_id"}
+)
 _NEEDED = {("job", "units"): "units", ("job", "price"): "unit_price_usd"}
 _NUMBERS = ("delay_s", "lag_s", "status", "fraction", "refund_after_s", "unit_price_usd")
 

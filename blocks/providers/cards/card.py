@@ -56,7 +56,7 @@ class Price:
 
 @dataclass(frozen=True, kw_only=True)
 class Card(Model):
-    """A model by its card. `schema` and `output_schema` are plain (blocks/providers/cards/schema.py)."""
+    """A model by its card. `schema` and `output_schema` are plain (schema.py)."""
 
     source: str
     read_at: str
