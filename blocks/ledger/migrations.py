@@ -96,7 +96,18 @@ def films_made(connection: Connection) -> None:
     )
 
 
-MIGRATIONS: tuple[Migration, ...] = (first_schema, posted_lately, prices_and_top_ups, films_made)
+def schemas_of_cards(connection: Connection) -> None:
+    """Which version of a service's schema a request was made by."""
+    _run(connection, "ALTER TABLE attempts ADD COLUMN schema_sha256 TEXT")
+
+
+MIGRATIONS: tuple[Migration, ...] = (
+    first_schema,
+    posted_lately,
+    prices_and_top_ups,
+    films_made,
+    schemas_of_cards,
+)
 
 
 def migrate(connection: Connection, migrations: tuple[Migration, ...] = MIGRATIONS) -> int:

@@ -31,6 +31,8 @@ class Intent:
     inputs: Mapping[str, Any]
     seed: int | None
     quote: Quote
+    schema_sha256: str = ""
+    """Of the card by which it was bought: a fact about the purchase, not a part of it."""
     monthly_budget_usd: Decimal | None = None
 
 
@@ -59,6 +61,7 @@ class Attempt:
     cost_quoted_usd: Decimal
     price_source: str
     price_as_of: str
+    schema_sha256: str | None
     request_id: str | None
     urls: dict[str, str] | None
     media_url: str | None
@@ -140,5 +143,6 @@ def row_of(intent: Intent, run_id: str, owner_id: str, now: datetime) -> dict[st
         "cost_quoted_usd": quote.cost_usd,
         "price_source": quote.source,
         "price_as_of": quote.as_of.isoformat(),
+        "schema_sha256": intent.schema_sha256 or None,
         "created_at": now,
     }

@@ -123,6 +123,7 @@ attempts = Table(
     Column("cost_nano_usd_quoted", Nano, key="cost_quoted_usd"),
     Column("price_source", Text),
     Column("price_as_of", Text),
+    Column("schema_sha256", Text),
     Column("request_id", Text),
     Column("urls", Json),
     Column("media_url", Text),

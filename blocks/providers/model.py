@@ -335,6 +335,8 @@ class Model:
     """Values of `seed` by which the provider means "draw one"; the same as leaving it open."""
     version: str = ""
     """Tells models of one name apart in a fingerprint: the digest of a workflow's files."""
+    schema_sha256: str = ""
+    """Of the schema that it was made from; empty where there is none to hold it against."""
     makes: Literal["video", "image"] = "video"
     output: str = ""
     """Where the clip's URL stands in the result; empty: where the service always has it."""

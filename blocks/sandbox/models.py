@@ -110,7 +110,9 @@ class Catalogue:
 
     def __init__(self, folder: Path | None = None) -> None:
         self._folder = folder
-        self._models = {(m.family, m.api, m.endpoint): m for m in read_cards(SHIPPED)}
+        self._models: dict[tuple[str, str, str], Model] = {
+            (m.family, m.api, m.endpoint): m for m in read_cards(SHIPPED)
+        }
         if folder and folder.is_dir():
             for path in sorted(folder.glob("*.json")):
                 self._take(json.loads(path.read_text("utf-8")))

@@ -151,6 +151,7 @@ def intents_of(shop: RunContext, plan: Plan, draw: Draw) -> dict[str, Intent]:
             inputs=final_inputs(job, seed),
             seed=seed,
             quote=quote,
+            schema_sha256=job.model.schema_sha256,
             monthly_budget_usd=provider.monthly_budget_usd,
         )
     return intents

@@ -18,7 +18,7 @@ from blocks.ledger.fallback import adopt_strays
 from blocks.ledger.price_history import price_rules
 from blocks.providers.base import Provider
 from blocks.providers.comfyui.account import ComfyUIAccount
-from blocks.providers.fal.account import Fal, FalAccount
+from blocks.providers.fal.account import NO_KEY, Fal, FalAccount
 from blocks.providers.http import is_sendable, open_client, origin
 from blocks.providers.prices import shipped
 from blocks.providers.services import is_sandboxed, provider_name
@@ -104,7 +104,7 @@ async def live_account(name: str, *, spends: bool) -> Account:
     """
     kind = ACCOUNTS[name]
     saved = await saved_account(kind)
-    keyless = {} if spends or name != "fal" else {"key": os.environ.get("FAL_KEY") or "none"}
+    keyless = {} if spends or name != "fal" else {"key": os.environ.get("FAL_KEY") or NO_KEY}
     account = saved or kind.from_environment(**keyless)
     if not isinstance(account, ComfyUIAccount) and not is_sendable(account.key.get_secret_value()):
         raise InputError(

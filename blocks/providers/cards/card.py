@@ -63,8 +63,6 @@ class Card(Model):
     status: str = "active"
     schema: Schema = field(repr=False)
     output_schema: Schema = field(repr=False)
-    schema_sha256: str = ""
-    """Empty where the service publishes no schema to hold the card against."""
     rules: tuple[str, ...] = ()
     price: Price = Price()
     fixed: Mapping[str, Value] = field(default_factory=dict)

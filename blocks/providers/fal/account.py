@@ -32,7 +32,10 @@ from blocks.providers.base import (
     Submitted,
     Ticket,
 )
+from blocks.providers.cards.card import Card
+from blocks.providers.cards.check import require_current
 from blocks.providers.fal import billing, wire
+from blocks.providers.fal.catalogue import Catalogue
 from blocks.providers.fal.upload import Upload
 from blocks.providers.http import Call, Reply, origin, send
 from blocks.providers.model import Inputs, Model
@@ -46,6 +49,9 @@ BILLING_PAGE_SIZE = 5_000  # fal takes 10,000; a reply has to stay below MAX_REP
 
 Transport = Literal["queue", "direct"]
 IN_FLIGHT = {"queue": 10, "direct": 2}
+NO_KEY = "none"
+"""Stands for the key where a plan is made without one."""
+
 NO_RETRY = {"X-Fal-No-Retry": "1"}
 
 
@@ -166,9 +172,15 @@ class Fal:
         self._reading: dict[str, asyncio.Lock] = {}
         self._secret = block.key.get_secret_value()
         self._auth = {"Authorization": f"Key {self._secret}"}
+        # Without a key it gives less in a minute; a plan has none to give.
+        keyed = self._auth if self._secret != NO_KEY else {}
+        self.catalogue = Catalogue(client, block.platform_url, keyed, self._secret)
 
     async def preflight(self, models: Sequence[Model]) -> None:
-        """Nothing to ask: every account has fal's models."""
+        """Hold the cards against the catalogue, where money is. Raises InputError."""
+        held = [model.endpoint for model in models if isinstance(model, Card)]
+        if not is_sandboxed(self.service):
+            require_current(models, await self.catalogue.cards(list(dict.fromkeys(held))))
 
     async def submit(self, order: Order) -> Submitted:
         headers = {**self._auth, **({} if self.block.platform_retries else NO_RETRY)}

@@ -34,10 +34,14 @@ from blocks.providers.base import (
     Submitted,
     Ticket,
 )
+from blocks.providers.cards.card import Card
+from blocks.providers.cards.check import require_current
 from blocks.providers.http import UPLOAD_TIMEOUT_S, Answer, Call, Reply, origin, send
 from blocks.providers.model import Inputs, Model
 from blocks.providers.prices import require_usd
+from blocks.providers.services import is_sandboxed
 from blocks.providers.wavespeed import wire
+from blocks.providers.wavespeed.catalogue import Catalogue
 
 REFUND_S = 3 * 3600.0
 """WaveSpeed docs, Refund policy: failed tasks are refunded within three hours."""
@@ -140,9 +144,16 @@ class WaveSpeed:
         self.uploads_kept = timedelta(days=6)  # WaveSpeed deletes uploads after seven days
         self._secret = block.key.get_secret_value()
         self._auth = {"Authorization": f"Bearer {self._secret}"}
+        source = f"{block.url}/api/v3/models"
+        self.catalogue = Catalogue(lambda path: self._send("GET", path), source)
 
     async def preflight(self, models: Sequence[Model]) -> None:
-        """Nothing to ask: every account has WaveSpeed's models."""
+        """Hold the cards against the catalogue, where money is. Raises InputError."""
+        held = [
+            model.endpoint for model in models if isinstance(model, Card) and model.schema_sha256
+        ]
+        if held and not is_sandboxed(self.service):
+            require_current(models, await self.catalogue.cards(list(dict.fromkeys(held))))
 
     async def submit(self, order: Order) -> Submitted:
         call = wire.submit_call(self.block.url, order, self._auth)
