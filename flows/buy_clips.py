@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from decimal import Decimal
 from typing import Any
 
@@ -15,8 +16,10 @@ from flows.make_film import plan_list, reserve
 from flows.report import artifacts
 from flows.report.log import logged
 from flows.report.progress import Progress
+from flows.report.stopped import left_by_run
 from flows.run.context import current
 from flows.run.opening import open_run
+from flows.run.prefect_record import end_left_tasks
 from flows.shots import list_name, read_shots
 from flows.shots.job import services_of
 from flows.tasks.generate_clip import as_task
@@ -56,9 +59,14 @@ async def buy_clips(
         board.plan(plan)
         coming = Clips(as_task())
         try:
+            await end_left_tasks()
             async with artifacts.progress_of(board, plan):
                 coming.start(shop, plan)
                 outcomes = await coming.all()
+        except asyncio.CancelledError:
+            await coming.stop()
+            board.say(await left_by_run(shop))
+            raise
         finally:
             await coming.stop()
     here = len(delivered(outcomes, list(outcomes)))

@@ -86,9 +86,15 @@ def plan(shots: str, live: bool, as_json: bool) -> int:
 
 
 @main.command()
-@click.option("--attempt", metavar="ATTEMPT", help="The attempt that --adopt is for.")
+@click.option("--attempt", metavar="ATTEMPT", help="The attempt that is adopted for or released.")
 @click.option("--adopt", metavar="REQUEST", help="This request is the attempt's.")
-@click.option("--release", metavar="ATTEMPT", help="Give it up: it may be bought again.")
+@click.option(
+    "--release",
+    metavar="ATTEMPT",
+    is_flag=False,
+    flag_value="",
+    help="Give it up: it may be bought again.",
+)
 @click.option("--reason", default="", help="Kept in the ledger with the decision.")
 @json_option
 @told

@@ -13,7 +13,14 @@ from uuid import UUID
 
 from prefect.context import FlowRunContext
 
-from blocks.errors import LostError, RefusedError, SetupError, ShotreelError
+from blocks.errors import (
+    BudgetError,
+    LostError,
+    ProviderError,
+    RefusedError,
+    SetupError,
+    ShotreelError,
+)
 from blocks.ledger.films import note_film
 from blocks.money import usd
 from flows.costs.bill import total
@@ -52,6 +59,9 @@ class Made:
     def exit_code(self) -> int:
         """0 all done, 5 an outcome stays unknown, 3 shots failed, 1 a damage of another kind."""
         codes = {error.exit_code for error in self.errors.values()}
+        some = any(shot["state"] == "stored" for shot in self.manifest["shots"])
+        if some and BudgetError.exit_code in codes:
+            codes.add(ProviderError.exit_code)  # the rest is delivered
         return next((code for code in (5, 3) if code in codes), max(codes, default=0))
 
 
@@ -91,6 +101,7 @@ async def report(
         if isinstance(outcome, ShotreelError)
     }
     errors |= {name: made for name, made in films.items() if isinstance(made, ShotreelError)}
+    errors |= {f"the price of {model}": found for (_, model), found in shop.overcharged.items()}
     film = films["the film"]
     film = film if isinstance(film, Stitched) else None
     manifest = await asyncio.to_thread(

@@ -21,21 +21,24 @@ from flows.approval import approved
 from flows.deliver import last_made, report
 from flows.generate.all_clips import Clips
 from flows.generate.preflight import preflight
-from flows.generate.stop import stopped_by_sigterm
 from flows.generate.sub_runs import SubRun, elsewhere
 from flows.output.credentials import credentials
 from flows.output.folder import Place
 from flows.planning.input_files import gather_files
 from flows.planning.plan import Draw, Plan, check_budget, intents_of, make_plan
 from flows.report import artifacts
+from flows.report.ending import ends_in_words
 from flows.report.events import signalled
 from flows.report.log import logged
 from flows.report.notification import notified
 from flows.report.progress import Progress, view
+from flows.report.stopped import left_by_run
 from flows.run.context import RunContext, current
 from flows.run.opening import open_run
+from flows.run.prefect_record import end_left_tasks
 from flows.shots import Shot, list_name, read_shots
 from flows.shots.job import files_named, jobs_of, services_of
+from flows.shots.source import refuse_key
 from flows.stitch.finish import AS_IT_IS
 from flows.stitch.sound import check_music
 from flows.tasks.account_costs import account_costs
@@ -52,6 +55,7 @@ def run_name() -> str:
 
 
 @flow(name="make-film", flow_run_name=run_name, persist_result=False)
+@ends_in_words
 async def make_film(
     shots: parameters.ShotList,
     out: parameters.OutputFolder = None,
@@ -76,6 +80,7 @@ async def make_film(
     """
     board = Progress(signalled(logged(view.get())))
     place = Place(Path(out) if out else Path("out") / list_name(shots))
+    refuse_key(shots)
     rows = read_shots(shots)
     if live and budget_usd is None:
         raise InputError(
@@ -86,15 +91,13 @@ async def make_film(
         await asyncio.to_thread(check_music, Path(finish.music))
     listener = last_made.get()
     async with AsyncExitStack() as stack:
-        if listener is not None:  # a command waits for it; on a worker Prefect stops it
-            stack.enter_context(stopped_by_sigterm())
         notice = await stack.enter_async_context(notified(list_name(shots), notify))
         shop = await stack.enter_async_context(
             open_run(services_of(rows, live=live), board, run_id=run_id())
         )
         current.set(shop)
         board.enter("planning")
-        plan = await plan_list(shop, rows, live=live)
+        plan = await plan_list(shop, rows, live=live, name=list_name(shots))
         check_budget(plan, budget_usd)
         seal = credentials()
         place.check_writable()
@@ -104,6 +107,7 @@ async def make_film(
         board.plan(plan)
         clips = Clips(as_task())
         try:
+            await end_left_tasks()
             async with (
                 artifacts.progress_of(board, plan),
                 elsewhere(shop, plan, SubRun(shots, live, budget_usd), split) as parts,
@@ -119,6 +123,10 @@ async def make_film(
                     stitch_film(plan, outcomes, place, finish, seal),
                     account_costs(unvisited(plan), unvisited(place)),
                 )
+        except asyncio.CancelledError:
+            await clips.stop()
+            board.say(await left_by_run(shop))
+            raise
         finally:
             await clips.stop()
         films = {**sequences, "the film": film}
@@ -131,10 +139,10 @@ async def make_film(
     return (Failed if made.exit_code else Completed)(message=made.summary)
 
 
-async def plan_list(shop: RunContext, shots: Sequence[Shot], *, live: bool) -> Plan:
+async def plan_list(shop: RunContext, shots: Sequence[Shot], *, live: bool, name: str = "") -> Plan:
     """Fingerprint, price, and what the ledger and the store already have."""
     files = await gather_files(shop.client, files_named(shots))
-    return await make_plan(shop, jobs_of(shots, files, live=live))
+    return await make_plan(shop, jobs_of(shots, files, live=live), name)
 
 
 async def reserve(shop: RunContext, plan: Plan, name: str, budget_usd: Decimal | None) -> None:

@@ -13,13 +13,16 @@ from flows import parameters
 from flows.make_film import plan_list, run_name
 from flows.planning.forecast import Outlook, look_ahead, sold_services
 from flows.report import artifacts
+from flows.report.ending import ends_in_words
 from flows.report.progress import Progress
 from flows.run.opening import open_run
 from flows.shots import Shot, list_name, read_shots
 from flows.shots.job import services_of
+from flows.shots.source import refuse_key
 
 
 @flow(name="plan", flow_run_name=run_name, persist_result=False)
+@ends_in_words
 async def plan(shots: parameters.ShotList, live: parameters.Live = False) -> State[None]:
     """Read the list, price it, look up what is there already; show it as artifacts.
 
@@ -27,6 +30,7 @@ async def plan(shots: parameters.ShotList, live: parameters.Live = False) -> Sta
         shots: A path, an http(s) or fsspec URL, or the CSV text itself.
         live: Ask the real accounts for their prices. Off: the sandbox.
     """
+    refuse_key(shots)
     outlook = await outlook_of(read_shots(shots), list_name(shots), live=live)
     await artifacts.show_plan(outlook.plan)
     await artifacts.show_outlook(outlook)
@@ -39,5 +43,5 @@ async def plan(shots: parameters.ShotList, live: parameters.Live = False) -> Sta
 async def outlook_of(shots: list[Shot], film: str, *, live: bool) -> Outlook:
     services = services_of(shots, live=live) | await sold_services(live=live)
     async with open_run(services, Progress(), run_id=uuid4().hex, spends=False) as shop:
-        plan = await plan_list(shop, shots, live=live)
+        plan = await plan_list(shop, shots, live=live, name=film)
         return await look_ahead(shop, plan, film, live=live)

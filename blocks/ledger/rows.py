@@ -10,6 +10,7 @@ from typing import Any, Literal
 from uuid import uuid4
 
 from blocks.errors import Paid
+from blocks.ledger.proof import price_key
 from blocks.ledger.states import State
 from blocks.ledger.tables import attempts
 from blocks.providers.base import Quote, Ticket
@@ -61,6 +62,8 @@ class Attempt:
     cost_quoted_usd: Decimal
     price_source: str
     price_as_of: str
+    price_key: str
+    cost_reserved_usd: Decimal
     schema_sha256: str | None
     request_id: str | None
     urls: dict[str, str] | None
@@ -143,6 +146,8 @@ def row_of(intent: Intent, run_id: str, owner_id: str, now: datetime) -> dict[st
         "cost_quoted_usd": quote.cost_usd,
         "price_source": quote.source,
         "price_as_of": quote.as_of.isoformat(),
+        "price_key": price_key(intent.inputs),
+        "cost_reserved_usd": quote.cost_usd,
         "schema_sha256": intent.schema_sha256 or None,
         "created_at": now,
     }

@@ -51,6 +51,20 @@ class Moment(TypeDecorator[datetime]):
         return None if value is None else datetime.fromisoformat(value)
 
 
+class Whole(TypeDecorator[int]):
+    """An integer of any size, by its digits: services take seeds of 64 bits without a sign, and
+    databases none above 2**63."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: int | None, dialect: Any) -> str | None:
+        return None if value is None else str(value)
+
+    def process_result_value(self, value: Any, dialect: Any) -> int | None:
+        return None if value is None else int(value)
+
+
 class Json(TypeDecorator[Any]):
     impl = Text
     cache_ok = True
@@ -117,12 +131,14 @@ attempts = Table(
     Column("shot", Text),
     Column("take", Integer),
     Column("inputs", Json),
-    Column("seed", BigInteger),
+    Column("seed", Whole),
     Column("nano_units_quoted", Nano, key="units_quoted"),
     Column("unit_price_nano_usd", Nano, key="unit_price_usd"),
     Column("cost_nano_usd_quoted", Nano, key="cost_quoted_usd"),
     Column("price_source", Text),
     Column("price_as_of", Text),
+    Column("price_key", Text),
+    Column("cost_nano_usd_reserved", Nano, key="cost_reserved_usd"),
     Column("schema_sha256", Text),
     Column("request_id", Text),
     Column("urls", Json),

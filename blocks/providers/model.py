@@ -19,7 +19,8 @@ Inputs = Mapping[str, Value]
 Media = Literal["image", "video", "audio"]
 
 MAX_PROMPT_CHARS = 10_000
-WHOLE = re.compile(r"[-+]?[0-9]{1,20}(\.0+)?")
+# As long as anybody writes; the range is the model's.
+WHOLE = re.compile(r"[-+]?[0-9]{1,100}(\.0+)?")
 REAL = re.compile(r"[-+]?[0-9]{1,15}(?:[.,][0-9]{1,15})?")
 SECONDS = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,9})?)\s*-?(?:s|sec|secs|second|seconds)?")
 PIXELS = re.compile(r"([0-9]{1,5})\s*[x×*]\s*([0-9]{1,5})")
@@ -123,18 +124,17 @@ class Choice:
         return "one of " + ", ".join(map(str, self.options))
 
     def read(self, raw: str) -> Value:
-        for same in (str, _folded):
-            for option in self.options:
-                if same(option) == same(raw):
-                    return option
+        """The option in its own spelling: as written, else whatever its capitals, else what says
+        the same (`5.0` and `5s` for `5`). None is taken for being near."""
+        for form in (str, _caseless, _folded):
+            found = [option for option in self.options if form(option) == form(raw)]
+            if len(found) == 1:
+                return found[0]
         raise ValueError(raw)
 
-    def of_seconds(self, seconds: Decimal) -> Value:
-        """The option that means so many seconds. Raises ValueError where there is none."""
-        for option in self.options:
-            if seconds_in(option) == seconds:
-                return option
-        raise ValueError(str(seconds))
+
+def _caseless(value: Value) -> str:
+    return str(value).strip().casefold()
 
 
 def _folded(value: Value) -> str:
@@ -161,7 +161,7 @@ class Flag:
     def read(self, raw: str) -> bool:
         words = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
         try:
-            return words[raw.lower()]
+            return words[raw.lower().removesuffix(".0")]
         except KeyError:
             raise ValueError(raw) from None
 
@@ -333,6 +333,8 @@ class Model:
     roles: Mapping[str, str] = field(default_factory=dict)
     random_seeds: tuple[int, ...] = ()
     """Values of `seed` by which the provider means "draw one"; the same as leaving it open."""
+    repeats: bool = False
+    """Whether the same inputs without a seed give the same clip: a workflow that binds none."""
     version: str = ""
     """Tells models of one name apart in a fingerprint: the digest of a workflow's files."""
     schema_sha256: str = ""
@@ -383,7 +385,15 @@ class Model:
         own = self.inputs.get(self.input_of("seed") or "")
         if not isinstance(own, Whole):
             return SEEDS
-        return Whole(max(own.low, SEEDS.low), min(own.high, SEEDS.high))
+        low, high = max(own.low, SEEDS.low), min(own.high, SEEDS.high)
+        return Whole(low, high) if low <= high else own
+
+    @property
+    def most_takes(self) -> int:
+        """How many different clips the same inputs can give, where the list leaves the seed
+        open."""
+        seeds = self.open_seeds()
+        return 1 if self.repeats else (seeds.high - seeds.low) // seeds.step + 1
 
 
 def _number(value: Value) -> Decimal | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -13,22 +12,27 @@ from rich.markup import escape
 from rich.table import Table
 
 from blocks.money import plain, usd
+from flows.commands.stopping import run_stoppable
 from flows.plan import outlook_of
 from flows.planning.forecast import Outlook, Share
 from flows.planning.plan import Line, Plan
 from flows.report import forecast as words
 from flows.report.artifacts import NEEDS
 from flows.report.forecast import MAX_LINES
-from flows.shots import list_name, read_shots
+from flows.shots import list_name, read_list
+from flows.shots.understood import Understood
 from flows.stitch.assemble import film_order, title_of
 
 
 def plan(shots: str, *, live: bool, as_json: bool) -> int:
     """Raises ShotreelError. Nothing is reserved, nothing is spent."""
-    made = asyncio.run(outlook_of(read_shots(shots), list_name(shots), live=live))
+    found = read_list(shots)
+    made = run_stoppable(outlook_of(found.shots, list_name(shots), live=live))
     if as_json:
-        click.echo(json.dumps({**as_dict(made.plan), **ahead(made)}))
+        understood = {"list": found.understood.as_dict()}
+        click.echo(json.dumps({**understood, **as_dict(made.plan), **ahead(made)}))
     else:
+        show_understood(found.understood)
         show(made.plan)
         show_ahead(made)
     return 0
@@ -89,6 +93,14 @@ def show(plan: Plan) -> None:
     )
     for name, title in titles_of(plan).items():
         console.print(f"A card before {name}: {title}", style="dim", markup=False)
+
+
+def show_understood(understood: Understood) -> None:
+    """How the list's file was read, before what it comes to."""
+    console = Console()
+    for said in understood.told():
+        console.print(said, style="dim", markup=False, highlight=False)
+    console.print()
 
 
 def titles_of(plan: Plan) -> dict[str, str]:

@@ -13,6 +13,7 @@ from blocks.errors import SetupError
 from blocks.files import free_bytes, replacing
 from blocks.storage.clip_store import MIN_FREE_BYTES
 from flows.shots.job import Job
+from flows.shots.names import file_name
 
 
 @dataclass(frozen=True)
@@ -24,11 +25,12 @@ class Place:
         return self.out / "film.mp4"
 
     def sequence(self, name: str) -> Path:
-        return self.out / "sequences" / f"{name}.mp4"
+        return self.out / "sequences" / f"{file_name(name)}.mp4"
 
     def clip(self, job: Job) -> Path:
         take = f".t{job.take}" if job.shot.takes > 1 else ""
-        return self.out / "clips" / job.shot.sequence / f"{job.shot.shot}{take}.mp4"
+        folder = self.out / "clips" / file_name(job.shot.sequence)
+        return folder / f"{file_name(job.shot.shot)}{take}.mp4"
 
     @property
     def costs(self) -> Path:

@@ -6,7 +6,9 @@ import asyncio
 from base64 import b64encode
 from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from time import monotonic
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -28,6 +30,7 @@ from flows.planning.plan import Plan
 from flows.report.forecast import markdown
 from flows.report.markdown import table
 from flows.report.progress import FINISHED, Progress
+from flows.shots import Problem
 
 MAX_ROWS = 2_000
 """A table artifact travels as one JSON and is shown as one page."""
@@ -43,14 +46,34 @@ NEEDS = {
 }
 
 
+SHOW_S = 10.0
+PAUSE_S = 60.0
+
+
+@dataclass
+class Pause:
+    until_s: float = 0.0
+
+
+_pause = Pause()
+
 T = TypeVar("T")
 
 
 async def shown(call: Coroutine[Any, Any, T]) -> T | None:
-    """Prefect shows a run; where it cannot, the run goes on: its clips are paid for."""
+    """Prefect shows a run; where it cannot, the run goes on: its clips are paid for.
+
+    Its client asks a server that is gone again for a minute, each time: a call has less, and for a
+    while after one that came to nothing there is no other.
+    """
+    if monotonic() < _pause.until_s:
+        call.close()
+        return None
     try:
-        return await call
-    except httpx.HTTPError:
+        async with asyncio.timeout(SHOW_S):
+            return await call
+    except (httpx.HTTPError, TimeoutError):
+        _pause.until_s = monotonic() + PAUSE_S
         return None
 
 
@@ -162,6 +185,23 @@ async def show_accounts(accounts: Statement) -> None:
     if rows:
         title = _cut("Estimate against actual, and what was paid in vain", len(rows))
         await shown(acreate_table_artifact(rows[:MAX_ROWS], "differences", title))
+
+
+async def show_problems(problems: Sequence[Problem]) -> None:
+    """What is wrong with a list, a row a problem."""
+    if FlowRunContext.get() is None:
+        return
+    rows: list[dict[str, Any]] = [
+        {
+            "row": problem.row if problem.row is not None else "",
+            "column": problem.column,
+            "value": problem.value,
+            "what is wrong": problem.reason,
+        }
+        for problem in problems[:MAX_ROWS]
+    ]
+    title = _cut("What is wrong with the shot list", len(problems))
+    await shown(acreate_table_artifact(rows, "problems", title))
 
 
 async def show_summary(summary: str, items: Sequence[Item], files: Sequence[Path]) -> None:

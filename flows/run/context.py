@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from contextvars import ContextVar
@@ -15,7 +16,7 @@ from typing import Any, ParamSpec, Protocol, TypeVar
 import httpx
 from sqlalchemy.exc import DBAPIError
 
-from blocks.errors import AccountPausedError, SetupError
+from blocks.errors import AccountPausedError, OverchargedError, SetupError
 from blocks.ledger import Attempt, Intent, Ledger
 from blocks.ledger.writer import LedgerWriter
 from blocks.media.probe import MediaInfo
@@ -96,6 +97,10 @@ class RunContext:
     """Clips that dead processes had ordered and that this run brings home, by fingerprint."""
     sounds: dict[str, asyncio.Future[Any]] = field(default_factory=dict)
     """Sound of films, likewise."""
+    driven: set[str] = field(default_factory=set)
+    """Fingerprints whose attempts a task of this run goes on with."""
+    overcharged: dict[tuple[str, str], OverchargedError] = field(default_factory=dict)
+    """Models that are stopped, by service and name: they were charged far above their quotes."""
     stop: SetupError | None = None
     """Set where money can no longer be written down: nothing more is bought."""
 
@@ -107,7 +112,9 @@ class RunContext:
         self.downloads = asyncio.Semaphore(DOWNLOADS)
         self.uploads: dict[tuple[str, str], asyncio.Lock] = {}
         # Spawned, not forked: a fork would copy the loop's threads and their locks.
-        self.processes = ProcessPoolExecutor(WORKERS, mp_context=get_context("spawn"))
+        self.processes = ProcessPoolExecutor(
+            WORKERS, mp_context=get_context("spawn"), initializer=_leave_ctrl_c_to_the_run
+        )
         self._writer = LedgerWriter(self.ledger.engine)
 
     async def book(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -135,6 +142,11 @@ class RunContext:
     def close(self) -> None:
         self._writer.close()
         self.processes.shutdown(cancel_futures=True)
+
+
+def _leave_ctrl_c_to_the_run() -> None:
+    """At a terminal it goes to every process: one that draws would say a trace of it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 current: ContextVar[RunContext] = ContextVar("workshop")

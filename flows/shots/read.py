@@ -2,33 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache, partial
 
 from blocks.providers.cards.roles import is_never_sent
 from blocks.providers.catalogue import find_model
-from blocks.providers.model import FileName, Model, Value, files_in, without_files
-from flows.shots.cell import CellReader, Fault, WrongCellError, input_name, read_input
+from blocks.providers.model import FileName, Media, Model, Value, files_in, without_files
+from flows.shots.cell import (
+    CellReader,
+    Fault,
+    WrongCellError,
+    check_free,
+    input_name,
+    read_input,
+    read_of_any,
+    taken_as,
+)
+from flows.shots.columns import COLUMNS, INPUT_PREFIX, is_for_people
 from flows.shots.input_file import InputFiles
 from flows.shots.names import Named, Names
 from flows.shots.problem import Problems
-from flows.shots.settings import FindModel, Settings, check_free, read_seed, read_settings
+from flows.shots.settings import FindModel, Settings, read_seed, read_settings
 from flows.shots.shot import Shot
-from flows.shots.source import open_source
-from flows.shots.table import (
-    COLUMNS_ARE,
-    INPUT_PREFIX,
-    KNOWN,
-    OWN_PREFIX,
-    Cells,
-    nearest,
-    read_table,
-)
+from flows.shots.source import Source, open_source
+from flows.shots.table import NO_PROMPT, Cells, Header, Table, read_csv, unknown_column
 from flows.shots.text import decode
 from flows.shots.titles import Titles
-from flows.shots.transition import check_transitions
+from flows.shots.transition import Timing, check_transitions
+from flows.shots.understood import Understood
+from flows.shots.workbook import is_workbook, read_workbook
 
-FILE_COLUMNS = ("image", "video")
+FILE_COLUMNS: Mapping[str, Media] = {"image": "image", "video": "video"}
+"""Files that are read row by row: hardly two rows have them in common."""
+
 NO_FILES: Mapping[str, FileName] = {}
 
 MAX_CHARS = {
@@ -37,29 +44,53 @@ MAX_CHARS = {
 }
 
 
+@dataclass(frozen=True)
+class ShotList:
+    """The shots in the list's order, and how its file was read."""
+
+    shots: list[Shot]
+    understood: Understood
+
+
 def read_shots(source: str) -> list[Shot]:
-    """The shots of a path, a URL or pasted CSV text, in the list's order.
+    """The shots of `read_list`."""
+    return read_list(source).shots
+
+
+def read_list(source: str) -> ShotList:
+    """The list of a path, a URL or pasted CSV text.
 
     Raises InputError where there is no list, and ShotListError with every problem of the list.
     """
     found = open_source(source)
     problems = Problems(found.label)
-    table = read_table(decode(found.data, problems), problems)
+    table, understood = _read_table(found, problems)
     find = cache(partial(find_model, list_folder=found.folder))
-    reader = _RowReader(problems, InputFiles(found.folder), find, table.names)
+    reader = _RowReader(problems, InputFiles(found.folder), find, table.header)
     shots = [reader.read(row, cells) for row, cells in table.rows]
-    reader.check_columns(table.header_row, table.others)
+    left_aside = reader.check_columns()
     reader.names.check_takes()
-    check_transitions([shot for shot in shots if shot is not None], problems)
+    check_transitions(reader.timings, problems)
     problems.raise_any()
-    return [shot for shot in shots if shot is not None]
+    understood = understood.with_rows(left_aside, reader.names.renamed)
+    return ShotList([shot for shot in shots if shot is not None], understood)
+
+
+def _read_table(found: Source, problems: Problems) -> tuple[Table, Understood]:
+    if is_workbook(found.data):
+        sheet, table = read_workbook(found.data, found.sheet, problems)
+        return table, Understood.of(found.label, table, sheet=sheet)
+    decoded = decode(found.data, problems)
+    table = read_csv(decoded.text, problems)
+    return table, Understood.of(found.label, table, encoding=decoded.encoding)
 
 
 class _RowReader:
     def __init__(
-        self, problems: Problems, files: InputFiles, find: FindModel, header: Sequence[str]
+        self, problems: Problems, files: InputFiles, find: FindModel, header: Header
     ) -> None:
         self.names = Names(problems)
+        self.timings: list[Timing] = []
         self._titles = Titles(problems)
         self._problems = problems
         self._files = files
@@ -74,45 +105,68 @@ class _RowReader:
         The problems of the row are then among the problems, each once.
         """
         alternatives, faults = [cells], {}
-        if "|" in cells.model:
-            alternatives = [cells._replace(model=name) for name in models_named(cells.model)]
-            faults = dict.fromkeys(wrong_alternatives(cells.model))
-        takes = self._settings_of(alternatives[0]).takes
-        named = self.names.place(row, cells.sequence, cells.shot, takes)
-        self._titles.note(row, named.sequence, cells.sequence_title)
+        if "|" in cells["model"]:
+            names = models_named(cells["model"])
+            alternatives = [Cells(cells | {"model": name}) for name in names]
+            faults = dict.fromkeys(wrong_alternatives(cells["model"]))
+        every = [self._settings_of(each) for each in alternatives]
+        named = self.names.place(row, cells["sequence"], cells["shot"], every[0].takes)
+        self._titles.note(row, named.sequence, cells["sequence_title"])
+        self.timings.append(_timing(row, named, every))
         shot: Shot | None = None
-        for each in reversed(alternatives):
-            cell = CellReader(each, list(self._settings_of(each).faults))
-            shot = self._one(row, cell, named, shot)
+        for each, settings in zip(reversed(alternatives), reversed(every), strict=True):
+            cell = CellReader(each, list(settings.faults))
+            shot = self._one(row, cell, settings, named, shot)
             faults |= dict.fromkeys(cell.faults)
         for fault in faults:
-            if fault.column == "prompt" and not fault.value and "prompt" not in self._header:
+            if fault.column == "prompt" and not fault.value and "prompt" not in self._header.names:
                 self._wants_prompt = True  # said once, of the list
             else:
                 self._problems.add(row, fault.column, fault.value, fault.reason)
         return None if faults else shot
 
+    def check_columns(self) -> tuple[str, ...]:
+        """The headers that are for people alone. What no model of the list takes is a problem."""
+        row = self._header.row
+        if self._wants_prompt:
+            self._problems.add(row, "", "", NO_PROMPT)
+        models = {s.model.name: s.model for s in self._settings.values() if s.model}.values()
+        known = (*COLUMNS, *(name for model in models for name in model.inputs))
+        left_aside = []
+        for name in self._header.others:
+            if any(taken_as(model, name) for model in models):
+                continue
+            if is_for_people(name):
+                left_aside.append(name)
+            elif not is_never_sent(name.removeprefix(INPUT_PREFIX)):
+                self._problems.add(row, "", name, unknown_column(name, known))
+        return tuple(left_aside)
+
     def _settings_of(self, cells: Cells) -> Settings:
-        settings = self._settings.get(cells.settings)
+        key = cells.settings
+        settings = self._settings.get(key)
         if settings is None:
-            settings = self._settings[cells.settings] = read_settings(cells, self._find)
+            settings = self._settings[key] = read_settings(cells, self._find)
         return settings
 
-    def _one(self, row: int, cell: CellReader, named: Named, or_else: Shot | None) -> Shot | None:
+    def _one(
+        self, row: int, cell: CellReader, settings: Settings, named: Named, or_else: Shot | None
+    ) -> Shot | None:
         """The shot of one model; what is wrong is in `cell.faults`."""
-        cells = cell.cells
-        settings = self._settings_of(cells)
-        model = settings.model
+        cells, model = cell.cells, settings.model
+        caption, title = (cell.read(name, partial(read_words, name), "") for name in MAX_CHARS)
         if model is None:
+            for column, media in FILE_COLUMNS.items():
+                cell.read(column, partial(self._files.read, named.position, media), "")
+            _check_without_model(cell)
             return None
         inputs, files = settings.inputs, NO_FILES
-        if cells.image or cells.video or settings.names_files:
+        if cells["image"] or cells["video"] or settings.names_files:
             inputs = {**inputs, **self._row_files(cell, model, settings)}
             files = self._files_of(cell, model, named.position, settings, inputs)
         prompt = cell.read("prompt", partial(self._text, model, settings), "")
         if prompt:
             inputs = {model.input_of("prompt") or "prompt": prompt, **inputs}
-        caption, title = (cell.read(name, partial(read_words, name), "") for name in MAX_CHARS)
         seed = cell.read("seed", lambda raw: read_seed(model, raw, settings.takes), None)
         cell.faults += self._together(model, settings, inputs, cells)
         return Shot(
@@ -126,7 +180,7 @@ class _RowReader:
             takes=settings.takes,
             transition=settings.transition,
             transition_s=settings.transition_s,
-            notes=cells.notes,
+            notes=cells["notes"],
             or_else=or_else,
             caption=caption,
             sequence_title=title,
@@ -134,17 +188,17 @@ class _RowReader:
 
     def _text(self, model: Model, settings: Settings, raw: str) -> str:
         prompt = str(read_input(model, "prompt", raw))
-        check_free(model, settings.columns, "prompt", model.input_of("prompt") or "")
+        check_free(model, settings.columns, "prompt", input_name(model, "prompt"))
         return prompt
 
     def _row_files(self, cell: CellReader, model: Model, settings: Settings) -> dict[str, Value]:
         """What `image` and `video` name, as inputs."""
         found: dict[str, Value] = {}
         for column in FILE_COLUMNS:
-            if value := cell.read(column, partial(read_input, model, column), None):
-                name = model.input_of(column) or column
-                check = partial(check_free, model, settings.columns, column, name)
-                cell.check(column, check)
+            value = cell.read(column, partial(read_input, model, column), None)
+            if value is not None:
+                name = input_name(model, column)
+                cell.check(column, partial(check_free, model, settings.columns, column, name))
                 found[name] = value
         return found
 
@@ -160,7 +214,7 @@ class _RowReader:
         found: dict[str, FileName] = {}
         for name, value in inputs.items():
             column = settings.columns.get(name) or model.column_of(name)
-            if cell.cells.of(column) and any(files_in(value, name)):
+            if cell.cells[column] and any(files_in(value, name)):
                 place = partial(self._placed, value, name, position)
                 found |= cell.check(column, place) or {}
         return found
@@ -179,7 +233,7 @@ class _RowReader:
 
         It depends on its settings and on what it gives beside them, not on the words of a prompt.
         """
-        key = (bool(cells.prompt), bool(cells.image), bool(cells.video))
+        key = (bool(cells["prompt"]), bool(cells["image"]), bool(cells["video"]))
         if key not in settings.together:
             if seed := model.input_of("seed"):
                 inputs = {**inputs, seed: model.open_seeds().low}
@@ -187,25 +241,28 @@ class _RowReader:
             wrong = [(name, f"is empty; {model.name} needs it") for name in missing]
             wrong += [each for each in model.problems(inputs) if each[0] not in missing]
             settings.together[key] = [
-                Fault(column, cells.of(column), reason)
+                Fault(column, cells[column], reason)
                 for name, reason in wrong
                 for column in [settings.columns.get(name) or model.column_of(name)]
             ]
         return settings.together[key]
 
-    def check_columns(self, header_row: int, others: Sequence[str]) -> None:
-        """Columns that no model of the list takes; and one that some need."""
-        if self._wants_prompt:
-            self._problems.add(header_row, "", "", f"there is no column prompt{COLUMNS_ARE}")
-        used = [each.model for each in self._settings.values() if each.model]
-        models = {model.name: model for model in used}.values()
-        for name in others:
-            taken = any(input_name(model, name) for model in models)
-            if not taken and not is_never_sent(name.removeprefix(INPUT_PREFIX)):
-                known = (*KNOWN, *(each for model in models for each in model.inputs))
-                reason = "is no column of a shot list" + nearest(name, known)
-                own = f" (columns of your own start with {OWN_PREFIX})"
-                self._problems.add(header_row, "", name, reason + own)
+
+def _check_without_model(cell: CellReader) -> None:
+    """What is wrong whichever model is meant."""
+    if not cell.cells["prompt"]:
+        cell.faults.append(Fault("prompt", "", "is empty"))
+    for column in ("prompt", "seed"):
+        cell.read(column, partial(read_of_any, column), None)
+
+
+def _timing(row: int, named: Named, every: list[Settings]) -> Timing:
+    first = every[0]
+    shortest_s = first.duration_s
+    for other in every[1:]:
+        if shortest_s is not None:
+            shortest_s = None if other.duration_s is None else min(shortest_s, other.duration_s)
+    return Timing(row, named.sequence, named.shot, first.transition, first.transition_s, shortest_s)
 
 
 def read_words(column: str, raw: str) -> str:

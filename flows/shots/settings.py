@@ -6,7 +6,7 @@ Rows of a list repeat each other here, so it is read once for each combination o
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
@@ -19,49 +19,43 @@ from flows.shots.cell import (
     CellReader,
     Fault,
     WrongCellError,
+    check_free,
     input_name,
-    not_taken,
     read_as,
     read_input,
+    read_of_any,
 )
+from flows.shots.columns import INPUTS
 from flows.shots.table import Cells, nearest
 
 TAKES = Whole(1, 20)
 CUT = "cut"
 TRANSITIONS = (CUT, "dissolve", "fade", "wipe", "slide")
 TRANSITION_S = Decimal("0.5")
-INPUT_COLUMNS = (
-    "num_frames",
-    "frames_per_second",
-    "resolution",
-    "aspect_ratio",
-    "num_inference_steps",
-    "enable_safety_checker",
-    "start_frame",
-)
-ROW_COLUMNS = ("prompt", "image", "video", "seed")
-"""Inputs that are read row by row: hardly two rows have them in common."""
-
-# A German or French spreadsheet writes 4,5.
-DECIMAL = re.compile(r"[0-9]{1,6}(?:[.,][0-9]{1,30})?")
+TIMES = frozenset({"model", "num_frames", "frames_per_second", "duration_s"})
+"""Columns that say how long a clip is."""
+# A German or French spreadsheet writes 4,5; a shooting list 4 s.
+DECIMAL = re.compile(r"([0-9]{1,6}(?:[.,][0-9]{1,30})?)(?: ?(?:s|sec|seconds))?", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
     """`inputs` are by the provider's names, without prompt and seed; files stand in them as the
     list names them. `columns` says which column gave an input. `model` is None if there is none of
-    that name.
+    that name. `duration_s` is how long the clip is expected to be, None where the list does not say
+    it.
 
     Cells that are in `faults` count as empty.
     """
 
     model: Model | None
     inputs: dict[str, Value]
-    columns: Mapping[str, str]
     takes: int
     transition: str
     transition_s: Decimal
     faults: tuple[Fault, ...]
+    duration_s: Fraction | None = None
+    columns: Mapping[str, str] = field(default_factory=dict)
     names_files: bool = False
     together: dict[tuple[bool, ...], list[Fault]] = field(default_factory=dict)
     """What is wrong with all cells together, by which of the row's own there are."""
@@ -77,43 +71,47 @@ def read_settings(cells: Cells, find: FindModel = find_model) -> Settings:
     """
     cell = CellReader(cells)
     model = cell.read(
-        "model", partial(_model, find), None if cells.model else MODELS[DEFAULT_MODEL]
+        "model", partial(_model, find), None if cells["model"] else MODELS[DEFAULT_MODEL]
     )
     takes = cell.read("takes", lambda raw: int(read_as(TAKES, raw)), 1)
     transition = cell.read("transition", _transition, CUT)
     default_s = Decimal(0) if transition == CUT else TRANSITION_S
-    transition_s = cell.read("transition_s", partial(_transition_s, cells.transition), default_s)
+    transition_s = cell.read("transition_s", partial(_transition_s, cells["transition"]), default_s)
     inputs: dict[str, Value] = {}
     columns: dict[str, str] = {}
-    if model is not None:
-        for column in _input_columns(cells):
-            named = cell.read(column, partial(_named, model, columns, column, inputs), None)
+    duration_s: Fraction | None = None
+    if model is None:
+        for column in INPUTS:
+            cell.read(column, partial(read_of_any, column), None)
+        cell.read("duration_s", _decimal, None)
+    else:
+        _check_takes(cell, model, takes)
+        for column in (*INPUTS, *(name for name, _ in cells.inputs)):
+            named = cell.read(column, partial(_named, model, columns, column), None)
             if named is not None:
                 name, inputs[name] = named
                 columns[name] = column
-        seconds = cell.read("duration_s", partial(_length, model, columns, inputs), None)
-        if seconds is not None:
-            name, value = seconds
+        length = cell.read("duration_s", partial(_length, model, columns, inputs), None)
+        if length is not None:
+            name, value = length
             columns[name] = "duration_s"
             if name in model.inputs:
                 inputs[name] = value
         inputs = {**model.defaults, **inputs}
         inputs.pop(model.input_of("seed") or "", None)
+        if not any(fault.column in TIMES for fault in cell.faults):
+            duration_s = model.clip_frames(inputs) / model.clip_rate(inputs)
     return Settings(
         model,
         inputs,
-        columns,
         takes,
         transition,
         transition_s,
         tuple(cell.faults),
+        duration_s,
+        columns,
         names_files=any(files_in(inputs)),
     )
-
-
-def _input_columns(cells: Cells) -> Iterator[str]:
-    yield from INPUT_COLUMNS
-    yield from (column for column, _ in cells.inputs)
 
 
 def read_seed(model: Model, raw: str, takes: int) -> int | None:
@@ -129,6 +127,17 @@ def read_seed(model: Model, raw: str, takes: int) -> int | None:
     return seed
 
 
+def _check_takes(cell: CellReader, model: Model, takes: int) -> None:
+    """Every take is another clip: of another seed, which the model has to have."""
+    if takes > model.most_takes and not cell.cells["seed"]:
+        why = (
+            f"{model.name} takes no seed, so that all takes would be one and the same clip"
+            if model.repeats
+            else f"{model.name} has {model.most_takes:,} seeds"
+        )
+        cell.faults.append(Fault("takes", str(takes), f"is more than it can give: {why}"))
+
+
 def _model(find: FindModel, raw: str) -> Model | None:
     try:
         model = find(raw)
@@ -140,23 +149,11 @@ def _model(find: FindModel, raw: str) -> Model | None:
     return model
 
 
-def _named(
-    model: Model, taken: Mapping[str, str], column: str, given: Mapping[str, Value], raw: str
-) -> tuple[str, Value]:
+def _named(model: Model, taken: Mapping[str, str], column: str, raw: str) -> tuple[str, Value]:
     """The input that a column sets, and its value. Raises WrongCellError."""
     name = input_name(model, column)
-    if name is None:
-        raise WrongCellError(not_taken(model, column))
     check_free(model, taken, column, name)
     return name, read_as(model.inputs[name], raw)
-
-
-def check_free(model: Model, taken: Mapping[str, str], column: str, name: str) -> None:
-    """Raises WrongCellError where another column of the row sets the same input."""
-    if name in taken:
-        raise WrongCellError(
-            f"sets {name} of {model.name}, and so does {taken[name]}; give one of them"
-        )
 
 
 def _transition(raw: str) -> str:
@@ -177,9 +174,10 @@ def _transition_s(transition: str, raw: str) -> Decimal:
 
 
 def _decimal(raw: str) -> Decimal:
-    if not DECIMAL.fullmatch(raw):
+    number = DECIMAL.fullmatch(raw)
+    if number is None:
         raise WrongCellError("is not a number of seconds, such as 4 or 4.5")
-    return Decimal(raw.replace(",", "."))
+    return Decimal(number[1].replace(",", "."))
 
 
 def _length(
@@ -198,12 +196,13 @@ def _length(
 
 
 def _seconds(kind: InputType, usual: Value, raw: str) -> Value:
-    """As the model writes seconds: 5, "5", "5s"."""
-    words = raw.replace(",", ".")
-    seconds = seconds_in(words)
-    if isinstance(kind, Text) and seconds is not None:
+    """As the model writes seconds: 5, "5", "5s"; or a word of its own, such as auto."""
+    seconds = seconds_in(raw.replace(",", "."))
+    if seconds is None:
+        return read_as(kind, raw)
+    if isinstance(kind, Text):
         return f"{seconds.normalize():f}" + ("s" if str(usual).endswith("s") else "")
-    return read_as(kind, words if seconds is None else f"{seconds.normalize():f}")
+    return read_as(kind, f"{seconds.normalize():f}")
 
 
 def _frames(model: Model, name: str, given: Mapping[str, Value], raw: str) -> Value:
@@ -214,7 +213,9 @@ def _frames(model: Model, name: str, given: Mapping[str, Value], raw: str) -> Va
     kind = model.inputs.get(name)
     if kind is None:
         if not model.num_frames:
-            raise WrongCellError(not_taken(model, "duration_s"))
+            raise WrongCellError(
+                f"is set, but nothing says how long clips of {model.name} are; leave it empty"
+            )
         own = model.clip_frames(inputs)
         if frames != own:
             raise WrongCellError(

@@ -88,7 +88,7 @@ def _item(shot: Shot, outcome: Outcome | None, *, opens: bool) -> Item:
             begins,
             opens,
             shot.caption,
-            continues=PREVIOUS in (shot.image, shot.video),
+            continues=PREVIOUS in shot.files.values(),
         )
     card = Card("pending", shot.name, shot.duration_s, begins=begins, opens=opens)
     if outcome is None:
