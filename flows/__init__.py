@@ -1,0 +1,3 @@
+from flows import prefect_settings
+
+prefect_settings.apply()

@@ -8,16 +8,14 @@ from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Annotated, ClassVar, Literal
-from uuid import UUID, uuid4
+from typing import Annotated, Literal
+from uuid import uuid4
 
 from prefect.exceptions import FlowPauseTimeout
 from prefect.flow_runs import apause_flow_run
 from prefect.input import RunInput
-from prefect.input.run_input import Keyset, keyset_from_paused_state
 from prefect.logging.handlers import APILogHandler
 from prefect.settings import PREFECT_API_URL
-from prefect.states import Paused
 from pydantic import Field, ValidationError
 
 from blocks import settings
@@ -59,15 +57,6 @@ class Approval(RunInput):
             "lines. What goes on from a shot that is left out is left out too.",
         ),
     ] = ""
-
-    _saved: ClassVar[bool] = False
-
-    @classmethod
-    async def asave(cls, keyset: Keyset, flow_run_id: UUID | None = None) -> None:
-        """Once for each question: before the pause, while Prefect saves it after."""
-        if not cls._saved:
-            await super().asave(keyset, flow_run_id)
-            cls._saved = True
 
     @property
     def dropped(self) -> list[str]:
@@ -158,11 +147,9 @@ async def ask(shop: RunContext, question: Question) -> Approval:
     await APILogHandler.aflush()  # the page asks for no more lines once the run is paused
     await current_notice.get().send("needs your approval", told)
     form = Approval.with_initial_data(description=described(question, patience_s))
-    # A key of its own: Prefect answers a pause that it has seen before without the input.
+    # A key of its own: each question has its own answer, also where the run is taken up again.
     key = uuid4().hex
     try:
-        # A run that is paused can be answered: its form is there before it is.
-        await form.asave(keyset_from_paused_state(Paused(pause_key=key)))
         async with asyncio.timeout(patience_s):
             return await apause_flow_run(
                 wait_for_input=form,
@@ -192,7 +179,7 @@ def described(question: Question, patience_s: float) -> str:
     for line in buys:
         name = line.job.shot.sequence if by_sequence else line.job.name
         sums.setdefault((name, line.job.shot.model), []).append(line)
-    titles = ("sequence" if by_sequence else "shot", "model", " clips", " units", " USD")
+    titles = ("sequence" if by_sequence else "shot", " USD", " units", " clips", "model")
     rows = (cells_of(*key, same) for key, same in list(sums.items())[:MAX_LINES])
     lines += ["", *table(titles, rows)]
     if len(sums) > MAX_LINES or by_sequence:
@@ -203,7 +190,7 @@ def described(question: Question, patience_s: float) -> str:
 def cells_of(name: str, model: str, lines: Sequence[Line]) -> tuple[str, ...]:
     units = sum((line.units for line in lines), Decimal(0))
     cost_usd = sum((line.most_usd for line in lines), Decimal(0))
-    return name, model, str(len(lines)), plain(units), plain(cost_usd)
+    return name, plain(cost_usd), plain(units), str(len(lines)), model
 
 
 def words_of(seconds: float) -> str:

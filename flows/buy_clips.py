@@ -13,6 +13,7 @@ from blocks.errors import SetupError
 from flows.generate.all_clips import Clips, delivered
 from flows.generate.parts import only
 from flows.make_film import plan_list, reserve
+from flows.project import enter_project
 from flows.report import artifacts
 from flows.report.log import logged
 from flows.report.progress import Progress
@@ -25,7 +26,7 @@ from flows.shots.job import services_of
 from flows.tasks.generate_clip import as_task
 
 
-@flow(name="buy-clips", persist_result=False)
+@flow(name="buy-clips", persist_result=False, retries=0)
 async def buy_clips(
     shots: str,
     sequences: list[str],
@@ -44,6 +45,7 @@ async def buy_clips(
         live: As that run.
         budget_usd: As that run.
     """
+    enter_project()
     board = Progress(logged(None))
     rows = [shot for shot in read_shots(shots) if shot.sequence in set(sequences)]
     async with open_run(services_of(rows, live=live), board, run_id=run_id) as shop:

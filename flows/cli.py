@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal
@@ -27,7 +29,9 @@ def main() -> None:
 
     Without --live everything runs against a sandbox on this machine, and no money can be spent.
     """
-    prefect_settings.apply()
+    prefect_settings.apply(of_commands=True)
+    # What Prefect starts with `python -m` must not import from the working folder.
+    os.environ["PYTHONSAFEPATH"] = "1"
     if click.get_current_context().invoked_subcommand not in ("up", "down", "sandbox"):
         join()
 
@@ -117,6 +121,9 @@ def recover(
     type=click.Choice(["shot", "sequence", "model", "run", "take", "film", "account", "month"]),
     default="shot",
 )
+@click.option("--film", metavar="FILM", help="Of one film: its name, or its list.")
+@click.option("--since", type=click.DateTime(["%Y-%m-%d"]), help="From this day on (UTC).")
+@click.option("--until", type=click.DateTime(["%Y-%m-%d"]), help="Up to this day, it included.")
 @click.option(
     "--focus",
     type=click.Path(path_type=Path),
@@ -141,6 +148,9 @@ def recover(
 @told
 def costs(
     by: Literal["shot", "sequence", "model", "run", "take", "film", "account", "month"],
+    film: str | None,
+    since: datetime | None,
+    until: datetime | None,
     focus: Path | None,
     focus_version: Literal["1.2", "1.4"],
     top_up: tuple[str, Decimal] | None,
@@ -159,6 +169,9 @@ def costs(
         reason=reason,
         live=live,
         as_json=as_json,
+        film=film,
+        since=since.date() if since else None,
+        until=until.date() if until else None,
     )
 
 

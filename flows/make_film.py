@@ -10,15 +10,15 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from prefect import flow
 from prefect.context import FlowRunContext
-from prefect.runtime import flow_run as runtime
 from prefect.states import Completed, Failed
 
 from blocks.errors import InputError
+from blocks.ledger.film_runs import adopt_runs
 from flows import parameters
 from flows.approval import approved
 from flows.deliver import last_made, report
+from flows.film_flow import film_flow
 from flows.generate.all_clips import Clips
 from flows.generate.preflight import preflight
 from flows.generate.sub_runs import SubRun, elsewhere
@@ -26,6 +26,7 @@ from flows.output.credentials import credentials
 from flows.output.folder import Place
 from flows.planning.input_files import gather_files
 from flows.planning.plan import Draw, Plan, check_budget, intents_of, make_plan
+from flows.project import enter_project
 from flows.report import artifacts
 from flows.report.ending import ends_in_words
 from flows.report.events import signalled
@@ -36,7 +37,8 @@ from flows.report.stopped import left_by_run
 from flows.run.context import RunContext, current
 from flows.run.opening import open_run
 from flows.run.prefect_record import end_left_tasks
-from flows.shots import Shot, list_name, read_shots
+from flows.run_name import film_name, run_name
+from flows.shots import FilmId, Shot, film_of, read_shots
 from flows.shots.job import files_named, jobs_of, services_of
 from flows.shots.source import refuse_key
 from flows.stitch.finish import AS_IT_IS
@@ -49,12 +51,9 @@ from flows.tasks.seams import ends_beside
 from flows.tasks.stitch import stitch_film, stitch_sequences
 
 
-def run_name() -> str:
-    """What the UI calls the run: the list's name, also where the list was pasted."""
-    return list_name(str(runtime.parameters["shots"]))
-
-
-@flow(name="make-film", flow_run_name=run_name, persist_result=False)
+# A run that says Failed has done what it could: Prefect's default for retries would buy what has
+# failed once more.
+@film_flow(name="make-film", flow_run_name=run_name, persist_result=False, retries=0)
 @ends_in_words
 async def make_film(
     shots: parameters.ShotList,
@@ -65,12 +64,12 @@ async def make_film(
     notify: parameters.Notify = None,
     split: parameters.Split = None,
     finish: parameters.Finishing = AS_IT_IS,
-) -> Any:
+) -> Any:  # a State to Prefect, and Made to whoever calls it
     """Read the list, plan, buy what is missing, stitch, account, report.
 
     Args:
         shots: A path, an http(s) or fsspec URL, or the CSV text itself.
-        out: The output folder. Default: out/<name of the shot list>.
+        out: The output folder. Default: out/ and the shot list's name.
         live: Spend money: buy from the real accounts. Off: from the sandbox, for free.
         budget_usd: Nothing is bought above it. A live run needs one.
         approve_above_usd: A plan that costs more waits until a person has approved it.
@@ -78,9 +77,11 @@ async def make_film(
         split: Clips that a sub-run buys, on another worker; 0: none. Default: by the list's length.
         finish: What can be chosen about the film at any time, for nothing.
     """
+    enter_project()
     board = Progress(signalled(logged(view.get())))
-    place = Place(Path(out) if out else Path("out") / list_name(shots))
     refuse_key(shots)
+    film_id = film_of(shots, film_name(shots))
+    place = Place(Path(out) if out else Path("out") / film_id.name)
     rows = read_shots(shots)
     if live and budget_usd is None:
         raise InputError(
@@ -91,20 +92,20 @@ async def make_film(
         await asyncio.to_thread(check_music, Path(finish.music))
     listener = last_made.get()
     async with AsyncExitStack() as stack:
-        notice = await stack.enter_async_context(notified(list_name(shots), notify))
+        notice = await stack.enter_async_context(notified(film_id.name, notify))
         shop = await stack.enter_async_context(
             open_run(services_of(rows, live=live), board, run_id=run_id())
         )
         current.set(shop)
         board.enter("planning")
-        plan = await plan_list(shop, rows, live=live, name=list_name(shots))
+        plan = await plan_list(shop, rows, live=live, name=film_id.name)
         check_budget(plan, budget_usd)
         seal = credentials()
         place.check_writable()
         await preflight(shop, plan)
         plan, budget_usd = await approved(shop, plan, budget_usd, approve_above_usd)
-        await reserve(shop, plan, list_name(shots), budget_usd)
-        board.plan(plan)
+        await reserve(shop, plan, film_id.name, budget_usd, film_id)
+        board.plan(plan, stitches=True)
         clips = Clips(as_task())
         try:
             await end_left_tasks()
@@ -121,22 +122,23 @@ async def make_film(
                 board.enter("stitching")
                 film, accounts = await asyncio.gather(
                     stitch_film(plan, outcomes, place, finish, seal),
-                    account_costs(unvisited(plan), unvisited(place)),
+                    account_costs(unvisited(plan), unvisited(place), film_id.key),
                 )
         except asyncio.CancelledError:
             await clips.stop()
-            board.say(await left_by_run(shop))
+            if listener is None:  # a command says it itself, and what to do at its terminal
+                board.say(await left_by_run(shop))
             raise
         finally:
             await clips.stop()
         films = {**sequences, "the film": film}
-        made = await report(list_name(shots), plan, outcomes, films, accounts, place, finish)
+        made = await report(film_id, plan, outcomes, films, accounts, place, finish)
         notice.subject = "is not whole" if made.exit_code else "is ready"
         notice.body = f"{made.summary} {place.film}"
     board.enter("done")
     if listener is not None:
         listener.append(made)
-    return (Failed if made.exit_code else Completed)(message=made.summary)
+    return (Failed if made.exit_code else Completed)(message=made.summary, data=made)
 
 
 async def plan_list(shop: RunContext, shots: Sequence[Shot], *, live: bool, name: str = "") -> Plan:
@@ -145,13 +147,19 @@ async def plan_list(shop: RunContext, shots: Sequence[Shot], *, live: bool, name
     return await make_plan(shop, jobs_of(shots, files, live=live), name)
 
 
-async def reserve(shop: RunContext, plan: Plan, name: str, budget_usd: Decimal | None) -> None:
+async def reserve(
+    shop: RunContext, plan: Plan, name: str, budget_usd: Decimal | None, film: FilmId | None = None
+) -> None:
     """Write every intent down and set its cost aside, all in one transaction, or none."""
-    await shop.book(shop.ledger.start_run, shop.run_id, name, budget_usd)
+    key = film.key if film else ""
+    await shop.book(shop.ledger.start_run, shop.run_id, name, budget_usd, key)
     shop.intents = intents_of(shop, plan, Draw())
     shop.jobs = {
         job.fingerprint: job for line in reversed(plan.lines) for job in line.job.alternatives
     }
+    if film:
+        keys = list(shop.jobs)
+        await shop.book(adopt_runs, shop.ledger, film.key, film.name, film.place, keys)
     wanted = {line.job.fingerprint for line in plan.lines if line.need == "buy"}
     await shop.book(shop.ledger.reserve, [shop.intents[key] for key in wanted], shop.run_id)
 

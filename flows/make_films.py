@@ -19,6 +19,7 @@ from blocks.money import plain, usd
 from blocks.storage.places import ledger_place
 from flows import parameters
 from flows.make_film import make_film
+from flows.project import enter_project
 from flows.report.artifacts import shown
 from flows.report.notification import notified
 from flows.shots import list_name
@@ -28,7 +29,7 @@ WILD = "*?["
 KINDS = ("*.csv", "*.xlsx")
 
 
-@flow(name="make-films", persist_result=False)
+@flow(name="make-films", persist_result=False, retries=0)
 async def make_films(
     shots: parameters.ShotLists,
     out: parameters.OutputFolder = None,
@@ -49,6 +50,7 @@ async def make_films(
         approve_above_usd: A list whose plan costs more waits until a person has approved it.
         notify: The Prefect notification block to tell, such as slack-webhook/team.
     """
+    enter_project()
     async with notified("films", notify) as notice:
         refuse_key(shots)
         lists = lists_in(shots)
@@ -63,7 +65,7 @@ async def make_films(
             if left_usd is not None:
                 left_usd = max(Decimal(0), left_usd - spent_usd)
             ok &= state.is_completed()
-            told = {"list": list_name(name), "state": state.name, "USD": plain(spent_usd)}
+            told = {"list": list_name(name), "USD": plain(spent_usd), "state": state.name}
             rows.append(told | {"what": state.message or ""})
         await shown(acreate_table_artifact(rows, "films", "What has come of each list"))
         total_usd = sum((Decimal(row["USD"]) for row in rows), Decimal(0))

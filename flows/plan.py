@@ -10,13 +10,15 @@ from prefect.states import Completed
 
 from blocks.money import usd
 from flows import parameters
-from flows.make_film import plan_list, run_name
+from flows.make_film import plan_list
 from flows.planning.forecast import Outlook, look_ahead, sold_services
+from flows.project import enter_project
 from flows.report import artifacts
 from flows.report.ending import ends_in_words
 from flows.report.progress import Progress
 from flows.run.opening import open_run
-from flows.shots import Shot, list_name, read_shots
+from flows.run_name import run_name
+from flows.shots import FilmId, Shot, film_of, read_shots
 from flows.shots.job import services_of
 from flows.shots.source import refuse_key
 
@@ -30,8 +32,9 @@ async def plan(shots: parameters.ShotList, live: parameters.Live = False) -> Sta
         shots: A path, an http(s) or fsspec URL, or the CSV text itself.
         live: Ask the real accounts for their prices. Off: the sandbox.
     """
+    enter_project()
     refuse_key(shots)
-    outlook = await outlook_of(read_shots(shots), list_name(shots), live=live)
+    outlook = await outlook_of(read_shots(shots), film_of(shots), live=live)
     await artifacts.show_plan(outlook.plan)
     await artifacts.show_outlook(outlook)
     made = outlook.plan
@@ -40,8 +43,8 @@ async def plan(shots: parameters.ShotList, live: parameters.Live = False) -> Sta
     )
 
 
-async def outlook_of(shots: list[Shot], film: str, *, live: bool) -> Outlook:
+async def outlook_of(shots: list[Shot], film: FilmId, *, live: bool) -> Outlook:
     services = services_of(shots, live=live) | await sold_services(live=live)
     async with open_run(services, Progress(), run_id=uuid4().hex, spends=False) as shop:
-        plan = await plan_list(shop, shots, live=live, name=film)
+        plan = await plan_list(shop, shots, live=live, name=film.name)
         return await look_ahead(shop, plan, film, live=live)

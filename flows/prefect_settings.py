@@ -1,6 +1,6 @@
 """The Prefect settings that shotreel ships, as defaults of the environment.
 
-Measured with Prefect 3.8: without the batches the embedded server records a fraction of the task
+Measured: without the batches the embedded server records a fraction of the task
 runs before it ends; without the longer start it gives up beside one encode; analytics look up an
 outside host. What the user has set stays.
 """
@@ -8,6 +8,7 @@ outside host. What the user has set stays.
 from __future__ import annotations
 
 import os
+import sys
 
 DEFAULTS = {
     "DO_NOT_TRACK": "1",
@@ -34,7 +35,14 @@ DEFAULTS = {
 }
 
 
-def apply() -> None:
-    """Call before the first import of Prefect."""
+OF_COMMANDS = tuple(name for name in DEFAULTS if name.startswith("PREFECT_LOGGING_"))
+"""Where shotreel has the terminal; who calls a flow from Python keeps the words of their own."""
+
+
+def apply(*, of_commands: bool = False) -> None:
+    """Whoever imports a flow gets it; also after Prefect, which reads its settings once."""
     for name, value in DEFAULTS.items():
-        os.environ.setdefault(name, value)
+        if of_commands or name not in OF_COMMANDS:
+            os.environ.setdefault(name, value)
+    if context := sys.modules.get("prefect.context"):
+        context.refresh_global_settings_context()

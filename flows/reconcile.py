@@ -25,6 +25,7 @@ from flows import parameters
 from flows.costs.feed import read_feed
 from flows.costs.matching import Finding, Held, hold, unknown_charges
 from flows.costs.variance import Why, why
+from flows.project import enter_project
 from flows.report.findings import announce, show_findings
 from flows.report.notification import notified
 from flows.report.progress import Progress
@@ -94,6 +95,7 @@ async def reconcile(
         since_days: How many days back.
         notify: The Prefect notification block to tell of findings, such as slack-webhook/team.
     """
+    enter_project()
     async with notified("reconcile", notify) as notice:
         accounts = await reconcile_all(live=live, since_days=since_days)
         findings, unread = findings_of(accounts), [a for a in accounts if a.unread]

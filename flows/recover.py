@@ -26,6 +26,7 @@ from blocks.storage.places import ledger_place
 from flows import parameters
 from flows.generate.fetch import too_old
 from flows.generate.lifecycle import advance
+from flows.project import enter_project
 from flows.report.notification import notified
 from flows.report.progress import Progress
 from flows.run.context import RunContext
@@ -64,6 +65,7 @@ async def recover(notify: parameters.Notify = None) -> object:
     Args:
         notify: The Prefect notification block to tell of findings, such as slack-webhook/team.
     """
+    enter_project()
     async with notified("recover", notify) as notice:
         rescued = await rescue_all()
         log_all(rescued)

@@ -139,7 +139,7 @@ def main(path: str) -> int:
     """Gives the exit code of a process that was forked; the zygote itself never returns."""
     from flows import prefect_settings
 
-    prefect_settings.apply()
+    prefect_settings.apply(of_commands=True)
     for module in WARM:
         importlib.import_module(module)
     gc.freeze()

@@ -63,8 +63,11 @@ class Ledger(Queries):
 
     # --- runs and owners ----------------------------------------------------------------------
 
-    def start_run(self, run_id: str, name: str, budget_usd: Decimal | None) -> None:
-        """Note the run and its budget; the same run started again keeps what it has spent."""
+    def start_run(self, run_id: str, name: str, budget_usd: Decimal | None, film: str = "") -> None:
+        """Note the run, its film and its budget; started again, it keeps what it has spent.
+
+        `name` is what people call the film, `film` its identity where it has one.
+        """
         now = _now()
         with writing(self.engine) as connection:
             self._beat(connection, now)
@@ -75,7 +78,9 @@ class Ledger(Queries):
                 )
             else:
                 connection.execute(
-                    insert(runs).values(id=run_id, name=name, started_at=now, budget_usd=budget_usd)
+                    insert(runs).values(
+                        id=run_id, name=name, started_at=now, budget_usd=budget_usd, film=film
+                    )
                 )
         if self._heart is None:
             self._heart = Heart(self.beat)

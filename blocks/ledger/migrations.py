@@ -125,6 +125,17 @@ def seeds_of_any_size(connection: Connection) -> None:
     )
 
 
+def films_by_place(connection: Connection) -> None:
+    """Which film a run was for; empty in runs of before, which know the name of their list only."""
+    _run(
+        connection,
+        "ALTER TABLE runs ADD COLUMN film TEXT NOT NULL DEFAULT ''",
+        """CREATE TABLE lists (
+            film TEXT NOT NULL, live INTEGER NOT NULL, run_id TEXT NOT NULL, at TEXT NOT NULL,
+            shots TEXT NOT NULL, PRIMARY KEY (film, live))""",
+    )
+
+
 def schemas_of_cards(connection: Connection) -> None:
     """Which version of a service's schema a request was made by."""
     _run(connection, "ALTER TABLE attempts ADD COLUMN schema_sha256 TEXT")
@@ -137,6 +148,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     films_made,
     counted_prices,
     seeds_of_any_size,
+    films_by_place,
     schemas_of_cards,
 )
 

@@ -137,6 +137,15 @@ class Queries:
                     )
         return totals
 
+    def known_clips(self, among: Sequence[str]) -> set[str]:
+        """Those of the SHA-256s that are a clip's."""
+        known: set[str] = set()
+        with self.engine.connect() as connection:
+            for some in chunks(among):
+                query = select(attempts.c.clip_sha256).where(attempts.c.clip_sha256.in_(some))
+                known.update(connection.execute(query).scalars())
+        return known
+
     def knows_run(self, run_id: str) -> bool:
         with self.engine.connect() as connection:
             return bool(connection.execute(select(runs.c.id).where(runs.c.id == run_id)).first())

@@ -3,10 +3,11 @@
 `attempts`   one row a paid request; exists before the request is sent
 `events`     one row a change of an attempt's state, with time and cause; only ever added to
 `charges`    one row a fact about money; only ever added to: the sum over an attempt is its cost
-`runs`       one row a run: its budget
+`runs`       one row a run: its budget, and the film that it was for
 `owners`     one row a process that has sent requests: whether it is still alive
 `uploads`    one row an input file that a provider holds
 `films`      one row an output folder: the clips that its manifest names
+`lists`      one row a film, live or not: the shots that its list had when it was last made
 `prices`     one row a price that an account has named; only ever added to
 `top_ups`    one row a payment into a prepaid account, as a person noted it; only ever added to
 
@@ -111,6 +112,7 @@ runs = Table(
     Column("name", Text),
     Column("started_at", Moment),
     Column("budget_nano_usd", Nano, key="budget_usd"),
+    Column("film", Text),
 )
 
 attempts = Table(
@@ -223,4 +225,14 @@ films = Table(
     Column("run_id", Text),
     Column("at", Moment),
     Column("clips", Json),
+)
+
+lists = Table(
+    "lists",
+    metadata,
+    Column("film", Text, primary_key=True),
+    Column("live", Integer, primary_key=True),
+    Column("run_id", Text),
+    Column("at", Moment),
+    Column("shots", Json),
 )

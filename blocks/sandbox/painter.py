@@ -75,7 +75,7 @@ class Painter:
                 root = str(Path(__file__).parents[2])
                 paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
                 self._process = subprocess.Popen(
-                    [sys.executable, "-m", "blocks.sandbox.render"],
+                    [sys.executable, "-P", "-m", "blocks.sandbox.render"],
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     stderr=subprocess.DEVNULL,

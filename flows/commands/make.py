@@ -22,11 +22,11 @@ from rich.console import Console
 
 from blocks.errors import InputError, ShotreelError
 from blocks.ledger import Ledger
-from blocks.money import usd
+from blocks.money import units_told, usd
 from blocks.storage.places import known_ledger, ledger_place, without_prefect
 from flows.approval import Approval, Question, asker
 from flows.commands.plan import table_of
-from flows.commands.stopping import run_stoppable
+from flows.commands.stopping import run_stoppable, stoppable
 from flows.deliver import Made, last_made
 from flows.output.seams_table import words_of
 from flows.report.progress import View, view
@@ -39,6 +39,12 @@ from flows.stitch.finish import AS_IT_IS, Finish
 ASK_S = 3.0
 LOOK_S = 0.5
 TAKEN_S = 15.0
+NOT_IN_FILM = {
+    "other take": "for other takes than those in the film",
+    "superseded": "for clips that others have replaced (kept in the store)",
+    "dropped": "for shots that the list no longer has (their clips are kept in the store)",
+    "no clip": "without a clip: see costs.csv",
+}
 
 
 def make(
@@ -64,7 +70,8 @@ def make(
     try:
         with shown(Console(stderr=True), quiet=as_json):
             limits = {"budget_usd": budget_usd, "approve_above_usd": approve_above_usd}
-            start_server()
+            with stoppable():
+                start_server()
             made = run_stoppable(run_flow(shots, out, live=live, finish=chosen, **limits))
     except KeyboardInterrupt:
         click.echo(f"shotreel: stopped. {under_way(begun_at)}", err=True)
@@ -235,14 +242,16 @@ def last_words(made: Made, took_s: float, *, live: bool) -> str:
     if told := words_of(made.seams):
         lines.append(f"Seams   {told} ({made.out / 'seams.csv'})")
     lines.append(f"Clips   {stored} of {len(shots)} in {made.out / 'clips'}")
-    money = f"{usd(Decimal(totals['cost_usd']))} for {totals['units']} units"
+    accounts = made.accounts
+    money = f"{usd(Decimal(totals['cost_usd']))} for {units_told(accounts.units_of)} units"
     lines.append(f"Cost    {money}{'' if live else ' (sandbox: no money was spent)'}")
     lines.append(f"        {usd(made.spent_usd)} of it in this run, {took_s:.0f} s")
-    accounts = made.accounts
+    lines += (
+        f"        {usd(cost_usd)} of it {NOT_IN_FILM[reason]}"
+        for reason, cost_usd in accounts.not_in_film_by_reason().items()
+    )
     if accounts.saved_usd:
         lines.append(f"        {usd(accounts.saved_usd)} saved: those clips were there")
-    if accounts.in_vain_usd:
-        lines.append(f"        {usd(accounts.in_vain_usd)} paid in vain, see the run's artifacts")
     lines.append(f"Bill    {made.out / 'costs.csv'}")
     lines += (f"Note    {note}" for note in made.notes)
     if "the page" not in made.errors:

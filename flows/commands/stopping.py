@@ -25,9 +25,9 @@ from typing import Any, NoReturn, TypeVar
 T = TypeVar("T")
 
 SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
-STOP_S = 5.0
+STOP_S = 4.0
 """What work that is stopped may take: the answer to a request on its way is still written down."""
-REST_S = 2.0
+REST_S = 1.0
 """What its loop may take to close, and then the process, before both are left behind."""
 
 SAME_S = 0.5
@@ -65,6 +65,10 @@ def stoppable() -> Iterator[None]:
         pass  # not the main thread: signals are another's business
     try:
         yield
+    except Exception:
+        if _hurry.is_set() and _asked.at_s:
+            raise KeyboardInterrupt from None  # C code makes another error of it
+        raise
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import secrets
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ from pathlib import Path
 import click
 
 from blocks.errors import InputError, SetupError
+from flows.project import CODE, PYTHON
 from flows.studio import part
 from flows.studio.keeper import Keeper, stop_all
 from flows.studio.place import (
@@ -29,7 +29,7 @@ from flows.studio.place import (
 )
 
 WAIT_S = 400.0
-EXAMPLE = Path(__file__).parents[2] / "deployments" / "shot_lists" / "lighthouse.csv"
+EXAMPLE = CODE / "deployments" / "shot_lists" / "lighthouse.csv"
 
 
 def up(*, port: int | None, foreground: bool) -> int:
@@ -117,7 +117,7 @@ def start_keeper(place: StudioPlace, state: State) -> None:
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as file:
         process = subprocess.Popen(  # noqa: S603 - commands of our own
-            [sys.executable, "-m", "flows.cli", "up", "--foreground", "--port", str(state.port)],
+            [*PYTHON, "-m", "flows.cli", "up", "--foreground", "--port", str(state.port)],
             env={**os.environ, "SHOTREEL_HOME": str(place.home), "PYTHONUNBUFFERED": "1"},
             stdin=subprocess.DEVNULL,
             stdout=file,
@@ -156,12 +156,12 @@ def welcome(state: State) -> str:
     lines = [
         f"The studio is up: {state.ui_url}",
         "",
-        f"  First film   {state.ui_url}/deployments > make-film > Run > Custom run;",
+        f"  First film   {state.ui_url}/v2/deployments > make-film > Run > Custom run;",
         f"               its shot list: {EXAMPLE}",
         f"  or here      shotreel make {EXAMPLE}",
         f"  Paths        start in {state.folder}",
         f"  Accounts     {' and '.join(named) or 'none'} from this shell; others: "
-        f"{state.ui_url}/blocks, saved as default",
+        f"{state.ui_url}/v2/blocks, saved as default",
         f"  Logs         {here().folder / 'logs'}",
         "  Stop         shotreel down",
     ]

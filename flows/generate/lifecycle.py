@@ -40,7 +40,7 @@ POLL_PATIENCE_S = 120.0
 WATCH_S = 0.5
 BILL_PATIENCE_S = 20.0
 BILL_LOOK_S = 2.0
-CALL_OFF_S = 4.0
+CALL_OFF_S = 3.0
 CALLED_OFF = "called off: the run was stopped"
 GONE_S = 30.0
 """How long a request that is not known is asked for again, however long ago it was sent."""

@@ -16,12 +16,11 @@ from blocks.providers.base import Again
 from blocks.providers.download import (
     Fetched,
     Patience,
-    Trusted,
     Vanished,
     check_media_url,
     download,
 )
-from blocks.providers.http import origin
+from blocks.providers.http import Trusted, origin
 from blocks.providers.model import FileName, Media
 from blocks.providers.retry import again_until
 from flows.shots.job import InputFile

@@ -15,6 +15,7 @@ from blocks.ledger.proof import price_key
 from blocks.money import usd
 from blocks.providers.base import Quote
 from blocks.providers.model import Inputs, Whole
+from blocks.providers.services import provider_name
 from flows.planning.remembered import write_down_remembered
 from flows.run.context import RunContext
 from flows.shots.job import Job
@@ -35,6 +36,11 @@ class Line:
     quote: Quote
     need: Need
     or_else: tuple[Quote, ...] = ()
+
+    @property
+    def is_chosen(self) -> bool:
+        """Whether this take is the one in the film."""
+        return self.job.take == 1
 
     @property
     def cost_usd(self) -> Decimal:
@@ -59,6 +65,15 @@ class Plan:
     @property
     def units(self) -> Decimal:
         return sum((line.units for line in self.lines), Decimal(0))
+
+    @property
+    def units_of(self) -> dict[str, Decimal]:
+        """By provider: units of two providers are different things."""
+        found: dict[str, Decimal] = {}
+        for line in self.lines:
+            provider = provider_name(line.job.service)
+            found[provider] = found.get(provider, Decimal(0)) + line.units
+        return found
 
     @property
     def cost_usd(self) -> Decimal:

@@ -28,9 +28,9 @@ async def show_findings(findings: Sequence[Finding]) -> None:
     rows: list[dict[str, Any]] = [
         {
             "finding": f.kind,
+            "USD": plain(f.cost_usd),
             "account": f"{f.service}/{f.account}",
             "request": f.request_id,
-            "USD": plain(f.cost_usd),
             "at": f.at,
             "what": f.what,
             "what to do": f.remedy,

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 from collections.abc import Callable, Mapping
-from concurrent.futures import ProcessPoolExecutor
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, ParamSpec, Protocol, TypeVar
 
@@ -20,6 +17,7 @@ from blocks.errors import AccountPausedError, OverchargedError, SetupError
 from blocks.ledger import Attempt, Intent, Ledger
 from blocks.ledger.writer import LedgerWriter
 from blocks.media.probe import MediaInfo
+from blocks.processes import Processes
 from blocks.providers.base import Provider
 from blocks.providers.pace import Pace
 from blocks.storage.clip_store import ClipStore
@@ -42,6 +40,12 @@ class Watcher(Protocol):
 
     def say(self, message: str) -> None: ...
 
+    def begins(self, what: str) -> None:
+        """It is being drawn."""
+        ...
+
+    def ends(self, what: str) -> None: ...
+
 
 class Unwatched:
     """Tells nobody."""
@@ -50,6 +54,12 @@ class Unwatched:
         pass
 
     def say(self, message: str) -> None:
+        pass
+
+    def begins(self, what: str) -> None:
+        pass
+
+    def ends(self, what: str) -> None:
         pass
 
 
@@ -111,10 +121,7 @@ class RunContext:
         """Held while an attempt changes its owner: one task of this process drives it."""
         self.downloads = asyncio.Semaphore(DOWNLOADS)
         self.uploads: dict[tuple[str, str], asyncio.Lock] = {}
-        # Spawned, not forked: a fork would copy the loop's threads and their locks.
-        self.processes = ProcessPoolExecutor(
-            WORKERS, mp_context=get_context("spawn"), initializer=_leave_ctrl_c_to_the_run
-        )
+        self.processes = Processes(WORKERS)
         self._writer = LedgerWriter(self.ledger.engine)
 
     async def book(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -142,11 +149,6 @@ class RunContext:
     def close(self) -> None:
         self._writer.close()
         self.processes.shutdown(cancel_futures=True)
-
-
-def _leave_ctrl_c_to_the_run() -> None:
-    """At a terminal it goes to every process: one that draws would say a trace of it."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 current: ContextVar[RunContext] = ContextVar("workshop")

@@ -19,7 +19,7 @@ from flows.shots.cell import (
     read_of_any,
     taken_as,
 )
-from flows.shots.columns import COLUMNS, INPUT_PREFIX, is_for_people
+from flows.shots.columns import COLUMNS, INPUT_PREFIX, OWN_PREFIX, is_for_people
 from flows.shots.input_file import InputFiles
 from flows.shots.names import Named, Names
 from flows.shots.problem import Problems
@@ -184,6 +184,7 @@ class _RowReader:
             or_else=or_else,
             caption=caption,
             sequence_title=title,
+            own=own_cells(cells),
         )
 
     def _text(self, model: Model, settings: Settings, raw: str) -> str:
@@ -246,6 +247,11 @@ class _RowReader:
                 for column in [settings.columns.get(name) or model.column_of(name)]
             ]
         return settings.together[key]
+
+
+def own_cells(cells: Cells) -> dict[str, str]:
+    """What stands in columns of the list's own, x_...; a bare x_ is a column that is left aside."""
+    return {n: cell for n, cell in cells.items() if n.startswith(OWN_PREFIX) and n != OWN_PREFIX}
 
 
 def _check_without_model(cell: CellReader) -> None:

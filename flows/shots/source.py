@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import json
+import os
 import re
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -65,7 +67,7 @@ def _open(source: str) -> Source:
         return Source("The pasted list", _encoded(source), None)
     if not source.strip():
         raise InputError("No shot list is named.", remedy=POSSIBLE)
-    label = shown(_without_secrets(source), 300)
+    label = shown(without_secrets(source), 300)
     source, sheet = split_sheet(source)
     if path := local_path(source):
         return Source(shown(path.name), _read_file(path, label), path.parent, sheet)
@@ -117,15 +119,31 @@ def without_key(source: str) -> str:
 
     Prefect keeps and shows what a run is started with. Raises InputError.
     """
-    if is_pasted(source) or local_path(source) or _without_secrets(source) == source:
+    if is_pasted(source) or local_path(source) or without_secrets(source) == source:
         return source
-    label = _without_secrets(source)
-    folder = settings.own_home() / "lists" / hashlib.sha256(label.encode()).hexdigest()[:16]
+    place = place_of(source)
+    folder = settings.own_home() / "lists" / hashlib.sha256(place.encode()).hexdigest()[:16]
     copy = folder / f"{list_name(source)}.csv"
     with replacing(copy) as part:
         part.touch(0o600)
         part.write_bytes(open_source(source).data)
+    # The copy is of the same film as its link.
+    copy.with_suffix(".toml").write_text(
+        f"name = {json.dumps(place, ensure_ascii=False)}\n", "utf-8"
+    )
     return str(copy)
+
+
+def place_of(source: str) -> str:
+    """Where a list is, without what lets one in: its absolute path, or its URL."""
+    source, sheet = split_sheet(source)
+    if path := local_path(source):
+        place = os.path.realpath(path)
+    else:
+        place = without_secrets(source)
+        found = google_sheet(source)
+        sheet = f"gid={found[1]}" if found and found[1] else sheet
+    return f"{place}#{sheet}" if sheet else place
 
 
 def refuse_key(source: str) -> None:
@@ -133,7 +151,7 @@ def refuse_key(source: str) -> None:
     if is_pasted(source) or local_path(source) or not _holds_key(source):
         return
     raise InputError(
-        f"{shown(_without_secrets(source), 300)}: this link carries a key, which is in Prefect's "
+        f"{shown(without_secrets(source), 300)}: this link carries a key, which is in Prefect's "
         "record of this run.",
         remedy="Nothing was bought. Delete this run, have the link's key changed, and start it "
         "with the list's text, a path, or a bucket whose key is in the worker's environment; or "
@@ -165,8 +183,12 @@ def list_name(source: str) -> str:
     else:
         place = _split(source)
         stem = Path(unquote(place[1])).stem or place[0]
-    stem = f"{stem}-{sheet}" if sheet else stem
-    safe = re.sub(r"[^\w.-]+", "-", stem).encode()[:MAX_NAME_BYTES].decode(errors="ignore")
+    return safe_name(f"{stem}-{sheet}" if sheet else stem)
+
+
+def safe_name(text: str) -> str:
+    """`text` as the name of a folder."""
+    safe = re.sub(r"[^\w.-]+", "-", text).encode()[:MAX_NAME_BYTES].decode(errors="ignore")
     return safe.strip(".-") or "shots"
 
 
@@ -278,7 +300,7 @@ def _split(source: str) -> tuple[str, str]:
         return "", source
 
 
-def _without_secrets(source: str) -> str:
+def without_secrets(source: str) -> str:
     """A URL without user, password and query: links to buckets carry their key there."""
     if not URL.match(source):
         return source

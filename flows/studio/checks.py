@@ -23,10 +23,6 @@ BLOCKS = (
     "shotreel-ledger",
     "shotreel-clips",
 )
-TOO_NEW = {
-    "fastapi": ((0, 151), "its server does not start"),
-    "sqlalchemy": ((2, 1), "it schedules nothing"),
-}
 UP = "Run `shotreel up`."
 
 
@@ -81,11 +77,6 @@ def prefect_version(url: str, served: str) -> Check:
     if served.split(".")[:2] != own.split(".")[:2]:
         remedy = f"Serve with the version that is here: prefect {own}."
         return Check("Prefect", "broken", f"{told}; here it is {own}", remedy)
-    for package, (below, why) in TOO_NEW.items():
-        if tuple(map(int, version(package).split(".")[:2])) >= below:
-            what = f"{told}; with {package} {version(package)} {why}"
-            remedy = f"pip install '{package}<{below[0]}.{below[1]}'"
-            return Check("Prefect", "broken", what, remedy)
     return Check("Prefect", "ok", told)
 
 

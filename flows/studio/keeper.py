@@ -15,10 +15,11 @@ from pathlib import Path
 
 from blocks.errors import SetupError
 from flows import prefect_settings
+from flows.project import CODE, FOLDER, PYTHON
 from flows.studio.api import end_runs, kept, set_logos
 from flows.studio.part import Part, end_marked, is_locked, stop, take, write_pid
 from flows.studio.place import State, StudioPlace, answers
-from flows.studio.prepare import POOL, PREFECT_YAML
+from flows.studio.prepare import POOL
 from flows.studio.server import HOSTS
 
 START_S = 180.0
@@ -58,10 +59,12 @@ def environment(place: StudioPlace, state: State, base: Mapping[str, str]) -> di
         "PREFECT_SERVER_API_PORT": str(state.port),
         "PREFECT_WORKER_QUERY_SECONDS": env.get("PREFECT_WORKER_QUERY_SECONDS", "2"),
         "SHOTREEL_HOME": str(place.home),
-        "SHOTREEL_PROJECT": state.folder,
+        FOLDER: state.folder,
         "SHOTREEL_SANDBOX_URL": base.get("SHOTREEL_SANDBOX_URL") or state.sandbox_url,
         "SHOTREEL_STUDIO": state.mark,
         "PYTHONUNBUFFERED": "1",
+        # Prefect starts some of its parts with `python -m`.
+        "PYTHONSAFEPATH": "1",
     }
 
 
@@ -70,7 +73,7 @@ def parts_of(place: StudioPlace, state: State, env: Mapping[str, str]) -> dict[s
     commands: dict[str, Sequence[str]] = {
         "server": [sys.executable, "-P", "-m", "flows.studio.server"],
         "sandbox": [
-            *(sys.executable, "-m", "flows.cli", "sandbox"),
+            *(*PYTHON, "-m", "flows.cli", "sandbox"),
             *("--port", str(state.sandbox_port), "--latency", latency_s),
         ],
         "worker": [PREFECT, "worker", "start", "--pool", POOL, "--type", "process"],
@@ -149,16 +152,11 @@ class Keeper:
         """The work pool, the blocks' types and the deployments; what is there already stays."""
         if self.ending.is_set():
             return
-        if not PREFECT_YAML.exists():
-            raise SetupError(
-                f"{PREFECT_YAML} is not there.",
-                remedy="Install shotreel from its folder: pip install -e .",
-            )
         with kept(self.state.api_url):
-            done = subprocess.run(
-                [sys.executable, "-m", "flows.studio.prepare"],
+            done = subprocess.run(  # noqa: S603 - commands of our own
+                [*PYTHON, "-m", "flows.studio.prepare"],
                 check=False,
-                cwd=self.state.folder,
+                cwd=CODE,
                 env=self.env,
                 stdin=subprocess.DEVNULL,
                 capture_output=True,

@@ -1,29 +1,42 @@
-"""What a new Prefect server has to be told: `python -m flows.studio.prepare`.
+"""What a new Prefect server has to be told: `python -P -m flows.studio.prepare [FILE]`.
 
 By Prefect's own commands, and all of them in one process: what each takes is mostly Prefect's
-import. The server is the one that PREFECT_API_URL names.
+import. The server is the one that PREFECT_API_URL names. FILE is a `prefect.yaml` of a person's;
+`--template` prints ours.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from io import StringIO
 from pathlib import Path
 
+from flows.project import CODE
+
 POOL = "shotreel"
-PREFECT_YAML = Path(__file__).parents[2] / "deployments" / "prefect.yaml"
-COMMANDS: dict[str, Sequence[str]] = {
-    "work pool": ["work-pool", "create", POOL, "--type", "process"],
-    "blocks": ["block", "register", "-m", "flows.studio.blocks"],
-    "deployments": ["deploy", "--all", "--prefect-file", str(PREFECT_YAML)],
-}
+PREFECT_YAML = CODE / "deployments" / "prefect.yaml"
 
 
-def main() -> int:
+def main(arguments: Sequence[str]) -> int:
     """What is there already stays."""
-    for what, arguments in COMMANDS.items():
+    if "--template" in arguments:
+        print(PREFECT_YAML.read_text("utf-8"), end="")
+        return 0
+    file = Path(arguments[0]).absolute() if arguments else PREFECT_YAML
+    os.chdir(CODE)  # Prefect imports a deployment's flow from the working folder first
+    return tell_server(file)
+
+
+def tell_server(prefect_yaml: Path) -> int:
+    commands: dict[str, Sequence[str]] = {
+        "work pool": ["work-pool", "create", POOL, "--type", "process"],
+        "blocks": ["block", "register", "-m", "flows.studio.blocks"],
+        "deployments": ["deploy", "--all", "--prefect-file", str(prefect_yaml)],
+    }
+    for what, arguments in commands.items():
         code, told = prefect(arguments)
         if code and "already exists" not in told:
             print(f"Prefect did not take the {what}: {told.strip()[-2000:]}", file=sys.stderr)
@@ -47,4 +60,4 @@ def prefect(arguments: Sequence[str]) -> tuple[int, str]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -9,12 +9,11 @@ the processes that draw do.
 from __future__ import annotations
 
 import sys
-from concurrent.futures import ProcessPoolExecutor
 from fractions import Fraction
-from multiprocessing import get_context
 from pathlib import Path
 
 from blocks.media.probe import probe
+from blocks.processes import Processes
 from flows.stitch import Begin, Clip, stitch
 
 WORKERS = 2
@@ -32,7 +31,7 @@ def main(folder: Path, num_clips: int) -> None:
         )
         for n, path in enumerate(chosen)
     ]
-    with ProcessPoolExecutor(WORKERS, mp_context=get_context("spawn")) as pool:
+    with Processes(WORKERS) as pool:
         stitch(reel, folder / "held.mp4", cache=folder / "cache", pool=pool)
 
 

@@ -25,7 +25,7 @@ from tests.zygote import ROOT, clean_environment
 GOAL_S = 2.0
 EMPTY = """
 from flows import prefect_settings
-prefect_settings.apply()
+prefect_settings.apply(of_commands=True)
 import asyncio
 from prefect import flow
 @flow(name="empty")

@@ -18,11 +18,10 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Executor
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from fractions import Fraction
-from multiprocessing import get_context
 from pathlib import Path
 from shutil import rmtree
 from threading import Event, Thread
@@ -35,6 +34,7 @@ from av.video.frame import VideoFrame
 
 from blocks.files import sha256_file
 from blocks.media.probe import probe
+from blocks.processes import Processes
 from blocks.sandbox import Sandbox
 from flows.generate.all_clips import Clips
 from flows.make_film import plan_list, reserve
@@ -109,7 +109,7 @@ def cuts(folder: Path, clips: Sequence[Clip], given: argparse.Namespace) -> None
     show(f"{len(clips)} clips, straight cuts", taken, "ffmpeg -f concat -c copy")
 
 
-def shotreel(clips: Sequence[Clip], folder: Path, pool: ProcessPoolExecutor | None = None) -> None:
+def shotreel(clips: Sequence[Clip], folder: Path, pool: Executor | None = None) -> None:
     out = folder / "film.mp4"
     out.unlink(missing_ok=True)
     stitch(clips, out, cache=folder / "cache", pool=pool)
@@ -146,7 +146,7 @@ def dissolves(folder: Path, clips: Sequence[Clip], given: argparse.Namespace) ->
     changed[middle] = Clip(path, sha256_file(path), info=probe(path), begins=DISSOLVE)
     rmtree(folder / "cache", ignore_errors=True)
     taken: dict[str, float] = {}
-    with ProcessPoolExecutor(WORKERS, mp_context=get_context("spawn")) as pool:
+    with Processes(WORKERS) as pool:
         taken["shotreel, nothing cached"] = timed(lambda: shotreel(reel, folder, pool))
         before = num_drawn(folder)
         taken["shotreel, one clip changed"] = timed(lambda: shotreel(changed, folder, pool))

@@ -141,7 +141,7 @@ def processes(home: Path) -> Iterator[tuple[str, int, float]]:
             kind = "server"
         elif "worker start" in command:
             kind = "worker"
-        elif "spawn_main" in command or "resource_tracker" in command:
+        elif "blocks.processes" in command:
             kind = "stitching"
         else:
             kind = "run"

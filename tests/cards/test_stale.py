@@ -41,7 +41,9 @@ async def accounts(
     async with open_client() as client:
         yield {
             "fal": FalAccount(key="admin:secret-key").provider(client, "fal", "default"),
-            "wavespeed": WaveSpeedAccount(key="admin:secret-key").provider(client, "wavespeed", "default"),
+            "wavespeed": WaveSpeedAccount(key="admin:secret-key").provider(
+                client, "wavespeed", "default"
+            ),
         }
 
 

@@ -23,7 +23,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--max-file-bytes", type=int)
     parser.add_argument("command", nargs="+")
     given = parser.parse_args(argv)
-    prefect_settings.apply()
+    prefect_settings.apply(of_commands=True)
     if given.kill_at:
         from tests.crash.points import arm
 

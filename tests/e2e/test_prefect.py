@@ -18,6 +18,7 @@ import yaml
 
 from flows.shots import list_name
 from flows.studio import api
+from flows.tasks.generate_clip import generate_clip
 from tests.e2e.film import assert_film_is_its_clips
 from tests.e2e.prefect_server import PrefectServer, stop, until
 from tests.e2e.world import PREFECT, World, refused
@@ -103,6 +104,25 @@ def test_a_run_with_failed_shots_has_failed_and_says_why(
         ]
     )[0]
     assert states["s/a"] == states["t/c"] == "COMPLETED"
+
+
+def test_a_run_that_has_failed_is_not_tried_again_whatever_prefects_default_for_retries(
+    world: World, prefect_server: PrefectServer
+) -> None:
+    charged = {"at": "job", "do": "fail", "status": 422, "charged": True, "units": 4, "times": 0}
+    world.misbehave({**charged, "match": {"prompt": "Rock"}})
+    shots = world.write(LIST, "no-retries.csv")
+    assert world.run("make", shots, PREFECT_FLOWS_DEFAULT_RETRIES="2").code == 3
+    run = flow_run(prefect_server, "no-retries")
+    assert (run["state"]["type"], run["run_count"]) == ("FAILED", 1)
+    assert world.posts == 3
+    assert world.charged == world.billed
+
+
+def test_prefect_remembers_a_clip_by_its_fingerprint_and_by_nothing_else() -> None:
+    context: Any = None  # by design it is not looked at
+    given = {"name": "s/a", "fingerprint": "f1"}
+    assert generate_clip.cache_policy.compute_key(context, given, {"shots": "a.csv"}) == "f1"
 
 
 def test_a_refused_plan_fails_the_run_with_its_reason(
@@ -195,6 +215,7 @@ def test_the_deployment_asks_for_parameters_in_words(
         for name, parameter in asked.items():
             assert parameter.get("title", "") != name
             assert parameter["description"], asked
+            assert "<" not in parameter["description"], "the UI takes it for markup"
             assert "anyOf" not in parameter, "a choice between types is no question for a person"
     schema = deployments["make-film"]["parameter_openapi_schema"]
     assert {"shots", "out", "live", "budget_usd"} <= set(schema["properties"])

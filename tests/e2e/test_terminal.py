@@ -7,6 +7,7 @@ import os
 import pty
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -149,6 +150,13 @@ def assert_stopped(terminal: Terminal, words: str = "shotreel: stopped.") -> Non
     assert "Traceback" not in terminal.text and "Prefect's API" not in terminal.text
 
 
+def in_state(world: World, state: str) -> int:
+    with suppress(sqlite3.OperationalError):  # the ledger is not there yet
+        ((count,),) = world.rows(f"SELECT COUNT(*) FROM attempts WHERE state = '{state}'")
+        return int(count)
+    return 0
+
+
 def ordered(world: World) -> None:
     until(lambda: world.posts == 4)
     time.sleep(0.5)  # the answers are written down
@@ -177,7 +185,7 @@ def test_ctrl_c_while_the_film_is_stitched(world: World, begin: Begin, tmp_path:
     with Sandbox(tmp_path / "quick", latency_s=0.1) as quick:
         world.env["SHOTREEL_SANDBOX_URL"] = quick.url
         terminal = begin("make", world.write(DRAWN))
-        until(lambda: world.rows("SELECT COUNT(*) FROM attempts WHERE state = 'stored'") == [(12,)])
+        until(lambda: in_state(world, "stored") == 12)
         terminal.press()
         assert_stopped(terminal, "shotreel: stopped. Nothing that was bought is missing.")
 
@@ -219,7 +227,7 @@ def test_a_run_whose_prefect_server_dies_makes_its_film_and_ends_with_words(
     with Sandbox(tmp_path / "slow", latency_s=5) as slow:
         world.env["SHOTREEL_SANDBOX_URL"] = slow.url
         terminal = begin("make", world.write(LIST))
-        until(lambda: world.rows("SELECT COUNT(*) FROM attempts WHERE state = 'submitted'"))
+        until(lambda: in_state(world, "submitted") == 4)
         for server in servers(prefect_home):
             os.kill(server, signal.SIGKILL)
         code = terminal.ended(within_s=60)

@@ -9,7 +9,6 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
-from datetime import datetime
 from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
@@ -89,9 +88,10 @@ class Home:
         found: dict[str, Any] = self.api("GET", f"deployments/name/{name}/{name}")
         return found
 
-    def submit(self, name: str, **parameters: Any) -> str:
+    def submit(self, name: str, run_name: str | None = None, **parameters: Any) -> str:
         path = f"deployments/{self.deployment(name)['id']}/create_flow_run"
-        return str(self.api("POST", path, {"parameters": parameters})["id"])
+        given = {"parameters": parameters} | ({"name": run_name} if run_name else {})
+        return str(self.api("POST", path, given)["id"])
 
     def flow_run(self, run_id: str) -> dict[str, Any]:
         found: dict[str, Any] = self.api("GET", f"flow_runs/{run_id}")
@@ -106,15 +106,23 @@ class Home:
         found: dict[str, Any] = until(look)
         return found
 
-    def form_is_older_than_pause(self, run_id: str) -> bool:
-        """What a person is asked is there, question and fields, by when they can be asked."""
-        kept = self.api(
-            "POST", f"flow_runs/{run_id}/input/filter", {"prefix": "paused-", "limit": 9}
-        )
-        paused_at = datetime.fromisoformat(self.flow_run(run_id)["state"]["timestamp"])
-        return len(kept) == 2 and all(
-            datetime.fromisoformat(each["created"]) < paused_at for each in kept
-        )
+    def until_asked(self, run_id: str, *, after: str = "") -> str:
+        """Waits for the form of a question that is not `after`; gives the pause's key.
+
+        Prefect's server drops what is saved for a pause when it begins: the form comes right after.
+        """
+
+        def look() -> str:
+            details = self.until_state(run_id, "PAUSED")["state"]["state_details"]
+            kept = self.api(
+                "POST", f"flow_runs/{run_id}/input/filter", {"prefix": "paused-", "limit": 20}
+            )
+            wanted = {details["run_input_keyset"][name] for name in ("schema", "description")}
+            there = wanted <= {each["key"] for each in kept} and details["pause_key"] != after
+            return str(details["pause_key"]) if there else ""
+
+        found: str = until(look)
+        return found
 
     def artifacts(self, run_id: str) -> dict[str, Any]:
         wanted = {"flow_runs": {"id": {"any_": [run_id]}}}

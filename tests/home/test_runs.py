@@ -6,6 +6,7 @@ import json
 import os
 import pty
 import re
+import signal
 import subprocess
 import sys
 import threading
@@ -18,6 +19,7 @@ from typing import Any
 import httpx
 import pytest
 
+from flows.studio.part import marked
 from tests.e2e.prefect_server import until
 from tests.e2e.world import SHOTREEL
 from tests.home.conftest import Home, shot_list, table
@@ -45,6 +47,12 @@ def test_a_plan_is_an_artifact_and_spends_nothing(home: Home) -> None:
     rows = table(artifacts["plan"])
     assert [row["need"] for row in rows[:-1]] == ["to buy"] * 3
     assert home.posts == before
+
+
+def test_a_run_keeps_the_name_that_a_person_gave_it_and_so_does_the_folder(home: Home) -> None:
+    run_id = home.submit("make-film", "Opening night", shots=shot_list("opening", 1))
+    assert home.until_state(run_id, "COMPLETED")["name"] == "Opening night"
+    assert (home.folder / "out" / "Opening-night" / "film.mp4").exists()
 
 
 def test_the_log_says_once_what_has_become_of_each_shot(home: Home) -> None:
@@ -86,7 +94,7 @@ def misbehave(home: Home, *rules: dict[str, Any]) -> None:
 def test_what_is_rejected_is_not_bought(home: Home) -> None:
     before = home.posts
     run_id = home.submit("make-film", shots=shot_list("rejected", 2), approve_above_usd=0.5)
-    home.until_state(run_id, "PAUSED")
+    home.until_asked(run_id)
     given = {"run_input": {"decision": "reject"}}
     answer = home.api("POST", f"flow_runs/{run_id}/resume", given)
     assert answer["status"] == "ACCEPT", answer
@@ -98,13 +106,15 @@ def test_what_is_rejected_is_not_bought(home: Home) -> None:
 
 def test_who_lowers_the_budget_below_the_plan_is_asked_again(home: Home) -> None:
     run_id = home.submit("make-film", shots=shot_list("lowered", 3), approve_above_usd=0.5)
+    asked = ""
     for given in (
         {"decision": "approve", "budget_usd": 0.4},
         {"decision": "approve", "drop": "lowered/7"},
         {"decision": "approve", "budget_usd": None, "drop": "lowered/0\nlowered/1"},
     ):
-        home.until_state(run_id, "PAUSED")
-        home.api("POST", f"flow_runs/{run_id}/resume", {"run_input": given})
+        asked = home.until_asked(run_id, after=asked)
+        answer = home.api("POST", f"flow_runs/{run_id}/resume", {"run_input": given})
+        assert answer["status"] == "ACCEPT", answer
         until(lambda: home.flow_run(run_id)["state_type"] != "PAUSED")
     home.until_state(run_id, "COMPLETED")
     assert home.rows("SELECT shot, state FROM attempts WHERE sequence = 'lowered'") == [
@@ -113,6 +123,27 @@ def test_who_lowers_the_budget_below_the_plan_is_asked_again(home: Home) -> None
     assert home.rows("SELECT budget_nano_usd FROM runs ORDER BY rowid DESC LIMIT 1") == [
         (int(Decimal("0.4") * 10**9),)
     ]
+
+
+def test_a_run_that_dies_while_it_waits_for_approval_asks_again_once_it_is_taken_up(
+    home: Home,
+) -> None:
+    before = home.posts
+    run_id = home.submit("make-film", shots=shot_list("widowed", 2), approve_above_usd=0.5)
+    first = home.until_asked(run_id)
+    for pid in marked(f"PREFECT__FLOW_RUN_ID={run_id}"):
+        os.kill(pid, signal.SIGKILL)
+    home.until_state(run_id, "CRASHED")
+    assert home.posts == before
+    state = {"type": "SCHEDULED", "name": "AwaitingRetry"}
+    home.api("POST", f"flow_runs/{run_id}/set_state", {"state": state, "force": True})
+    until(lambda: home.flow_run(run_id)["state_type"] == "PAUSED")
+    home.until_asked(run_id, after=first)
+    assert home.posts == before
+    given = {"run_input": {"decision": "approve"}}
+    assert home.api("POST", f"flow_runs/{run_id}/resume", given)["status"] == "ACCEPT"
+    home.until_state(run_id, "COMPLETED")
+    assert home.posts == before + 2
 
 
 def test_nobody_who_approves_means_no(home: Home) -> None:

@@ -8,8 +8,6 @@ import signal
 import subprocess
 import sys
 import time
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
@@ -18,6 +16,7 @@ import flows.stitch.film
 from blocks.errors import ClipError, StitchError
 from blocks.files import sha256_file
 from blocks.media.probe import probe
+from blocks.processes import Processes
 from flows.stitch import Clip, is_current, stitch
 
 from .conftest import Cut, frames_of, shoot
@@ -151,11 +150,11 @@ def test_a_full_disk_is_an_error(tmp_path: Path) -> None:
     assert not list(tmp_path.glob(".*"))
 
 
-def test_it_runs_in_a_spawned_worker(tmp_path: Path) -> None:
+def test_it_runs_in_a_process_of_its_own(tmp_path: Path) -> None:
     clip = shoot(tmp_path / "clip.mp4")
     out = tmp_path / "film.mp4"
     cache = tmp_path / "cache"
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+    with Processes(1) as pool:
         film = pool.submit(_stitch, [Clip(clip, "a", info=probe(clip))], out, cache).result()
     assert is_current([Clip(clip, "a")], out, cache=cache) is not None
     assert film.num_frames == 24
