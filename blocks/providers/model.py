@@ -337,6 +337,8 @@ class Model:
     """Whether the same inputs without a seed give the same clip: a workflow that binds none."""
     version: str = ""
     """Tells models of one name apart in a fingerprint: the digest of a workflow's files."""
+    max_usd: Decimal | None = None
+    """The most that one clip may cost, where the model's card names it."""
     schema_sha256: str = ""
     """Of the schema that it was made from; empty where there is none to hold it against."""
     makes: Literal["video", "image"] = "video"
@@ -362,6 +364,11 @@ class Model:
     def problems(self, inputs: Inputs) -> list[tuple[str, str]]:
         """(input, what is wrong) of inputs that do not go together; the types are checked."""
         return []
+
+    @property
+    def mark(self) -> str | None:
+        """An input that tells an attempt from its twins, where no seed does."""
+        return None
 
     @property
     def takes_seed(self) -> bool:

@@ -22,6 +22,7 @@ from blocks.errors import (
 from blocks.ledger import Attempt, Intent, fallback
 from blocks.ledger.proof import is_absurd
 from blocks.ledger.states import UNFINISHED
+from blocks.ledger.tables import in_nano
 from blocks.money import usd
 from blocks.providers.base import Bill, Empty, Failed, Gone, Polled, Provider, Ready, Waiting
 from blocks.providers.retry import again_until, backoff
@@ -326,7 +327,7 @@ def stop_where_absurd(
         cost_usd = units * attempt.unit_price_usd
     else:
         return
-    if attempt.price_source == "no_price" or not is_absurd(attempt.cost_quoted_usd, cost_usd):
+    if attempt.price_source == "no_price" or not is_too_much(attempt, cost_usd):
         return
     counted = "" if units is None else f" ({units.normalize():f} units)"
     model = (attempt.service, attempt.model)
@@ -339,6 +340,13 @@ def stop_where_absurd(
         remedy=f"Show the request to {provider_name(attempt.service)}. `shotreel reconcile` "
         "corrects the ledger by the bill; until then plans reckon with this charge.",
     )
+
+
+def is_too_much(attempt: Attempt, cost_usd: Decimal) -> bool:
+    """Above a ceiling that the user has named; or what no reading of a price explains."""
+    if attempt.price_source == "ceiling":
+        return in_nano(cost_usd) > in_nano(attempt.cost_quoted_usd)
+    return is_absurd(attempt.cost_quoted_usd, cost_usd)
 
 
 async def from_store(shop: RunContext, attempt: Attempt) -> Clip | None:

@@ -44,6 +44,7 @@ _COLUMNS = (
     Column("model", "setting"),
     Column("duration_s", "setting", ("duration", "duration sec", "duration seconds", "seconds")),
     Column("takes", "setting"),
+    Column("max_usd", "setting"),
     Column("transition", "setting"),
     Column("transition_s", "setting"),
     Column("num_frames", "input", ("frames",)),

@@ -123,6 +123,12 @@ def _job(
     return Job(key, service, shot, take, seed, own, previous, or_else)
 
 
+def models_of(shots: Iterable[Shot]) -> list[Model]:
+    """Every model that the shots may be bought from, once."""
+    named = (each.made_by for shot in shots for each in shot.alternatives)
+    return list({(model.provider, model.name): model for model in named}.values())
+
+
 def services_of(shots: Iterable[Shot], *, live: bool) -> set[str]:
     """Every service that the shots may be bought from."""
     return {service_of(each.made_by, live=live) for shot in shots for each in shot.alternatives}

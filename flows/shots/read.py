@@ -181,6 +181,7 @@ class _RowReader:
             transition=settings.transition,
             transition_s=settings.transition_s,
             notes=cells["notes"],
+            max_usd=settings.max_usd,
             or_else=or_else,
             caption=caption,
             sequence_title=title,

@@ -34,6 +34,7 @@ TRANSITIONS = (CUT, "dissolve", "fade", "wipe", "slide")
 TRANSITION_S = Decimal("0.5")
 TIMES = frozenset({"model", "num_frames", "frames_per_second", "duration_s"})
 """Columns that say how long a clip is."""
+USD = re.compile(r"\$? ?([0-9]{1,6}(?:[.,][0-9]{1,9})?)")
 # A German or French spreadsheet writes 4,5; a shooting list 4 s.
 DECIMAL = re.compile(r"([0-9]{1,6}(?:[.,][0-9]{1,30})?)(?: ?(?:s|sec|seconds))?", re.IGNORECASE)
 
@@ -55,6 +56,7 @@ class Settings:
     transition_s: Decimal
     faults: tuple[Fault, ...]
     duration_s: Fraction | None = None
+    max_usd: Decimal | None = None
     columns: Mapping[str, str] = field(default_factory=dict)
     names_files: bool = False
     together: dict[tuple[bool, ...], list[Fault]] = field(default_factory=dict)
@@ -74,6 +76,7 @@ def read_settings(cells: Cells, find: FindModel = find_model) -> Settings:
         "model", partial(_model, find), None if cells["model"] else MODELS[DEFAULT_MODEL]
     )
     takes = cell.read("takes", lambda raw: int(read_as(TAKES, raw)), 1)
+    max_usd = cell.read("max_usd", _usd, None)
     transition = cell.read("transition", _transition, CUT)
     default_s = Decimal(0) if transition == CUT else TRANSITION_S
     transition_s = cell.read("transition_s", partial(_transition_s, cells["transition"]), default_s)
@@ -109,6 +112,7 @@ def read_settings(cells: Cells, find: FindModel = find_model) -> Settings:
         transition_s,
         tuple(cell.faults),
         duration_s,
+        max_usd,
         columns,
         names_files=any(files_in(inputs)),
     )
@@ -147,6 +151,13 @@ def _model(find: FindModel, raw: str) -> Model | None:
         known = f"is no model that shotreel has a card of{nearest(raw, tuple(MODELS))}"
         raise WrongCellError(f"{known} (`shotreel models search WORDS` and `models add ID`)")
     return model
+
+
+def _usd(raw: str) -> Decimal:
+    amount = USD.fullmatch(raw)
+    if amount is None or not Decimal(amount[1].replace(",", ".")):
+        raise WrongCellError("is not an amount in USD above 0, such as 1.50")
+    return Decimal(amount[1].replace(",", "."))
 
 
 def _named(model: Model, taken: Mapping[str, str], column: str, raw: str) -> tuple[str, Value]:

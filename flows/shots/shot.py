@@ -37,6 +37,8 @@ class Shot:
     notes: str
     files: Mapping[str, FileName] = field(default_factory=dict)
     or_else: Shot | None = None
+    max_usd: Decimal | None = None
+    """The most that one clip of it may cost."""
     caption: str = ""
     sequence_title: str = ""
     own: Mapping[str, str] = field(default_factory=dict)

@@ -79,6 +79,7 @@ class Card(Model):
         """What the schema or a rule refuses of a whole body; a file counts as its URL."""
         sent = self.body(inputs)
         found = [*rules.refused(self._validator, sent), *rules.broken(self.rules, sent)]
+        found += rules.no_film(sent) if self.makes == "video" else ()
         return list(dict.fromkeys(found))
 
     @property
@@ -161,6 +162,7 @@ def make_card(
         defaults=defaults,
         units=_units(price),
         unit=price.unit or "unit",
+        max_usd=price.max_usd,
         frames_per_second=frames_per_second,
         num_frames=num_frames,
         required=tuple(each for each in schema.get("required", ()) if each in kinds),

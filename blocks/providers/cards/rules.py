@@ -35,6 +35,9 @@ SAID_OF_IT: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("not both of {}, {}", re.compile(rf"Cannot be combined with {NAME}", re.I)),
 )
 
+CONTAINER = re.compile(r"(output|video|file)_(type|format)$|^format$")
+PICTURES = re.compile(r"gif|webp|png|image|frames|\bzip", re.IGNORECASE)
+
 Problem = tuple[str, str]
 
 
@@ -72,6 +75,13 @@ def broken(rules: Iterable[str], inputs: Inputs) -> Iterator[Problem]:
             everything = wanted[2].split(", ")
             said = "is given beside " + " and ".join(given[:-1]) if several else "is empty"
             yield (given or everything)[-1 if several else 0], f"{said}; give {rule}"
+
+
+def no_film(inputs: Inputs) -> Iterator[Problem]:
+    """Containers that no film can be spliced from. WebM and MOV are fitted."""
+    for name, value in inputs.items():
+        if CONTAINER.search(name) and isinstance(value, str) and PICTURES.search(value):
+            yield name, "is no video that a film can be made of; choose an MP4, a MOV or a WebM"
 
 
 def refused(validator: Validator, inputs: Inputs) -> Iterator[Problem]:

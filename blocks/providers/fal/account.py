@@ -179,6 +179,7 @@ class Fal:
         self.clock = ServiceClock()
         self.trusted_hosts = frozenset(origin(url)[1:] for url in urls)
         self.uploads_kept = timedelta(days=6)
+        self.quotes_bodies = False
         self.price_book = shipped()
         self._prices: dict[str, asyncio.Task[ListPrice | None]] = {}
         self._listings: dict[str, _Listing] = {}
@@ -289,7 +290,7 @@ class Fal:
                 break
         listing.items, listing.unread, listing.read = list(found.values()), unread, True
 
-    async def price(self, model: Model, inputs: Inputs) -> Quote:
+    async def price(self, model: Model, inputs: Inputs, max_usd: Decimal | None = None) -> Quote:
         """By the price book, where the account does not contradict it; else the account's.
 
         The account is asked once for each model: all shots of a run have one price.
@@ -299,7 +300,7 @@ class Fal:
         answer = await self._prices[model.endpoint]
         live = not is_sandboxed(self.service)
         today = datetime.now(UTC).date()
-        return quote_of(self.price_book, model, inputs, answer, today, live=live)
+        return quote_of(self.price_book, model, inputs, answer, today, live=live, max_usd=max_usd)
 
     async def list_price(self, model: Model) -> ListPrice | None:
         """Source: platform API, "Model pricing" (`GET /models/pricing`)."""

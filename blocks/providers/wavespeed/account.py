@@ -145,6 +145,7 @@ class WaveSpeed:
         self.clock = ServiceClock()
         self.trusted_hosts = frozenset({origin(block.url)[1:]})
         self.uploads_kept = timedelta(days=6)  # WaveSpeed deletes uploads after seven days
+        self.quotes_bodies = True
         self._inputs: dict[str, dict[str, Any]] = {}
         self._secret = block.key.get_secret_value()
         self._auth = {"Authorization": f"Bearer {self._secret}"}
@@ -191,7 +192,7 @@ class WaveSpeed:
             self._inputs[request_id] = stored
         return wire.compared(self._inputs[request_id], found, order.model.body(order.inputs))
 
-    async def price(self, model: Model, inputs: Inputs) -> Quote:
+    async def price(self, model: Model, inputs: Inputs, max_usd: Decimal | None = None) -> Quote:
         """What the account asks for these very inputs: no rule of thumb comes before that."""
         price = await self._price_of_run(model, inputs)
         if price is None:
