@@ -34,7 +34,7 @@ def tables(where: Page) -> list[list[str]]:
 def test_the_whole_list_is_read() -> None:
     shots = read_shots(HARBOUR)
     assert len(shots) == 6
-    assert [shot.num_takes for shot in shots] == [1, 2, 1, 1, 1, 1]
+    assert [shot.takes for shot in shots] == [1, 2, 1, 1, 1, 1]
 
 
 def test_the_list_is_planned_and_becomes_what_is_said_to_be_beside_it(world: World) -> None:
