@@ -14,7 +14,7 @@ FILES = Path(__file__).parent / "files"
 WRITES = os.environ.get("GOLDEN") == "write"
 
 # Clips depend on the encoder's version. Fingerprints do not, and are held as they are.
-DRAWN = {"sha256", "source", "run", "run_id", "attempt", "attempt_id"}
+DRAWN = {"sha256", "run", "run_id", "attempt", "attempt_id"}
 REQUESTS = {"request_id", "ResourceId"}
 _MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}:\d{2}(?:\.\d+)?(?:Z|\+00:00)?)?")
 _ID = re.compile(r"\b[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\b|\b[0-9a-f]{32}\b")
