@@ -17,6 +17,7 @@ WRITES = os.environ.get("GOLDEN") == "write"
 DRAWN = {"sha256", "run", "run_id", "attempt", "attempt_id"}
 REQUESTS = {"request_id", "ResourceId"}
 _MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}:\d{2}(?:\.\d+)?(?:Z|\+00:00)?)?")
+_FOLDER = re.compile(r"/[^\s\"]*/(?=\w+\.csv\b)")
 _ID = re.compile(r"\b[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\b|\b[0-9a-f]{32}\b")
 
 
@@ -56,6 +57,6 @@ def _walked(value: Any, key: str) -> Any:
 def _cell(name: str, cell: str) -> str:
     if cell and (name in DRAWN or name in REQUESTS):
         return f"<{name}>"
-    for pattern, word in ((_ID, "<id>"), (_MOMENT, "<moment>")):
+    for pattern, word in ((_ID, "<id>"), (_MOMENT, "<moment>"), (_FOLDER, "<folder>/")):
         cell = pattern.sub(word, cell)
     return cell

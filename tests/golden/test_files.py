@@ -34,7 +34,6 @@ def test_a_films_manifest_bill_and_focus_file(planned: World) -> None:
     planned.misbehave(refused("Nets"))
     assert planned.run("make", "coast.csv", "--title", "The Coast").code == 3
     out = planned.folder / "out" / "coast"
-    assert planned.run("costs", "--top-up", "fal", "25", "--reason", "invoice 7").code == 0
     assert planned.run("costs", "--sandbox", "--focus", "focus.csv").code == 0
     check("manifest.json", of_json((out / "manifest.json").read_text("utf-8")))
     check("costs.csv", of_csv((out / "costs.csv").read_text("utf-8")))
