@@ -23,7 +23,8 @@ STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 46rem; margin: 3rem auto; padding: 0 1rem;
   color-scheme: light dark; }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
-th, td { text-align: right; padding: .3rem .6rem; border-bottom: 1px solid #8884; white-space: pre; }
+th, td { text-align: right; padding: .3rem .6rem; border-bottom: 1px solid #8884; }
+td { white-space: pre; }
 th:nth-child(-n+2), td:nth-child(-n+2) { text-align: left; white-space: normal; }
 dl { display: grid; grid-template-columns: 1fr auto; gap: .3rem 1rem; margin: 1.5rem 0 0 auto;
   width: fit-content; font-variant-numeric: tabular-nums; }
@@ -65,11 +66,8 @@ class CustomerBill:
 
     @property
     def period(self) -> str:
-        said = [
-            f"from {self.since}" if self.since else "",
-            f"to {self.until}" if self.until else "",
-        ]
-        return " ".join(filter(None, said))
+        days = (("from", self.since), ("to", self.until))
+        return " ".join(f"{word} {day}" for word, day in days if day)
 
 
 def lines_of(charged: Sequence[Charged]) -> pd.DataFrame:
@@ -87,8 +85,8 @@ def lines_of(charged: Sequence[Charged]) -> pd.DataFrame:
     names = ["sequence", "shot", "clips", "milliseconds", "cost_usd"]
     lines = pd.DataFrame.from_records(rows, columns=names)
     lines = lines.groupby(["sequence", "shot"], sort=False, as_index=False).sum()
-    lines["seconds"] = [Decimal(int(each)) / 1000 for each in lines.pop("milliseconds")]
-    lines["cost_usd"] = [from_nano(int(each)) for each in lines["cost_usd"]]
+    lines["seconds"] = lines.pop("milliseconds").map(lambda each: Decimal(int(each)) / 1000)
+    lines["cost_usd"] = lines["cost_usd"].map(lambda each: from_nano(int(each)))
     return lines[["sequence", "shot", "clips", "seconds", "cost_usd"]]
 
 
@@ -114,7 +112,8 @@ def write_bill(bill: CustomerBill, path: Path) -> None:
 def as_html(bill: CustomerBill) -> str:
     lines = bill.lines.assign(cost_usd=column(bill.lines["cost_usd"]))
     lines.columns = pd.Index(["Sequence", "Shot", "Clips", "Seconds", "USD"])
-    table = lines.to_html(index=False, border=0, escape=True, justify="unset")
+    with pd.option_context("display.max_colwidth", None):  # else long names are cut
+        table = lines.to_html(index=False, border=0, escape=True, justify="unset")
     sums = "".join(f"<dt>{escape(what)}</dt><dd>{usd(amount)}</dd>" for what, amount in bill.sums)
     said = [bill.period, "" if bill.live else "Sandbox: no money was spent."]
     said = [each for each in said if each]

@@ -118,8 +118,8 @@ def _simplify(track: Any, suffix: Suffix) -> Iterator[str]:
                 yield _at(track[index + 1], told)
                 track.pop(index)
         elif suffix != "edl" and getattr(child, "effects", None):
-            told = [f"speed {getattr(effect, 'time_scalar', '')}" for effect in child.effects]
-            yield _at(child, ", ".join(told))
+            speeds = [f"speed {getattr(effect, 'time_scalar', '')}" for effect in child.effects]
+            yield _at(child, ", ".join(speeds))
             child.effects.clear()
 
 

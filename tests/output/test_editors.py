@@ -118,7 +118,7 @@ def test_media_are_where_the_film_is() -> None:
     path = "clips/Nacht/100% #1? ä 二.mp4"
     found, _ = written(span("Nacht/x", 0, 24), rows=[row("Nacht", "x", path=path)])
     for suffix in ("xml", "fcpxml"):
-        [clip] = read(found.texts[suffix], suffix).find_clips()  # type: ignore[index, arg-type]
+        [clip] = read(found.texts[suffix], suffix).find_clips()
         assert clip.media_reference.target_url == (OUT / path).as_uri()
 
 
