@@ -5,7 +5,7 @@ format, or its adapter, has no words for is said in the file itself:
 
     film.fcpxml  no transitions (the cut stands in their middle), no speed
     film.xml     transitions by their names; no speed
-    film.edl     the picture alone; dissolves, and speed
+    film.edl     the picture alone; dissolves, and speed forwards, not both at one cut
 
 A film whose rate has no time code (16 frames a second) has none of them, one of 23.976 or 29.97 no
 FCPXML. Media are named by absolute URLs: these formats know no paths relative to the file.
@@ -14,7 +14,7 @@ FCPXML. Media are named by absolute URLs: these formats know no paths relative t
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -71,7 +71,11 @@ def editors_of(timeline: Json, out: Path) -> Written:
         except Exception as error:  # noqa: BLE001 - every adapter has its own; the cut is in OTIO
             left_out.append(f"film.{suffix} is not written: {type(error).__name__}: {error}")
             continue
-        texts[suffix] = text if suffix == "edl" else _sized(text, size, list(dict.fromkeys(notes)))
+        texts[suffix] = (
+            _as_long_as_seen(text, rate)
+            if suffix == "edl"
+            else _sized(text, size, list(dict.fromkeys(notes)))
+        )
     return Written(texts, tuple(left_out))
 
 
@@ -111,16 +115,50 @@ def _simplify(track: Any, suffix: Suffix) -> Iterator[str]:
     for index in reversed(range(len(track))):
         child = track[index]
         if isinstance(child, otio.schema.Transition):
-            kept = suffix == "xml" or (suffix == "edl" and child.transition_type in EDL_TRANSITIONS)
-            if not kept:
+            if not _has_transition(suffix, track[index - 1 : index + 2]):
                 frames = int(child.in_offset.value + child.out_offset.value)
                 told = f"{child.name} of {frames} frames: a cut in its middle"
                 yield _at(track[index + 1], told)
                 track.pop(index)
-        elif suffix != "edl" and getattr(child, "effects", None):
+        elif not _has_speed(suffix, child):
             speeds = [f"speed {getattr(effect, 'time_scalar', '')}" for effect in child.effects]
             yield _at(child, ", ".join(speeds))
             child.effects.clear()
+
+
+def _has_transition(suffix: Suffix, between: Sequence[Any]) -> bool:
+    """An EDL's dissolve has no words for the speed of its two sides."""
+    before, transition, after = between
+    dissolves = transition.transition_type in EDL_TRANSITIONS
+    at_speed = before.effects or after.effects
+    return suffix == "xml" or (suffix == "edl" and dissolves and not at_speed)
+
+
+def _has_speed(suffix: Suffix, clip: Any) -> bool:
+    """Whether the format says how quickly it runs. Backwards, the EDL's adapter cannot say."""
+    return (suffix == "edl" and all(getattr(e, "time_scalar", 0) > 0 for e in clip.effects)) or (
+        not clip.effects
+    )
+
+
+def _as_long_as_seen(edl: str, rate: float) -> str:
+    """The adapter divides what is seen of a clip by its speed; at twice the speed it is twice as
+    much of the source."""
+    import opentimelineio as otio
+
+    lines = edl.split("\n")
+    for number, line in enumerate(lines):
+        if line.startswith("M2 "):
+            speed = float(line.split()[-2]) / rate
+            *event, source_in, _, record_in, record_out = lines[number - 1].rsplit(maxsplit=4)
+            first, begin, end = (
+                otio.opentime.from_timecode(each, rate)
+                for each in (source_in, record_in, record_out)
+            )
+            last = first + otio.opentime.RationalTime(round((end - begin).value * speed), rate)
+            source_out = otio.opentime.to_timecode(last, rate)
+            lines[number - 1] = " ".join([*event, source_in, source_out, record_in, record_out])
+    return "\n".join(lines)
 
 
 def _at(clip: Any, told: str) -> str:

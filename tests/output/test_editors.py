@@ -136,6 +136,31 @@ def test_rate_that_a_format_does_not_have_is_said() -> None:
     assert set(written(*FILM, rows=ROWS, rate=NTSC[0])[0].texts) == {"xml", "edl"}
 
 
+def test_speed_is_in_the_edl_and_said_where_a_format_does_not_have_it() -> None:
+    cut = otio_of("list", "film.mp4", Timeline(Fraction(24), 1280, 720, FILM), ROWS)
+    for index, speed in ((3, -1.0), (4, 2.0)):  # clips, without the transitions between them
+        clips = [c for c in cut["tracks"]["children"][0]["children"] if "media_references" in c]
+        clips[index]["effects"] = [
+            {"OTIO_SCHEMA": "LinearTimeWarp.1", "effect_name": "LinearTimeWarp"}
+            | {"metadata": {}, "name": "", "enabled": True, "time_scalar": speed}
+        ]
+    found = editors_of(cut, OUT)
+    assert set(found.texts) == set(ADAPTERS)
+    clips = list(pictures(read(found.texts["edl"], "edl")).find_clips())
+    speeds = [[effect.time_scalar for effect in clip.effects] for clip in clips]
+    assert speeds == [[], [], [], [], [2.0], []]
+    [event] = [line for line in found.texts["edl"].splitlines() if line.startswith("005")]
+    source_in, source_out, record_in, record_out = event.split()[-4:]
+    assert (record_in, record_out) == ("00:00:04:15", "00:00:05:09"), "18 frames are seen"
+    assert (source_in, source_out) == ("00:00:00:02", "00:00:01:14"), "of 36"
+    assert "* speed -1.0" in found.texts["edl"]
+    for suffix in ("xml", "fcpxml"):
+        assert "2.mp4: speed 2.0" in found.texts[suffix]  # type: ignore[index]
+        assert ranges(pictures(read(found.texts[suffix], suffix))) == ranges(  # type: ignore[index, arg-type]
+            otio.adapters.read_from_string(json.dumps(cut), "otio_json").tracks[0]
+        )
+
+
 def spine(text: str, rate: Fraction) -> list[tuple[str, int, int, int]]:
     """As `ranges`. The adapter reads with floats and rounds down: at 30 frames a second 41/10 s are
     122 frames to it."""
