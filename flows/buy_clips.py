@@ -6,7 +6,6 @@ import asyncio
 from decimal import Decimal
 from typing import Any
 
-from prefect import flow
 from prefect.states import Completed, Failed
 
 from blocks.errors import SetupError
@@ -21,12 +20,13 @@ from flows.report.stopped import left_by_run
 from flows.run.context import current
 from flows.run.opening import open_run
 from flows.run.prefect_record import end_left_tasks
+from flows.served import served_flow
 from flows.shots import list_name, read_shots
-from flows.shots.job import services_of
+from flows.shots.job import models_of, services_of
 from flows.tasks.generate_clip import as_task
 
 
-@flow(name="buy-clips", persist_result=False, retries=0)
+@served_flow(name="buy-clips", persist_result=False, retries=0)
 async def buy_clips(
     shots: str,
     sequences: list[str],
@@ -48,7 +48,9 @@ async def buy_clips(
     enter_project()
     board = Progress(logged(None))
     rows = [shot for shot in read_shots(shots) if shot.sequence in set(sequences)]
-    async with open_run(services_of(rows, live=live), board, run_id=run_id) as shop:
+    async with open_run(
+        services_of(rows, live=live), board, run_id=run_id, models=models_of(rows)
+    ) as shop:
         current.set(shop)
         if not await shop.book(shop.ledger.knows_run, run_id):
             raise SetupError(

@@ -9,7 +9,6 @@ from decimal import Decimal
 from typing import Annotated
 from uuid import uuid4
 
-from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 from pydantic import Field
@@ -31,6 +30,7 @@ from flows.report.notification import notified
 from flows.report.progress import Progress
 from flows.run.context import RunContext
 from flows.run.opening import has_account, open_run
+from flows.served import served_flow
 
 SOLD_BY = ("fal", "wavespeed")
 DEFAULT_SINCE_DAYS = 30
@@ -80,7 +80,7 @@ class Reconciled:
     findings: tuple[Finding, ...] = ()
 
 
-@flow(name="reconcile", persist_result=False)
+@served_flow(name="reconcile", persist_result=False)
 async def reconcile(
     live: parameters.Live = False,
     since_days: Annotated[

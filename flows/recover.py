@@ -11,7 +11,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Literal
 from uuid import uuid4
 
-from prefect import flow
 from prefect.context import FlowRunContext
 from prefect.logging import get_run_logger
 from prefect.states import Completed, Failed
@@ -21,7 +20,6 @@ from blocks.ledger import Attempt, Ledger
 from blocks.ledger.fallback import adopt_strays
 from blocks.ledger.states import ENDED, UNFINISHED
 from blocks.providers.base import Ready
-from blocks.providers.catalogue import sent_model
 from blocks.providers.services import provider_name
 from blocks.storage.places import ledger_place
 from flows import parameters
@@ -32,6 +30,8 @@ from flows.report.notification import notified
 from flows.report.progress import Progress
 from flows.run.context import RunContext
 from flows.run.opening import open_run
+from flows.served import served_flow
+from flows.shots.job import model_of
 
 AT_ONCE = 32
 
@@ -58,7 +58,7 @@ class Rescued:
 last_rescued: ContextVar[list[Rescued] | None] = ContextVar("last_rescued", default=None)
 
 
-@flow(name="recover", persist_result=False)
+@served_flow(name="recover", persist_result=False)
 async def recover(notify: parameters.Notify = None) -> object:
     """Fetch what is paid and not stored; ask the providers about unknown outcomes.
 
@@ -136,7 +136,7 @@ async def booked(shop: RunContext, attempt: Attempt) -> Rescued:
     if bill is not None:
         await shop.book(shop.ledger.apply_bill, attempt, bill)
     else:
-        told = await provider.poll(sent_model(attempt.model), attempt.ticket)
+        told = await provider.poll(model_of(attempt), attempt.ticket)
         if isinstance(told, Ready):
             await shop.book(shop.ledger.note_charge, attempt, told.units)
     holder = (await shop.book(shop.ledger.holders, [attempt.fingerprint]))[attempt.fingerprint]

@@ -33,7 +33,7 @@ from blocks.ledger.rows import COLUMNS, Attempt, Intent, row_of
 from blocks.ledger.shared_budget import beat, lend, owner_of_run
 from blocks.ledger.states import ENDED, NEXT, OCCUPYING, State, holds
 from blocks.ledger.tables import attempts, events, owners, runs, uploads
-from blocks.providers.base import Bill, Failed, Ticket
+from blocks.providers.base import Bill, Failed, Quote, Ticket
 
 A_MINUTE = timedelta(minutes=1)
 
@@ -251,6 +251,21 @@ class Ledger(Queries):
         with writing(self.engine) as connection:
             connection.execute(
                 update(attempts).where(attempts.c.id == attempt.id).values(inputs=dict(inputs))
+            )
+            return self._get(connection, attempt.id)
+
+    def requote(self, attempt: Attempt, quote: Quote) -> Attempt:
+        """What the very body is quoted at, files and all, is set aside instead."""
+        with writing(self.engine) as connection:
+            connection.execute(
+                update(attempts)
+                .where(attempts.c.id == attempt.id, attempts.c.state == "reserved")
+                .values(
+                    units_quoted=quote.units,
+                    unit_price_usd=quote.unit_price_usd,
+                    cost_quoted_usd=quote.cost_usd,
+                    cost_reserved_usd=quote.cost_usd,
+                )
             )
             return self._get(connection, attempt.id)
 

@@ -11,10 +11,10 @@ from blocks.files import sha256_file
 from blocks.ledger import Attempt
 from blocks.media.probe import probe
 from blocks.providers.base import Again, Failed, Ready
-from blocks.providers.catalogue import sent_model
 from blocks.providers.download import Fetched, Patience, Vanished, download
 from blocks.providers.retry import again_until, backoff
 from flows.run.context import Clip, RunContext
+from flows.shots.job import model_of
 
 PATIENCE_S = 60.0
 LOOKS = 3
@@ -141,7 +141,7 @@ async def keep(shop: RunContext, attempt: Attempt) -> Clip:
 async def fresh_url(shop: RunContext, attempt: Attempt) -> str | None:
     """Where the provider says, now, that the clip is; None where it does not say."""
     assert attempt.ticket is not None
-    outcome = await shop.provider_of(attempt).poll(sent_model(attempt.model), attempt.ticket)
+    outcome = await shop.provider_of(attempt).poll(model_of(attempt), attempt.ticket)
     return outcome.media_url if isinstance(outcome, Ready) else None
 
 

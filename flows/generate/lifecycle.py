@@ -22,16 +22,16 @@ from blocks.errors import (
 from blocks.ledger import Attempt, Intent, fallback
 from blocks.ledger.proof import is_absurd
 from blocks.ledger.states import UNFINISHED
+from blocks.ledger.tables import in_nano
 from blocks.money import usd
 from blocks.providers.base import Bill, Empty, Failed, Gone, Polled, Provider, Ready, Waiting
-from blocks.providers.catalogue import sent_model
 from blocks.providers.retry import again_until, backoff
 from blocks.providers.services import provider_name
 from flows.generate.buy import buy
 from flows.generate.fetch import fetch, lost, too_old
 from flows.generate.settle import settle_unknown
 from flows.run.context import Clip, RunContext
-from flows.shots.job import Job
+from flows.shots.job import Job, model_of
 
 MAX_ATTEMPTS = 3
 """New attempts of one clip in one run, where the ones before failed unpaid and may succeed."""
@@ -186,7 +186,7 @@ async def follow(shop: RunContext, attempt: Attempt) -> None:
     """
     provider, ticket = shop.provider_of(attempt), attempt.ticket
     assert ticket is not None
-    model = sent_model(attempt.model)
+    model = model_of(attempt)
     name = attempt.asked_of
     pace = shop.paces[attempt.service]
 
@@ -276,7 +276,7 @@ async def call_off(shop: RunContext, job: Job) -> None:
             if held is None or held.state != "submitted" or not shop.ledger.is_mine(held):
                 return
             assert held.ticket is not None
-            await shop.provider_of(held).cancel(sent_model(held.model), held.ticket)
+            await shop.provider_of(held).cancel(model_of(held), held.ticket)
             await record(shop, held, Failed(CALLED_OFF, "no"))
 
 
@@ -327,7 +327,7 @@ def stop_where_absurd(
         cost_usd = units * attempt.unit_price_usd
     else:
         return
-    if attempt.price_source == "no_price" or not is_absurd(attempt.cost_quoted_usd, cost_usd):
+    if attempt.price_source == "no_price" or not is_too_much(attempt, cost_usd):
         return
     counted = "" if units is None else f" ({units.normalize():f} units)"
     model = (attempt.service, attempt.model)
@@ -340,6 +340,13 @@ def stop_where_absurd(
         remedy=f"Show the request to {provider_name(attempt.service)}. `shotreel reconcile` "
         "corrects the ledger by the bill; until then plans reckon with this charge.",
     )
+
+
+def is_too_much(attempt: Attempt, cost_usd: Decimal) -> bool:
+    """Above a ceiling that the user has named; or what no reading of a price explains."""
+    if attempt.price_source == "ceiling":
+        return in_nano(cost_usd) > in_nano(attempt.cost_quoted_usd)
+    return is_absurd(attempt.cost_quoted_usd, cost_usd)
 
 
 async def from_store(shop: RunContext, attempt: Attempt) -> Clip | None:
@@ -359,7 +366,7 @@ async def known_again(shop: RunContext, attempt: Attempt) -> bool:
     provider = shop.provider_of(attempt)
     if attempt.ticket is None or too_old(shop, attempt):
         return False
-    match await provider.poll(sent_model(attempt.model), attempt.ticket):
+    match await provider.poll(model_of(attempt), attempt.ticket):
         case Ready(media_url, units):
             found = await shop.book(shop.ledger.mark_ready, attempt, media_url, units)
             shop.fresh.add(attempt.id)

@@ -13,10 +13,10 @@ from blocks.errors import OutcomeUnknownError
 from blocks.ledger import Attempt
 from blocks.ledger.states import Adopt, AskPerson, KeepAsking, Release, Settlement, settle
 from blocks.providers.base import BillingPage, BillingRow, Findings, Found, Order, Ticket
-from blocks.providers.catalogue import sent_model
 from blocks.providers.clock import CLOCK_SKEW, ServiceClock
 from blocks.providers.http import SUBMIT_TIMEOUT_S, read_time
 from flows.run.context import RunContext
+from flows.shots.job import model_of
 
 ASK_S = (1.0, 15.0)
 WAIT_IN_RUN_S = 900.0
@@ -127,7 +127,7 @@ async def charged_unnamed(shop: RunContext, attempt: Attempt) -> tuple[Found, ..
 
     Without those that the listing shows to be another's. Empty, too, where the bill is not shown.
     """
-    provider, model = shop.provider_of(attempt), sent_model(attempt.model)
+    provider, model = shop.provider_of(attempt), model_of(attempt)
     clock = provider.clock
     since = clock.at(sent_at(attempt)) - CLOCK_SKEW
     until = clock.at(datetime.now(UTC)) + CLOCK_SKEW
@@ -230,7 +230,7 @@ async def refusal_stands(shop: RunContext, attempt: Attempt) -> bool:
 
 
 def order_of(attempt: Attempt) -> Order:
-    model = sent_model(attempt.model)
+    model = model_of(attempt)
     return Order(attempt.id, model, attempt.inputs, settings.start_timeout_s())
 
 

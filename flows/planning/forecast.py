@@ -10,7 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from blocks.errors import PriceError
-from blocks.providers.catalogue import MODELS
+from blocks.providers.catalogue import counted_models
 from blocks.providers.model import Model
 from blocks.providers.prices import shipped
 from blocks.providers.services import service_name
@@ -60,7 +60,7 @@ async def sold_services(*, live: bool) -> set[str]:
 
 
 async def look_ahead(shop: RunContext, plan: Plan, film: FilmId, *, live: bool) -> Outlook:
-    models = [model for model in MODELS.values() if model.provider in SOLD_BY]
+    models = counted_models()
     prices = await unit_prices(shop, models, live=live)
     manifest = Path("out") / film.name / "manifest.json"
     changes = await shop.book(changes_since, shop.ledger, plan.lines, film, manifest, live=live)

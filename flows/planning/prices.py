@@ -12,7 +12,7 @@ from blocks.ledger import Ledger
 from blocks.ledger.price_history import note_price, price_rules
 from blocks.ledger.tables import in_nano
 from blocks.providers.base import ListPrice
-from blocks.providers.catalogue import MODELS
+from blocks.providers.catalogue import counted_models
 from blocks.providers.model import Model
 from blocks.providers.prices import COUNTED_UNITS, CURRENCY, PriceRule, shipped
 from blocks.providers.services import service_name
@@ -62,7 +62,7 @@ async def refresh_prices(*, live: bool) -> list[Price]:
     keyless = {name for name in SOLD_BY if live and not await has_account(name)}
     services = {name: service_name(name, live=live) for name in SOLD_BY}
     opened = {service for name, service in services.items() if name not in keyless}
-    models = [model for model in MODELS.values() if model.provider in SOLD_BY]
+    models = counted_models()
     found = []
     async with open_run(opened, Unwatched(), run_id="prices", spends=False) as shop:
         for model in models:

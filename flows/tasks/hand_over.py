@@ -25,6 +25,8 @@ from flows.planning.plan import Plan
 from flows.report import artifacts
 from flows.run.context import Clip, current
 from flows.stitch import Stitched
+from flows.stitch.dialogue import cues_of, srt, vtt
+from flows.stitch.timeline import Timeline
 from flows.tasks.arguments import unvisited
 
 _VERSIONS = (
@@ -96,6 +98,7 @@ async def write_files(
     timeline = film.timeline if film else None
     pictures = pictures_of(place, title, manifest, provenance, timeline, stills.stills_folder())
     loop = asyncio.get_running_loop()
+    subtitles: list[Path] = []
     drawing = loop.run_in_executor(current.get().processes, Pictures.draw, pictures)
     timelines: list[Path] = []
     try:
@@ -105,11 +108,12 @@ async def write_files(
             cut = otio.otio_of(title, path, film.timeline, manifest["shots"])
             await asyncio.to_thread(write_atomically, place.otio, _json(cut))
             timelines = [place.otio, *await _for_editors(cut, place)]
+            subtitles = await asyncio.to_thread(write_subtitles, film.timeline, place)
     finally:
         shown = await drawing
     if shown:
         await artifacts.show_sheet(shown)
-    return [place.provenance, *pictures.files, *timelines]
+    return [place.provenance, *pictures.files, *timelines, *subtitles]
 
 
 async def _for_editors(cut: Mapping[str, Any], place: Place) -> list[Path]:
@@ -132,6 +136,17 @@ async def _for_editors(cut: Mapping[str, Any], place: Place) -> list[Path]:
         else:
             await asyncio.to_thread(path.unlink, missing_ok=True)
     return files
+
+
+def write_subtitles(timeline: Timeline, place: Place) -> list[Path]:
+    """The files that were written; where nothing is said there are none."""
+    cues = cues_of(timeline)
+    for path, told in zip(place.subtitles, (srt, vtt), strict=True):
+        if cues:
+            write_atomically(path, told(cues))
+        else:
+            path.unlink(missing_ok=True)
+    return [*place.subtitles] if cues else []
 
 
 async def _still(clip: Clip) -> None:

@@ -155,8 +155,8 @@ def test_speed_is_in_the_edl_and_said_where_a_format_does_not_have_it() -> None:
     assert (source_in, source_out) == ("00:00:00:02", "00:00:01:14"), "of 36"
     assert "* speed -1.0" in found.texts["edl"]
     for suffix in ("xml", "fcpxml"):
-        assert "2.mp4: speed 2.0" in found.texts[suffix]  # type: ignore[index]
-        assert ranges(pictures(read(found.texts[suffix], suffix))) == ranges(  # type: ignore[index, arg-type]
+        assert "2.mp4: speed 2.0" in found.texts[suffix]
+        assert ranges(pictures(read(found.texts[suffix], suffix))) == ranges(
             otio.adapters.read_from_string(json.dumps(cut), "otio_json").tracks[0]
         )
 

@@ -104,6 +104,7 @@ class ComfyUI:
         self.gone_s = QUIET_S
         self.kept = timedelta(days=7)  # until somebody empties the folder
         self.refund_s = 0.0
+        self.quotes_bodies = False
         self.clock = ServiceClock()
         self.trusted_hosts = frozenset({origin(self.url)[1:]})
         # Another server may answer at this URL tomorrow, or its input folder be emptied.
@@ -157,7 +158,7 @@ class ComfyUI:
     async def compare(self, order: Order, found: Found) -> Found:
         return found
 
-    async def price(self, model: Model, inputs: Inputs) -> Quote:
+    async def price(self, model: Model, inputs: Inputs, max_usd: Decimal | None = None) -> Quote:
         return Quote(Decimal(0), Decimal(0), datetime.now(UTC).date(), "no_price")
 
     async def list_price(self, model: Model) -> ListPrice | None:
