@@ -12,6 +12,7 @@ import click
 
 from flows import prefect_settings
 from flows.commands.options import (
+    Percent,
     Usd,
     finish_options,
     json_option,
@@ -137,6 +138,12 @@ def recover(
     help="Whose column names it has.",
 )
 @click.option(
+    "--invoice",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write a film's bill for a customer: .html or .xlsx.",
+)
+@click.option("--markup", type=Percent(), default="0", help="On the invoice's costs, such as 20%.")
+@click.option(
     "--top-up",
     type=(str, Usd(signed=True)),
     metavar="ACCOUNT USD",
@@ -153,6 +160,8 @@ def costs(
     until: datetime | None,
     focus: Path | None,
     focus_version: Literal["1.2", "1.4"],
+    invoice: Path | None,
+    markup: Decimal,
     top_up: tuple[str, Decimal] | None,
     reason: str,
     live: bool | None,
@@ -172,6 +181,8 @@ def costs(
         film=film,
         since=since.date() if since else None,
         until=until.date() if until else None,
+        invoice=invoice,
+        markup=markup,
     )
 
 

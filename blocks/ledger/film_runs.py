@@ -99,13 +99,22 @@ def _nameless(connection: Connection, name: str, fingerprints: Sequence[str]) ->
     return list(found)
 
 
-def charged_in(ledger: Ledger, film: str, *, live: bool) -> list[Charged]:
-    """Every attempt that the film's runs were charged for, oldest first."""
+def charged_in(
+    ledger: Ledger,
+    film: str,
+    *,
+    live: bool,
+    since: datetime | None = None,
+    before: datetime | None = None,
+) -> list[Charged]:
+    """Every attempt that the film's runs were charged for in this time, oldest first."""
+    time = [charges.c.at >= since] if since else []
+    time += [charges.c.at < before] if before else []
     query = (
         select(charges.c.at, charges.c.units, charges.c.cost_usd, charges.c.source, *COLUMNS)
         .join(attempts, attempts.c.id == charges.c.attempt_id)
         .join(runs, runs.c.id == charges.c.run_id)
-        .where(film_of_run == film, is_live(live))
+        .where(film_of_run == film, is_live(live), *time)
         .order_by(charges.c.id)
     )
     found: dict[str, Charged] = {}
