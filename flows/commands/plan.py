@@ -51,6 +51,7 @@ def as_dict(plan: Plan) -> dict[str, Any]:
                 "need": line.need,
                 "continues": line.job.previous.name if line.job.previous else None,
                 "or_else": [job.shot.model for job in line.job.alternatives][1:],
+                "price": line.quote.source,
                 "units": plain(line.units),
                 "cost_usd": plain(line.cost_usd),
             }
