@@ -6,7 +6,6 @@ import asyncio
 from decimal import Decimal
 from typing import Any
 
-from prefect import flow
 from prefect.states import Completed, Failed
 
 from blocks.errors import SetupError
@@ -21,12 +20,13 @@ from flows.report.stopped import left_by_run
 from flows.run.context import current
 from flows.run.opening import open_run
 from flows.run.prefect_record import end_left_tasks
+from flows.served import served_flow
 from flows.shots import list_name, read_shots
 from flows.shots.job import models_of, services_of
 from flows.tasks.generate_clip import as_task
 
 
-@flow(name="buy-clips", persist_result=False, retries=0)
+@served_flow(name="buy-clips", persist_result=False, retries=0)
 async def buy_clips(
     shots: str,
     sequences: list[str],

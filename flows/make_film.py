@@ -18,7 +18,6 @@ from blocks.ledger.film_runs import adopt_runs
 from flows import parameters
 from flows.approval import approved
 from flows.deliver import last_made, report
-from flows.film_flow import film_flow
 from flows.generate.all_clips import Clips
 from flows.generate.preflight import preflight
 from flows.generate.sub_runs import SubRun, elsewhere
@@ -38,6 +37,7 @@ from flows.run.context import RunContext, current
 from flows.run.opening import open_run
 from flows.run.prefect_record import end_left_tasks
 from flows.run_name import film_name, run_name
+from flows.served import film_flow
 from flows.shots import FilmId, Shot, film_of, read_shots
 from flows.shots.job import files_named, jobs_of, models_of, services_of
 from flows.shots.source import refuse_key

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import fsspec
-from prefect import flow
 from prefect.artifacts import acreate_table_artifact
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
@@ -22,6 +21,7 @@ from flows.make_film import make_film
 from flows.project import enter_project
 from flows.report.artifacts import shown
 from flows.report.notification import notified
+from flows.served import served_flow
 from flows.shots import list_name
 from flows.shots.source import local_path, refuse_key
 
@@ -29,7 +29,7 @@ WILD = "*?["
 KINDS = ("*.csv", "*.xlsx")
 
 
-@flow(name="make-films", persist_result=False, retries=0)
+@served_flow(name="make-films", persist_result=False, retries=0)
 async def make_films(
     shots: parameters.ShotLists,
     out: parameters.OutputFolder = None,

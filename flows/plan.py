@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from uuid import uuid4
 
-from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
@@ -19,12 +18,13 @@ from flows.report.ending import ends_in_words
 from flows.report.progress import Progress
 from flows.run.opening import open_run
 from flows.run_name import run_name
+from flows.served import served_flow
 from flows.shots import FilmId, Shot, film_of, read_shots
 from flows.shots.job import models_of, services_of
 from flows.shots.source import refuse_key
 
 
-@flow(name="plan", flow_run_name=run_name, persist_result=False)
+@served_flow(name="plan", flow_run_name=run_name, persist_result=False)
 @ends_in_words
 async def plan(shots: parameters.ShotList, live: parameters.Live = False) -> State[None]:
     """Read the list, price it, look up what is there already; show it as artifacts.

@@ -7,15 +7,15 @@ from collections.abc import Sequence
 from contextlib import closing
 from contextvars import ContextVar
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Literal
 from uuid import uuid4
 
-from prefect import flow
 from prefect.context import FlowRunContext
 from prefect.logging import get_run_logger
 from prefect.states import Completed, Failed
 
+from blocks import timing
 from blocks.errors import ShotreelError
 from blocks.ledger import Attempt, Ledger
 from blocks.ledger.fallback import adopt_strays
@@ -31,6 +31,7 @@ from flows.report.notification import notified
 from flows.report.progress import Progress
 from flows.run.context import RunContext
 from flows.run.opening import open_run
+from flows.served import served_flow
 from flows.shots.job import model_of
 
 AT_ONCE = 32
@@ -58,7 +59,7 @@ class Rescued:
 last_rescued: ContextVar[list[Rescued] | None] = ContextVar("last_rescued", default=None)
 
 
-@flow(name="recover", persist_result=False)
+@served_flow(name="recover", persist_result=False)
 async def recover(notify: parameters.Notify = None) -> object:
     """Fetch what is paid and not stored; ask the providers about unknown outcomes.
 
@@ -197,7 +198,7 @@ def time_left(attempt: Attempt) -> timedelta | None:
     kept = KEPT.get(provider_name(attempt.service))
     if attempt.state not in (*UNFINISHED, "lost") or kept is None or attempt.posted_at is None:
         return None
-    return attempt.posted_at + kept - datetime.now(UTC)
+    return attempt.posted_at + kept - timing.now()
 
 
 def exit_code(rescued: Sequence[Rescued]) -> int:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
-from time import monotonic
 
-from blocks import settings
+from blocks import settings, timing
 from blocks.errors import (
     AccountPausedError,
     BudgetError,
@@ -102,7 +100,7 @@ async def claimed_in_turn(
     """What the ledger says when the account has room. Raises CountAwaitedError."""
     gate = shop.gates[attempt.service]
     async with gate.turn:
-        begun, told = monotonic(), False
+        begun, told = timing.monotonic(), False
         while True:
             stop_if_told(shop, attempt)
             gate.freed.clear()
@@ -117,7 +115,7 @@ async def claimed_in_turn(
                 return claimed
             why = await waits_for(shop, attempt)
             shop.watcher.state(attempt.fingerprint, "reserved", why)
-            if not told and monotonic() - begun > LONG_WAIT_S:
+            if not told and timing.monotonic() - begun > LONG_WAIT_S:
                 told = True
                 shop.watcher.say(f"{job.name}: {why}")
             await room_comes(gate, attempt.service, in_line)
@@ -283,7 +281,7 @@ async def uploaded(
     """
     service, account, path = provider.service, provider.account, Path(file.path)
     async with shop.uploads.setdefault((service, file.sha256), asyncio.Lock()):
-        since = datetime.now(UTC) - provider.uploads_kept
+        since = timing.now() - provider.uploads_kept
         known = shop.ledger.uploaded_url
         url = None if own else await shop.book(known, service, account, file.sha256, since)
         if url is None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import warnings
+from dataclasses import dataclass
+from fractions import Fraction
 from functools import cache
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -43,6 +45,7 @@ class InputFiles:
             "video": cache(video_fault),
             "audio": cache(sound_fault),
         }
+        self._sound = cache(sound_of)
         self._known: dict[tuple[Media, str], str | WrongCellError] = {}
 
     def read(self, position: int, media: Media, raw: str) -> str:
@@ -63,6 +66,12 @@ class InputFiles:
         if isinstance(found, WrongCellError):
             raise WrongCellError(*found.args)
         return found
+
+    def sound(self, raw: str) -> Sound:
+        """A sound file that is heard in the film. Raises WrongCellError."""
+        if SCHEME.match(raw):
+            raise WrongCellError("is not the path of a sound file beside the list")
+        return self._sound(self._file("audio", raw))
 
     def _place(self, media: Media, raw: str) -> str:
         scheme = SCHEME.match(raw)
@@ -94,6 +103,27 @@ class InputFiles:
         if fault := self._fault[media](path):
             raise WrongCellError(fault)
         return path
+
+
+@dataclass(frozen=True)
+class Sound:
+    path: Path
+    sha256: str
+    duration_s: Fraction
+
+
+def sound_of(path: Path) -> Sound:
+    """Raises WrongCellError where it cannot be heard."""
+    from blocks.files import sha256_file
+    from blocks.media.sound import duration_of_sound
+
+    try:
+        return Sound(path, sha256_file(path), duration_of_sound(path))
+    except PermissionError:
+        raise WrongCellError("cannot be read: permission denied") from None
+    except Exception as error:  # noqa: BLE001 - on a broken file decoders raise whatever they meet
+        reason = shown(str(error), 120)
+        raise WrongCellError(f"is not a sound file that can be read ({reason})") from None
 
 
 def file_fault(path: Path, max_bytes: int) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, ClassVar
@@ -14,7 +14,7 @@ import httpx
 from prefect.blocks.core import Block
 from pydantic import Field
 
-from blocks import settings
+from blocks import settings, timing
 from blocks.errors import InputError
 from blocks.fields import service_url
 from blocks.files import sha256_file
@@ -159,7 +159,7 @@ class ComfyUI:
         return found
 
     async def price(self, model: Model, inputs: Inputs, max_usd: Decimal | None = None) -> Quote:
-        return Quote(Decimal(0), Decimal(0), datetime.now(UTC).date(), "no_price")
+        return Quote(Decimal(0), Decimal(0), timing.now().date(), "no_price")
 
     async def list_price(self, model: Model) -> ListPrice | None:
         return None
