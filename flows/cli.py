@@ -11,6 +11,7 @@ from typing import Any, Literal
 import click
 
 from flows import prefect_settings
+from flows.commands.models import models
 from flows.commands.options import (
     Percent,
     Usd,
@@ -305,6 +306,9 @@ def metrics() -> int:
     from flows.commands.maintenance import metrics as run
 
     return run()
+
+
+main.add_command(models)
 
 
 if __name__ == "__main__":
