@@ -10,6 +10,7 @@ from prefect.states import Completed
 
 from blocks.money import usd
 from flows import parameters
+from flows.generate.preflight import preflight
 from flows.make_film import plan_list
 from flows.planning.forecast import Outlook, look_ahead, sold_services
 from flows.project import enter_project
@@ -47,4 +48,5 @@ async def outlook_of(shots: list[Shot], film: FilmId, *, live: bool) -> Outlook:
     services = services_of(shots, live=live) | await sold_services(live=live)
     async with open_run(services, Progress(), run_id=uuid4().hex, spends=False) as shop:
         plan = await plan_list(shop, shots, live=live, name=film.name)
+        await preflight(shop, plan)
         return await look_ahead(shop, plan, film, live=live)

@@ -132,13 +132,14 @@ class ComfyUI:
         return await disturbed(rule, usual) if rule else usual
 
     def _order(self, prompt_id: str, graph: Graph, extra: Inputs) -> Order:
-        values = {**reading(graph, extra), "prompt_id": prompt_id}
+        values = reading(graph, extra)
         doomed = None
         try:
             values |= self._files(graph)
         except NodeError as error:
             doomed = str(error), error.kind
             values["failed_at"] = error.node
+        values["prompt_id"] = prompt_id
         twins = self._store.jobs_saying("comfyui", "prompt_id", prompt_id)
         endpoint = "comfyui/" + next(
             (n["class_type"] for n in graph.values() if "width" in n["inputs"]),

@@ -275,16 +275,10 @@ def _wrong_inputs(graph: Graph, node: dict[str, Any]) -> Iterator[dict[str, Any]
     declared = info_of(node["class_type"])["input"]
     given = node["inputs"]
     for name, spec in {**declared["required"], **declared.get("optional", {})}.items():
-        if spec[0] == "COMFY_AUTOGROW_V3":
-            template = spec[1]["template"]
-            for number in range(template["min"]):
-                slot = f"{name}.{template['prefix']}{number}"
+        if name not in given:
+            for slot in _slots(name, spec) if name in declared["required"] else ():
                 if slot not in given:
                     yield _error("required_input_missing", "Required input is missing", slot, slot)
-            continue
-        if name not in given:
-            if name in declared["required"]:
-                yield _error("required_input_missing", "Required input is missing", name, name)
             continue
         value = given[name]
         about = {"input_config": spec, "received_value": value}
@@ -302,7 +296,7 @@ def _wrong_inputs(graph: Graph, node: dict[str, Any]) -> Iterator[dict[str, Any]
                 yield _error("value_not_in_list", "Value not in list", details, name, **about)
             continue
         try:
-            number = float(value)
+            number: float = float(value)
         except (TypeError, ValueError) as error:
             details = f"{name}, {value}, {error}"
             why = f"Failed to convert an input value to a {spec[0]} value"
@@ -315,6 +309,14 @@ def _wrong_inputs(graph: Graph, node: dict[str, Any]) -> Iterator[dict[str, Any]
         if number > high:
             why = f"Value {value} bigger than max of {high}"
             yield _error("value_bigger_than_max", why, name, name, **about)
+
+
+def _slots(name: str, spec: list[Any]) -> list[str]:
+    """What has to be put in under a required name: of one that grows, its first few."""
+    if spec[0] != "COMFY_AUTOGROW_V3":
+        return [name]
+    template = spec[1]["template"]
+    return [f"{name}.{template['prefix']}{number}" for number in range(template["min"])]
 
 
 def _mismatch(graph: Graph, spec: list[Any], link: list[Any]) -> str:

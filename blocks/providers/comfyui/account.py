@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
@@ -41,7 +42,7 @@ from blocks.providers.comfyui import wire
 from blocks.providers.comfyui.finished import HEAD_BYTES, is_finished
 from blocks.providers.comfyui.queue import QueueReader
 from blocks.providers.comfyui.workflow import Workflow
-from blocks.providers.http import UPLOAD_TIMEOUT_S, Answer, Call, Reply, origin, send
+from blocks.providers.http import UPLOAD_TIMEOUT_S, Answer, Call, Reply, origin, plain, send
 from blocks.providers.model import Inputs, Model
 
 QUIET_S = 2.0
@@ -179,6 +180,7 @@ class ComfyUI:
     async def find(self, order: Order, since: datetime) -> Findings:
         """The id is our own: there is one candidate, or none."""
         ours = Ticket(wire.prompt_id(order.attempt_id))
+        found: Mapping[str, Any] | Waiting | Ready | Again | None
         found = await self._look(ours.request_id)
         if found is None:
             found = await self._left_behind(ours.request_id)
@@ -253,7 +255,7 @@ class ComfyUI:
             size = wire.whole_size(head)
             if isinstance(size, Again):
                 return size
-            if size and await is_finished(size, lambda at, of=url: self._bytes(of, at)):
+            if size and await is_finished(size, partial(self._bytes, url)):
                 return Ready(url)
         return None
 
@@ -267,15 +269,26 @@ class ComfyUI:
 
     async def _info(self, class_type: str) -> Mapping[str, Any]:
         """What /object_info says of a node; empty for one that is not installed."""
-        answer = await self._send(wire.object_info_call(self.url, class_type))
+        body = await self._object(wire.object_info_call(self.url, class_type))
+        info = body.get(class_type)
+        return info if isinstance(info, dict) else {}
+
+    async def version(self) -> str:
+        """Of the ComfyUI that answers. Raises InputError where none does."""
+        body = await self._object(Call("GET", f"{self.url}/system_stats"))
+        system = body.get("system")
+        return plain(system.get("comfyui_version")) if isinstance(system, dict) else "unknown"
+
+    async def _object(self, call: Call) -> Mapping[str, Any]:
+        """The JSON object that a running ComfyUI answers with. Raises InputError."""
+        answer = await self._send(call)
         body = answer.json() if isinstance(answer, Reply) and answer.ok else None
         if not isinstance(body, dict):
             raise InputError(
                 f"The ComfyUI at {self.url} does not answer: {wire.told_by(answer)}.",
                 remedy=f"Nothing was bought. Start it. {wire.CHECK_URL}",
             )
-        info = body.get(class_type)
-        return info if isinstance(info, dict) else {}
+        return body
 
     def media_auth(self, url: str) -> dict[str, str]:
         """The headers that its files are asked for with; none where they are on another host."""

@@ -20,14 +20,15 @@ async def is_finished(size: int, read: Read) -> bool:
     head = await read(0)
     if head.startswith(b"\x1a\x45\xdf\xa3"):
         return _segment_end(head) == size
-    kinds, at = [], 0
+    kinds: list[bytes] = []
+    at = 0
     while at < size and len(kinds) < MAX_BOXES:
         length, kind = _box(await read(at) if at else head, size - at)
         if not length:
             return False
         kinds.append(kind)
         at += length
-    return at == size and kinds[0] == b"ftyp" and {b"moov", b"mdat"} <= set(kinds)
+    return at == size and kinds[:1] == [b"ftyp"] and {b"moov", b"mdat"} <= set(kinds)
 
 
 def _box(head: bytes, left: int) -> tuple[int, bytes]:
