@@ -11,14 +11,14 @@ import av
 import numpy as np
 import pytest
 
-from blocks.providers.base import Findings, Gone, Polled, Ready, Ticket, Unknown
+from blocks.providers.base import Findings, Gone, Order, Polled, Ready, Ticket, Unknown
 from blocks.providers.catalogue import MODELS, sent_model
 from blocks.providers.comfyui import wire
 from blocks.providers.comfyui.account import ComfyUI
 from blocks.providers.comfyui.finished import HEAD_BYTES, is_finished
 from blocks.providers.download import Fetched, download
-from blocks.providers.model import Model
-from tests.comfyui.conftest import BLANK, Server, order, sent
+from blocks.providers.model import Model, Value
+from tests.comfyui.conftest import BLANK, SMALL, Server, order, sent
 
 MODEL_NAMES = (BLANK, "comfyui/magi-text-to-video.json")
 
@@ -34,10 +34,10 @@ def test_the_file_under_the_chosen_name_is_asked_for_before_it_is_made_again(
     server: Server, tmp_path: Path, name: str
 ) -> None:
     model: Model = MODELS[name]
-    more = {} if name == BLANK else {"resolution": "480p", "num_frames": 24}
+    more: dict[str, Value] = {"resolution": "480p", "num_frames": 24} if name != BLANK else {}
 
     async def act(comfyui: ComfyUI) -> object:
-        ticket = await sent(comfyui, order(model=model, **more))
+        ticket = await sent(comfyui, Order("a1", model, {**SMALL, **more}, 600))
         server.ended(ticket.request_id)
         forget(server)
         ready = await comfyui.poll(sent_model(name), ticket)
@@ -79,6 +79,7 @@ def video(container: str, codec: str) -> bytes:
     with io.BytesIO() as file:
         with av.open(file, "w", format=container) as output:
             stream = output.add_stream(codec, rate=24)
+            assert isinstance(stream, av.VideoStream)
             stream.width, stream.height, stream.pix_fmt = 64, 64, "yuv420p"
             for level in range(12):
                 frame = av.VideoFrame.from_ndarray(np.full((64, 64, 3), level * 20, np.uint8))

@@ -22,10 +22,17 @@ PICTURE = "x" * (4 * 2**20)
 
 def test_a_queue_above_the_bound_of_a_reply_still_says_where_a_prompt_is(run: Run) -> None:
     server = run(latency_s=60, concurrency=1)
-    save = {"class_type": "SaveVideo", "inputs": {"filename_prefix": "x", "video": ["1", 0]}}
     heavy = {
         "1": {"class_type": "LoadBase64", "inputs": {"image": PICTURE}},
-        "2": {**save, "inputs": {**save["inputs"], "format": "auto", "codec": "auto"}},
+        "2": {
+            "class_type": "SaveVideo",
+            "inputs": {
+                "filename_prefix": "x",
+                "video": ["1", 0],
+                "format": "auto",
+                "codec": "auto",
+            },
+        },
     }
     for _ in range(5):
         assert server.post("/prompt", {"prompt": heavy}).status_code == 200

@@ -11,7 +11,7 @@ import av
 import httpx
 import pytest
 
-from blocks.providers.base import Failed, Order, Polled, Ready
+from blocks.providers.base import Failed, Order, Polled, Ready, Ticket
 from blocks.providers.catalogue import MODELS
 from blocks.providers.comfyui.account import ComfyUI
 from blocks.providers.comfyui.models import FOLDER
@@ -23,7 +23,7 @@ from tests.comfyui.conftest import SMALL, Run, Server, followed, order, sent
 
 BLANK = FOLDER / "blank.json"
 MAGI: dict[str, Value] = {"resolution": "480p", "num_frames": 24, "num_inference_steps": 4}
-PREVIEW = {
+PREVIEW: dict[str, Any] = {
     "4": {
         "class_type": "EmptyImage",
         "inputs": {"width": 64, "height": 64, "batch_size": 2, "color": 7},
@@ -88,7 +88,7 @@ def test_frames_of_the_pack_fail_in_the_core_s_nodes_at_the_end_of_the_work(
     magi = json.loads((FOLDER / "magi-text-to-video.json").read_text())
     graph = {n: magi[n] for n in ("1", "2", "4")}
     graph["5"] = {"class_type": "CreateVideo", "inputs": {"images": ["4", 0], "fps": 24}}
-    graph["6"] = {**PREVIEW["6"], "inputs": {**PREVIEW["6"]["inputs"], "video": ["5", 0]}}
+    graph["6"] = PREVIEW["6"]
     prompt_id = server.post("/prompt", {"prompt": graph}).json()["prompt_id"]
     name, told = server.ended(prompt_id)["status"]["messages"][-1]
     assert (name, told["node_id"], told["exception_type"]) == (
@@ -158,8 +158,6 @@ def test_what_such_a_graph_comes_to_at_the_server_is_no_clip(server: Server) -> 
     assert body[:4] == b"RIFF"
 
     async def act(comfyui: ComfyUI) -> Polled:
-        from blocks.providers.base import Ticket
-
         return await comfyui.poll(MODELS["comfyui/blank.json"], Ticket(prompt_id))
 
     assert server.with_account(act) == Failed("the workflow ended without a video file", "no")

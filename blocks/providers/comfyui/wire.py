@@ -225,9 +225,8 @@ def classify_entry(entry: Mapping[str, Any], url: str) -> Polled:
             return Failed("it was interrupted in ComfyUI", "no")
     if status.get("status_str") == "error":
         return Failed("ComfyUI says that it failed, and not why", "no")
-    told = told_when_sent(entry)
-    outputs: object = entry.get("outputs")
-    saver, unlisted = told.get("saver"), told.get("file")
+    ours, outputs = told_when_sent(entry), entry.get("outputs")
+    saver, unlisted = ours.get("saver"), ours.get("file")
     if isinstance(unlisted, dict) and _is_video(unlisted):
         return Ready(view_url(url, _place_of(unlisted)))
     if isinstance(saver, str) and isinstance(outputs, dict) and saver in outputs:
