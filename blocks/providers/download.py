@@ -139,14 +139,17 @@ async def download(
     path: Path,
     trusted: Collection[Trusted],
     patience: Patience | None = None,
+    auth: Mapping[str, str] | None = None,
 ) -> Fetched | Vanished | Again:
     """One try to complete `path`; what it already holds is kept and resumed from.
+
+    `auth` are headers for the URL's own origin; a redirect does not take them to another.
 
     Raises ClipError for a URL or a body that must not be followed, UnreachableError where the
     bytes come so slowly that `patience` ends, OSError where they cannot be written. The whole file
     is there when `Fetched` comes back: its length equals what the service announced.
     """
-    patience = patience or Patience()
+    patience, own = patience or Patience(), origin(url)
     for _ in range(MAX_REDIRECTS + 1):
         patience.came(0)
         try:
@@ -155,6 +158,7 @@ async def download(
             return Again(f"{error} does not resolve")
         have = path.stat().st_size if path.exists() else 0
         headers = {"Range": f"bytes={have}-"} if have else {}
+        headers |= auth if auth and origin(url) == own else {}
         try:
             async with (
                 asyncio.timeout(LONGEST_TRY_S),

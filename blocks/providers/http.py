@@ -66,6 +66,8 @@ class Call:
     """First byte and number of bytes of `file`, where not all of it is sent."""
     around_file: tuple[bytes, bytes] = (b"", b"")
     timeout_s: float = READ_TIMEOUT_S
+    reader: Callable[[bytes], None] | None = field(default=None, repr=False, compare=False)
+    """Takes a good answer's body as it comes, of any length; the reply has none then."""
     last_look: LastLook | None = field(default=None, repr=False, compare=False)
     """Asked when the connection stands, just before the first byte; False: it is not sent."""
 
@@ -256,6 +258,9 @@ async def send(client: httpx.AsyncClient, call: Call, secret: str = "") -> Answe
         ):
             body = bytearray()
             async for chunk in response.aiter_raw():
+                if call.reader and response.is_success:
+                    call.reader(chunk)
+                    continue
                 body += chunk
                 if len(body) > MAX_REPLY_BYTES:
                     return AnswerLost(f"the answer is larger than {MAX_REPLY_BYTES} bytes")

@@ -10,6 +10,7 @@ from blocks.files import sha256_file
 from blocks.ledger import Attempt
 from blocks.media.probe import probe
 from blocks.providers.base import Again, Failed, Ready
+from blocks.providers.comfyui.account import ComfyUI
 from blocks.providers.download import Fetched, Patience, Vanished, download
 from blocks.providers.retry import again_until, backoff
 from flows.run.context import Clip, RunContext
@@ -109,10 +110,12 @@ async def complete(
     shop: RunContext, attempt: Attempt, url: str, patience: Patience
 ) -> Fetched | Vanished:
     part = shop.store.partial(attempt.id)
-    hosts = shop.provider_of(attempt).trusted_hosts
+    provider = shop.provider_of(attempt)
+    # A server of one's own may want its password for files too; a service's media are public.
+    auth = provider.media_auth(url) if isinstance(provider, ComfyUI) else None
 
     async def one_try() -> Fetched | Vanished | Again:
-        return await download(shop.client, url, part, hosts, patience)
+        return await download(shop.client, url, part, provider.trusted_hosts, patience, auth)
 
     return await again_until(
         PATIENCE_S,
