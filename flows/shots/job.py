@@ -57,6 +57,11 @@ class Job:
         take = f".t{self.take}" if self.shot.takes > 1 else ""
         return f"{self.shot.name}{take}"
 
+    def known_as(self, *, seed: int | None, take: int, twin: int, previous: str | None) -> str:
+        """The fingerprint of a clip that asks for the same but for these."""
+        own = {column: file.sha256 for column, file in self.files.items()}
+        return _key(self.service, self.shot, own, seed, take, twin, previous)
+
     @property
     def alternatives(self) -> Iterator[Job]:
         """The job itself, and what may be bought in its place."""
@@ -94,7 +99,7 @@ def jobs_of(
         previous = last_of_sequence[shot.sequence] if PREVIOUS in (shot.image, shot.video) else None
         takes = [_job(shot, take, files, previous, live=live) for take in range(1, shot.takes + 1)]
         jobs += takes
-        last_of_sequence[shot.sequence] = takes[0]
+        last_of_sequence[shot.sequence] = takes[shot.take - 1]
     return jobs
 
 
@@ -110,18 +115,34 @@ def _job(
     seed = None if shot.seed is None else shot.seed + take - 1
     own = {column: files[column, name] for column, name in files_named([shot])}
     sha256 = {column: file.sha256 for column, file in own.items()}
-    key = fingerprint(
+    which = take if seed is None else 1
+    chained = previous.chain_key if previous else None
+    key = _key(service, shot, sha256, seed, which, shot.twin, chained)
+    or_else = _job(shot.or_else, take, files, previous, live=live) if shot.or_else else None
+    return Job(key, service, shot, take, seed, own, previous, or_else)
+
+
+def _key(
+    service: str,
+    shot: Shot,
+    sha256: Mapping[str, str],
+    seed: int | None,
+    take: int,
+    twin: int,
+    previous: str | None,
+) -> str:
+    """`sha256` are of the files, by the column that names them."""
+    return fingerprint(
         service,
         f"{shot.model} {shot.made_by.version}".strip(),
         shot.inputs,
         seed=seed,
         take=take,
+        twin=twin,
         image_sha256=sha256.get("image"),
         video_sha256=sha256.get("video"),
-        previous=previous.chain_key if previous else None,
+        previous=previous,
     )
-    or_else = _job(shot.or_else, take, files, previous, live=live) if shot.or_else else None
-    return Job(key, service, shot, take, seed, own, previous, or_else)
 
 
 def services_of(shots: Iterable[Shot], *, live: bool) -> set[str]:

@@ -9,18 +9,20 @@ from blocks.media.use import WHOLE, Use
 from blocks.providers.catalogue import find_model
 from blocks.providers.model import FILE_COLUMNS
 from flows.shots.cell import CellReader, Fault, WrongCellError, read_input, read_of_any
+from flows.shots.choices import Choices, choices_of
 from flows.shots.columns import OWN_PREFIX
 from flows.shots.cut import CUT, Length, read_use, read_voice
 from flows.shots.input_file import InputFiles
 from flows.shots.names import Named, Names
 from flows.shots.problem import Problems
-from flows.shots.settings import FindModel, Settings, read_seed, read_settings
+from flows.shots.settings import FindModel, Settings, read_seed, read_settings, read_take
 from flows.shots.shot import Shot
 from flows.shots.source import Source, open_source
 from flows.shots.table import Cells, Table, read_csv
 from flows.shots.text import decode
 from flows.shots.titles import Titles
 from flows.shots.transition import Timing, check_transitions
+from flows.shots.twins import with_twins
 from flows.shots.understood import Understood
 from flows.shots.workbook import is_workbook, read_workbook
 
@@ -53,13 +55,13 @@ def read_list(source: str) -> ShotList:
     problems = Problems(found.label)
     table, understood = _read_table(found, problems)
     find = cache(partial(find_model, list_folder=found.folder))
-    reader = _RowReader(problems, InputFiles(found.folder), find)
+    reader = _RowReader(problems, InputFiles(found.folder), find, choices_of(source))
     shots = [reader.read(row, cells) for row, cells in table.rows]
     reader.names.check_takes()
     check_transitions(reader.timings, problems)
     problems.raise_any()
     understood = understood.with_files(reader.names.renamed)
-    return ShotList([shot for shot in shots if shot is not None], understood)
+    return ShotList(with_twins([shot for shot in shots if shot is not None]), understood)
 
 
 def _read_table(found: Source, problems: Problems) -> tuple[Table, Understood]:
@@ -72,13 +74,16 @@ def _read_table(found: Source, problems: Problems) -> tuple[Table, Understood]:
 
 
 class _RowReader:
-    def __init__(self, problems: Problems, files: InputFiles, find: FindModel) -> None:
+    def __init__(
+        self, problems: Problems, files: InputFiles, find: FindModel, choices: Choices
+    ) -> None:
         self.names = Names(problems)
         self.timings: list[Timing] = []
         self._titles = Titles(problems)
         self._problems = problems
         self._files = files
         self._find = find
+        self._choices = choices
         self._settings: dict[tuple[str | None, ...], Settings] = {}
 
     def read(self, row: int, cells: Cells) -> Shot | None:
@@ -86,6 +91,8 @@ class _RowReader:
 
         The problems of the row are then among the problems, each once.
         """
+        if choice := self._choices.get(self.names.next_name(cells["sequence"], cells["shot"])):
+            cells = choice.filled(cells)
         alternatives, faults = [cells], {}
         if "|" in cells["model"]:
             names = models_named(cells["model"])
@@ -136,6 +143,7 @@ class _RowReader:
             return None
         prompt = cell.read("prompt", lambda raw: str(read_input(model, "prompt", raw)), "")
         seed = cell.read("seed", lambda raw: read_seed(model, raw, settings.takes), None)
+        take = cell.read("take", partial(read_take, takes=settings.takes), 1)
         for column in model.required:
             if not cells[column] and column not in settings.inputs:
                 cell.faults.append(Fault(column, "", f"is empty; {model.name} needs it"))
@@ -157,6 +165,7 @@ class _RowReader:
             sequence_title=title,
             dialogue=dialogue,
             own=own_cells(cells),
+            take=take,
         )
 
 

@@ -1,0 +1,44 @@
+"""Rows that ask for the very same clip and leave its seed open: each is a clip of its own."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import replace
+
+from flows.shots.input_file import PREVIOUS
+from flows.shots.shot import Shot
+
+
+def with_twins(shots: Iterable[Shot]) -> list[Shot]:
+    """The shots with their `twin` told: the nth row of its kind in the list.
+
+    By what the list says alone, so that every part of a list counts alike. Rows with a seed of
+    their own mean one clip, and so do rows of a model that draws none: it would make the same file
+    twice.
+    """
+    seen: Counter[str] = Counter()
+    last: dict[str, str] = {}
+
+    def told(shot: Shot, previous: str) -> Shot:
+        or_else = told(shot.or_else, previous) if shot.or_else else None
+        twin = 1
+        if shot.seed is None and not shot.made_by.repeats:
+            seen[like := kind_of(shot, previous)] += 1
+            twin = seen[like]
+        if twin == shot.twin and or_else is shot.or_else:
+            return shot
+        return replace(shot, twin=twin, or_else=or_else)
+
+    found = []
+    for shot in shots:
+        previous = last.get(shot.sequence, "") if PREVIOUS in (shot.image, shot.video) else ""
+        found.append(told(shot, previous))
+        last[shot.sequence] = f"{kind_of(shot, previous)} {found[-1].twin} {shot.take}"
+    return found
+
+
+def kind_of(shot: Shot, previous: str) -> str:
+    """The same for rows that ask for the same; `previous` is what it goes on from."""
+    asked = (shot.model, shot.made_by.version, sorted(shot.inputs.items()), shot.image, shot.video)
+    return repr((*asked, shot.seed, hash(previous) if previous else None))
