@@ -26,8 +26,9 @@ def fingerprint(
     """SHA-256 over the service, the model and every input, as 64 hex digits; where the seed is left
     open also over which of several like it this is.
 
-    `take` is 1 where there is a seed: it says all. A file counts by its bytes, a chained one by the fingerprint of the clip that it comes from
-    (`previous`); a seed counts as the list gives it, or as unset.
+    `take` is 1 where there is a seed: it says all. A file counts by its bytes, a chained one by the
+    fingerprint of the clip that it comes from (`previous`); a seed counts as the list gives it, or
+    as unset.
     """
     what = {
         "version": VERSION,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
+from hashlib import sha256
 
 from flows.shots.input_file import PREVIOUS
 from flows.shots.shot import Shot
@@ -18,27 +19,31 @@ def with_twins(shots: Iterable[Shot]) -> list[Shot]:
     twice.
     """
     seen: Counter[str] = Counter()
-    last: dict[str, str] = {}
-
-    def told(shot: Shot, previous: str) -> Shot:
-        or_else = told(shot.or_else, previous) if shot.or_else else None
-        twin = 1
-        if shot.seed is None and not shot.made_by.repeats:
-            seen[like := kind_of(shot, previous)] += 1
-            twin = seen[like]
-        if twin == shot.twin and or_else is shot.or_else:
-            return shot
-        return replace(shot, twin=twin, or_else=or_else)
-
+    before: dict[str, tuple[Shot, str]] = {}
     found = []
     for shot in shots:
-        previous = last.get(shot.sequence, "") if PREVIOUS in (shot.image, shot.video) else ""
-        found.append(told(shot, previous))
-        last[shot.sequence] = f"{kind_of(shot, previous)} {found[-1].twin} {shot.take}"
+        previous = ""
+        if PREVIOUS in (shot.image, shot.video) and shot.sequence in before:
+            parent, grandparent = before[shot.sequence]
+            chain = f"{kind_of(parent, grandparent)} {parent.twin} {parent.take}"
+            previous = sha256(chain.encode("utf-8", "surrogatepass")).hexdigest()
+        found.append(_told(shot, previous, seen))
+        before[shot.sequence] = found[-1], previous
     return found
+
+
+def _told(shot: Shot, previous: str, seen: Counter[str]) -> Shot:
+    or_else = _told(shot.or_else, previous, seen) if shot.or_else else None
+    twin = 1
+    if shot.seed is None and not shot.made_by.repeats:
+        seen[like := kind_of(shot, previous)] += 1
+        twin = seen[like]
+    if twin == shot.twin and or_else is shot.or_else:
+        return shot
+    return replace(shot, twin=twin, or_else=or_else)
 
 
 def kind_of(shot: Shot, previous: str) -> str:
     """The same for rows that ask for the same; `previous` is what it goes on from."""
     asked = (shot.model, shot.made_by.version, sorted(shot.inputs.items()), shot.image, shot.video)
-    return repr((*asked, shot.seed, hash(previous) if previous else None))
+    return repr((*asked, shot.seed, previous))

@@ -132,5 +132,3 @@ def test_row_that_joins_another_of_its_kind_is_a_clip_of_its_own(studio: Studio)
     studio.make(HEAD + row("a", "the sea"))
     plan = studio.plan(HEAD + row("a", "the sea") + row("b", "the sea"))
     assert [line.need for line in plan.lines] == ["stored", "buy"]
-
-
