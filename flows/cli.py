@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import click
+from click.core import ParameterSource
 
 from flows import prefect_settings
 from flows.commands.options import (
@@ -66,6 +67,9 @@ def make(
     """
     from flows.commands.make import make as run
 
+    context = click.get_current_context()
+    given = (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT)
+    finish = {name: v for name, v in finish.items() if context.get_parameter_source(name) in given}
     return run(
         shots,
         out,

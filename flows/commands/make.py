@@ -32,7 +32,7 @@ from flows.output.seams_table import words_of
 from flows.report.progress import View, view
 from flows.report.stopped import left_by
 from flows.report.terminal import LiveView, PlainView
-from flows.shots import read_shots
+from flows.shots import read_list
 from flows.shots.source import without_key
 from flows.stitch.finish import AS_IT_IS, Finish
 
@@ -86,8 +86,8 @@ def made_film(
     """
     require_budget(budget_usd, live=live)
     shots = without_key(shots)
-    read_shots(shots)
     chosen = finish_of(finish or {})
+    chosen.over(read_list(shots).film.finish)
     begun, begun_at = monotonic(), datetime.now(UTC)
     try:
         with shown(Console(stderr=True), quiet=as_json):

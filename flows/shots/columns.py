@@ -34,6 +34,7 @@ _COLUMNS = (
     Column("video", "row"),
     Column("seed", "row"),
     Column("take", "row"),
+    Column("max_usd", "row"),
     Column("notes", "words", ("note", "comment", "comments", "remark", "remarks")),
     Column("caption", "words"),
     Column("sequence_title", "words"),

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from functools import cache, partial
 
 from blocks.media.use import WHOLE, Use
-from blocks.providers.catalogue import find_model
+from blocks.money import MAX_AMOUNT
+from blocks.providers.catalogue import DEFAULT_MODEL, find_model
+from blocks.providers.comfyui.workflow import WorkflowError
 from blocks.providers.model import FILE_COLUMNS
 from flows.shots.cell import CellReader, Fault, WrongCellError, read_input, read_of_any
 from flows.shots.choices import Choices, choices_of
 from flows.shots.columns import OWN_PREFIX
 from flows.shots.cut import CUT, Length, read_use, read_voice
+from flows.shots.film_file import FilmFile, film_file_of
 from flows.shots.input_file import InputFiles
 from flows.shots.names import Named, Names
 from flows.shots.problem import Problems
@@ -26,6 +31,7 @@ from flows.shots.twins import with_twins
 from flows.shots.understood import Understood
 from flows.shots.workbook import is_workbook, read_workbook
 
+USD = re.compile(r"\$?([0-9]{1,12}(?:[.,][0-9]{1,9})?)")
 MAX_CHARS = {
     "caption": 200,  # four lines: nobody reads more beside a picture
     "sequence_title": 200,
@@ -39,6 +45,7 @@ class ShotList:
 
     shots: list[Shot]
     understood: Understood
+    film: FilmFile
 
 
 def read_shots(source: str) -> list[Shot]:
@@ -51,17 +58,17 @@ def read_list(source: str) -> ShotList:
 
     Raises InputError where there is no list, and ShotListError with every problem of the list.
     """
-    found = open_source(source)
+    found, film = open_source(source), film_file_of(source)
     problems = Problems(found.label)
     table, understood = _read_table(found, problems)
     find = cache(partial(find_model, list_folder=found.folder))
-    reader = _RowReader(problems, InputFiles(found.folder), find, choices_of(source))
+    reader = _RowReader(problems, InputFiles(found.folder), find, choices_of(source), film)
     shots = [reader.read(row, cells) for row, cells in table.rows]
     reader.names.check_takes()
     check_transitions(reader.timings, problems)
     problems.raise_any()
     understood = understood.with_files(reader.names.renamed)
-    return ShotList(with_twins([shot for shot in shots if shot is not None]), understood)
+    return ShotList(with_twins([shot for shot in shots if shot is not None]), understood, film)
 
 
 def _read_table(found: Source, problems: Problems) -> tuple[Table, Understood]:
@@ -75,7 +82,12 @@ def _read_table(found: Source, problems: Problems) -> tuple[Table, Understood]:
 
 class _RowReader:
     def __init__(
-        self, problems: Problems, files: InputFiles, find: FindModel, choices: Choices
+        self,
+        problems: Problems,
+        files: InputFiles,
+        find: FindModel,
+        choices: Choices,
+        film: FilmFile,
     ) -> None:
         self.names = Names(problems)
         self.timings: list[Timing] = []
@@ -84,6 +96,7 @@ class _RowReader:
         self._files = files
         self._find = find
         self._choices = choices
+        self._film = film
         self._settings: dict[tuple[str | None, ...], Settings] = {}
 
     def read(self, row: int, cells: Cells) -> Shot | None:
@@ -93,11 +106,13 @@ class _RowReader:
         """
         if choice := self._choices.get(self.names.next_name(cells["sequence"], cells["shot"])):
             cells = choice.filled(cells)
-        alternatives, faults = [cells], {}
+        faults: dict[Fault, None] = {}
+        cells = self._film.spoken(self._with_defaults(cells), faults)
+        alternatives = [cells]
         if "|" in cells["model"]:
             names = models_named(cells["model"])
             alternatives = [Cells(cells | {"model": name}) for name in names]
-            faults = dict.fromkeys(wrong_alternatives(cells["model"]))
+            faults |= dict.fromkeys(wrong_alternatives(cells["model"]))
         every = [self._settings_of(each) for each in alternatives]
         named = self.names.place(row, cells["sequence"], cells["shot"], every[0].takes)
         self._titles.note(row, named.sequence, cells["sequence_title"])
@@ -117,6 +132,17 @@ class _RowReader:
         for fault in faults:
             self._problems.add(row, fault.column, fault.value, fault.reason)
         return None if faults else shot
+
+    def _with_defaults(self, cells: Cells) -> Cells:
+        """With the film's own, as far as the row's model takes them."""
+        if not self._film.defaults:
+            return cells
+        name = models_named(self._film.default_model(cells) or DEFAULT_MODEL)[0]
+        try:
+            model = self._find(name)
+        except WorkflowError:
+            model = None  # told where the row's settings are read
+        return self._film.filled(cells, model.inputs if model else None)
 
     def _settings_of(self, cells: Cells) -> Settings:
         key = cells.settings
@@ -144,6 +170,7 @@ class _RowReader:
         prompt = cell.read("prompt", lambda raw: str(read_input(model, "prompt", raw)), "")
         seed = cell.read("seed", lambda raw: read_seed(model, raw, settings.takes), None)
         take = cell.read("take", partial(read_take, takes=settings.takes), 1)
+        max_usd = cell.read("max_usd", read_usd, self._film.max_usd)
         for column in model.required:
             if not cells[column] and column not in settings.inputs:
                 cell.faults.append(Fault(column, "", f"is empty; {model.name} needs it"))
@@ -166,6 +193,7 @@ class _RowReader:
             dialogue=dialogue,
             own=own_cells(cells),
             take=take,
+            max_usd=max_usd,
         )
 
 
@@ -207,6 +235,14 @@ def read_words(column: str, raw: str) -> str:
     if len(raw) > most:
         raise WrongCellError(f"has {len(raw):,} characters; a {column} may have {most}")
     return raw
+
+
+def read_usd(raw: str) -> Decimal:
+    """An amount, `0.50` or `$0.50`. Raises WrongCellError."""
+    number = USD.fullmatch(raw)
+    if number is None or Decimal(number[1].replace(",", ".")) > MAX_AMOUNT:
+        raise WrongCellError("is not an amount in USD, such as 0.50")
+    return Decimal(number[1].replace(",", "."))
 
 
 def models_named(raw: str) -> list[str]:

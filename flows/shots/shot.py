@@ -49,6 +49,8 @@ class Shot:
     dialogue: str = ""
     take: int = 1
     twin: int = 1
+    max_usd: Decimal | None = None
+    """What its clip may cost at most; None where nobody has said."""
 
     @property
     def name(self) -> str:
