@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import click
+from click.core import ParameterSource
 
 from flows import prefect_settings
 from flows.commands.models import models
@@ -68,6 +69,9 @@ def make(
     """
     from flows.commands.make import make as run
 
+    context = click.get_current_context()
+    given = (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT)
+    finish = {name: v for name, v in finish.items() if context.get_parameter_source(name) in given}
     return run(
         shots,
         out,
@@ -77,6 +81,68 @@ def make(
         finish=finish,
         as_json=as_json,
     )
+
+
+@main.command()
+@shots_argument
+@click.argument("names", metavar="SHOT...", nargs=-1, required=True)
+@click.option(
+    "--takes",
+    type=click.IntRange(1, 19),
+    default=1,
+    show_default=True,
+    help="How many more of each shot.",
+)
+@click.option("--keep", is_flag=True, help="Leave the take in the film that is there.")
+@click.option("--out", type=click.Path(path_type=Path), help="Default: out/<shot list name>.")
+@live_option
+@click.option(
+    "--budget", type=Usd(), envvar="SHOTREEL_BUDGET_USD", help="Nothing is bought above it."
+)
+@json_option
+@told
+def again(
+    shots: str,
+    names: tuple[str, ...],
+    takes: int,
+    keep: bool,
+    out: Path | None,
+    live: bool,
+    budget: Decimal | None,
+    as_json: bool,
+) -> int:
+    """Make another take of a shot, and put it into the film; those before are kept.
+
+    SHOT is a shot's name, or sequence/shot. What is chosen is kept in NAME.choices.toml beside the
+    list.
+    """
+    from flows.commands.choose import again as run
+
+    return run(
+        shots,
+        names,
+        out,
+        takes=takes,
+        keep=keep,
+        live=live,
+        budget_usd=budget,
+        as_json=as_json,
+    )
+
+
+@main.command()
+@shots_argument
+@click.argument("shot")
+@click.argument("take", type=click.IntRange(1))
+@told
+def choose(shots: str, shot: str, take: int) -> int:
+    """Choose which take of a shot is in the film. Spends nothing.
+
+    It is written into NAME.choices.toml beside the list; what the list says itself comes first.
+    """
+    from flows.commands.choose import choose as run
+
+    return run(shots, shot, take)
 
 
 @main.command()

@@ -47,6 +47,32 @@ class Queries:
         with self.engine.connect() as connection:
             return self._holders(connection, fingerprints)
 
+    def for_all_alike(self, fingerprints: Sequence[str]) -> set[str]:
+        """Those of these whose clip was bought for all rows that ask for the same."""
+        found: set[str] = set()
+        with self.engine.connect() as connection:
+            for some in chunks(fingerprints):
+                query = select(attempts.c.fingerprint).where(
+                    attempts.c.fingerprint.in_(some),
+                    attempts.c.holds == 1,
+                    attempts.c.for_all_alike == 1,
+                )
+                found |= set(connection.execute(query).scalars())
+        return found
+
+    def with_seeds(self, seeds: Sequence[int]) -> list[Attempt]:
+        """The attempts that hold a clip of one of these seeds."""
+        found: list[Attempt] = []
+        with self.engine.connect() as connection:
+            for some in chunks(seeds):
+                query = select(*COLUMNS).where(
+                    attempts.c.seed.in_(some),
+                    attempts.c.holds == 1,
+                    attempts.c.state != "reserved",
+                )
+                found += (Attempt(*row) for row in connection.execute(query))
+        return found
+
     def attempts_for(self, fingerprints: Sequence[str]) -> list[Attempt]:
         """Every attempt at these clips, also those that were given up; oldest first."""
         found: list[Attempt] = []

@@ -22,6 +22,7 @@ from flows.report import forecast as words
 from flows.report.artifacts import NEEDS
 from flows.report.forecast import MAX_LINES
 from flows.shots import film_of, read_list
+from flows.shots.film_file import FilmFile
 from flows.shots.understood import Understood
 from flows.stitch.assemble import film_order, title_of
 
@@ -39,10 +40,10 @@ def plan(shots: str, *, live: bool, as_json: bool) -> int:
     found = read_list(shots)
     made = run_stoppable(outlook_of(found.shots, film_of(shots), live=live))
     if as_json:
-        understood = {"list": found.understood.as_dict()}
+        understood = {"list": found.understood.as_dict(), "film": found.film.as_dict()}
         click.echo(json.dumps({**understood, **as_dict(made.plan), **ahead(made)}))
     else:
-        show_understood(found.understood)
+        show_understood(found.understood, found.film)
         show(made.plan)
         show_ahead(made)
     return 0
@@ -105,10 +106,10 @@ def show(plan: Plan) -> None:
         console.print(f"A card before {name}: {title}", style="dim", markup=False)
 
 
-def show_understood(understood: Understood) -> None:
-    """How the list's file was read, before what it comes to."""
+def show_understood(understood: Understood, film: FilmFile) -> None:
+    """How the list's file and the film's were read, before what it comes to."""
     console = Console()
-    for said in understood.told():
+    for said in (*understood.told(), *film.told()):
         console.print(said, style="dim", markup=False, highlight=False)
     console.print()
 

@@ -131,6 +131,15 @@ def read_seed(model: Model, raw: str, takes: int) -> int | None:
     return seed
 
 
+def read_take(raw: str, takes: int) -> int:
+    """Which of its takes is in the film. Raises WrongCellError."""
+    take = int(read_as(TAKES, raw))
+    if take > takes:
+        has = "1 take" if takes == 1 else f"{takes} takes"
+        raise WrongCellError(f"is not one of its takes: the shot has {has}; raise takes")
+    return take
+
+
 def _check_takes(cell: CellReader, model: Model, takes: int) -> None:
     """Every take is another clip: of another seed, which the model has to have."""
     if takes > model.most_takes and not cell.cells["seed"]:
