@@ -13,6 +13,8 @@ ShotreelError                 exit code 1
     ├── FailedError           3   worked on and failed; `.paid` says whether it was charged
     ├── AccountPausedError    3   the account cannot buy (key, balance); no other account is touched
     ├── UnreachableError      3   the provider does not answer; what was bought can be recovered
+    ├── PricePendingError     5   not sent: it waits for a count whose outcome is unknown
+    ├── OverchargedError      5   charged far above its quote; its model is stopped
     ├── OutcomeUnknownError   5   a request may have been accepted; it is never sent again
     └── LostError             3   paid, and the provider no longer has the clip
 """
@@ -107,6 +109,14 @@ class AccountPausedError(ProviderError):
 
 class UnreachableError(ProviderError):
     pass
+
+
+class PricePendingError(ProviderError):
+    exit_code = 5
+
+
+class OverchargedError(ProviderError):
+    exit_code = 5
 
 
 class OutcomeUnknownError(ProviderError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from decimal import Decimal, InvalidOperation
 
 MAX_AMOUNT = 10**9
@@ -21,11 +22,37 @@ def read_amount(value: object, limit: int = MAX_AMOUNT) -> Decimal | None:
 
 def usd(amount: Decimal) -> str:
     """For people: cents always, smaller fractions where there are any."""
+    return f"{'-' if amount < 0 else ''}${cents(abs(amount))}"
+
+
+def cents(amount: Decimal) -> str:
+    """Without the sign of the currency, for a column that names it."""
     exponent = amount.normalize().as_tuple().exponent
     digits = max(2, -exponent) if isinstance(exponent, int) else 2
-    return f"${amount:,.{digits}f}"
+    return f"{amount:,.{digits}f}"
+
+
+def column(amounts: Iterable[Decimal]) -> list[str]:
+    """Amounts for a column that is set to the right: their points stand below each other."""
+    told = [cents(amount) for amount in amounts]
+    most = max((len(each.partition(".")[2]) for each in told), default=0)
+    return [each + " " * (most - len(each.partition(".")[2])) for each in told]
 
 
 def plain(amount: Decimal) -> str:
     """For machines: a decimal string without an exponent."""
     return f"{amount:f}"
+
+
+def units_told(units: Mapping[str, Decimal]) -> str:
+    """Units by provider, for people. Those of two providers are different things: no sum."""
+    some = {provider: amount for provider, amount in units.items() if amount}
+    if len(some) < 2:
+        return short(sum(some.values(), Decimal(0)))
+    return " + ".join(f"{short(amount)} {provider}" for provider, amount in some.items())
+
+
+def short(amount: Decimal) -> str:
+    """Without zeros at its end."""
+    text = f"{amount:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text

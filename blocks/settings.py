@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import stat
+from contextlib import suppress
 from pathlib import Path
 
 from blocks.errors import InputError
@@ -15,12 +17,32 @@ DEFAULT_URLS = {
     "FAL_MEDIA_URL": "https://v3.fal.media",
     "WAVESPEED_URL": "https://api.wavespeed.ai",
     "COMFYUI_URL": "http://127.0.0.1:8188",
+    "GOOGLE_SHEETS_URL": "https://docs.google.com",
 }
 
 
 def home() -> Path:
     """The folder of the ledger and the clip store."""
     return Path(os.environ.get("SHOTREEL_HOME") or ".shotreel").absolute()
+
+
+def own_home() -> Path:
+    """The home, made if need be, and for its owner alone: prompts and request ids are in it."""
+    folder = home()
+    folder.mkdir(parents=True, exist_ok=True)
+    keep_private(folder, 0o700)
+    return folder
+
+
+def keep_private(path: Path, mode: int) -> None:
+    """Take from others what `mode` does not give them, where it is this user's to take.
+
+    A folder that is everybody's by its sticky bit (/tmp) stays so.
+    """
+    with suppress(OSError):
+        there = path.stat().st_mode
+        if there & 0o777 & ~mode and not there & stat.S_ISVTX:
+            path.chmod(there & mode)
 
 
 def url(name: str) -> str:
@@ -67,6 +89,15 @@ def choice(name: str, options: tuple[str, ...]) -> str:
             return option
     raise InputError(
         f"{name} is {value!r}, which is not one of {', '.join(options)}.", remedy=f"Unset {name}."
+    )
+
+
+def allows_private_urls() -> bool:
+    """Whether the lists' own URLs may lead to this machine and its network. Raises InputError."""
+    return choice("SHOTREEL_ALLOW_PRIVATE_URLS", ("no", "0", "false", "yes", "1", "true")) in (
+        "yes",
+        "1",
+        "true",
     )
 
 

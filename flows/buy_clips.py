@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
 from decimal import Decimal
-from functools import partial
 from typing import Any
 
 from prefect.states import Completed, Failed
@@ -16,15 +16,17 @@ from flows.project import enter_project
 from flows.report import artifacts
 from flows.report.log import logged
 from flows.report.progress import Progress
+from flows.report.stopped import left_by_run
 from flows.run.context import current
 from flows.run.opening import open_run
-from flows.served import ServedFlow
+from flows.run.prefect_record import end_left_tasks
+from flows.served import served_flow
 from flows.shots import list_name, read_shots
 from flows.shots.job import services_of
 from flows.tasks.generate_clip import as_task
 
 
-@partial(ServedFlow, name="buy-clips", persist_result=False, retries=0)
+@served_flow(name="buy-clips", persist_result=False, retries=0)
 async def buy_clips(
     shots: str,
     sequences: list[str],
@@ -59,9 +61,14 @@ async def buy_clips(
         board.plan(plan)
         coming = Clips(as_task())
         try:
+            await end_left_tasks()
             async with artifacts.progress_of(board, plan):
                 coming.start(shop, plan)
                 outcomes = await coming.all()
+        except asyncio.CancelledError:
+            await coming.stop()
+            board.say(await left_by_run(shop))
+            raise
         finally:
             await coming.stop()
     here = len(delivered(outcomes, list(outcomes)))

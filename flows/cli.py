@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal
@@ -89,9 +90,15 @@ def plan(shots: str, live: bool, as_json: bool) -> int:
 
 
 @main.command()
-@click.option("--attempt", metavar="ATTEMPT", help="The attempt that --adopt is for.")
+@click.option("--attempt", metavar="ATTEMPT", help="The attempt that is adopted for or released.")
 @click.option("--adopt", metavar="REQUEST", help="This request is the attempt's.")
-@click.option("--release", metavar="ATTEMPT", help="Give it up: it may be bought again.")
+@click.option(
+    "--release",
+    metavar="ATTEMPT",
+    is_flag=False,
+    flag_value="",
+    help="Give it up: it may be bought again.",
+)
 @click.option("--reason", default="", help="Kept in the ledger with the decision.")
 @json_option
 @told
@@ -114,6 +121,9 @@ def recover(
     type=click.Choice(["shot", "sequence", "model", "run", "take", "film", "account", "month"]),
     default="shot",
 )
+@click.option("--film", metavar="FILM", help="Of one film: its name, or its list.")
+@click.option("--since", type=click.DateTime(["%Y-%m-%d"]), help="From this day on (UTC).")
+@click.option("--until", type=click.DateTime(["%Y-%m-%d"]), help="Up to this day, it included.")
 @click.option(
     "--focus",
     type=click.Path(path_type=Path),
@@ -138,6 +148,9 @@ def recover(
 @told
 def costs(
     by: Literal["shot", "sequence", "model", "run", "take", "film", "account", "month"],
+    film: str | None,
+    since: datetime | None,
+    until: datetime | None,
     focus: Path | None,
     focus_version: Literal["1.2", "1.4"],
     top_up: tuple[str, Decimal] | None,
@@ -156,6 +169,9 @@ def costs(
         reason=reason,
         live=live,
         as_json=as_json,
+        film=film,
+        since=since.date() if since else None,
+        until=until.date() if until else None,
     )
 
 

@@ -13,23 +13,35 @@ from uuid import UUID
 
 from prefect.context import FlowRunContext
 
-from blocks.errors import LostError, RefusedError, SetupError, ShotreelError
+from blocks.errors import (
+    BudgetError,
+    LostError,
+    ProviderError,
+    RefusedError,
+    SetupError,
+    ShotreelError,
+)
+from blocks.ledger.film_runs import note_list
 from blocks.ledger.films import note_film
 from blocks.money import usd
-from flows.costs.bill import total
+from blocks.providers.services import is_sandboxed
 from flows.costs.statement import Statement
 from flows.generate.all_clips import Outcome
 from flows.output.folder import Place
 from flows.output.manifest import manifest_of, write_manifest
+from flows.planning.changes import noted
 from flows.planning.plan import Plan
 from flows.report import artifacts
 from flows.report.page import write_report
-from flows.run.context import Clip, current
+from flows.run.context import Clip, RunContext, current
+from flows.shots import FilmId
 from flows.stitch import Stitched
 from flows.stitch.finish import Finish
 from flows.stitch.seams.seam import Seam
 from flows.tasks.hand_over import hand_over
 from flows.tasks.seams import report_seams
+
+MAX_NAMED = 10
 
 
 @dataclass(frozen=True)
@@ -67,6 +79,9 @@ class Made:
     def exit_code(self) -> int:
         """0 all done, 5 an outcome stays unknown, 3 shots failed, 1 a damage of another kind."""
         codes = {error.exit_code for error in self.errors.values()}
+        some = any(shot["state"] == "stored" for shot in self.manifest["shots"])
+        if some and BudgetError.exit_code in codes:
+            codes.add(ProviderError.exit_code)  # the rest is delivered
         return next((code for code in (5, 3) if code in codes), max(codes, default=0))
 
 
@@ -75,7 +90,7 @@ last_made: ContextVar[list[Made] | None] = ContextVar("last_made", default=None)
 
 
 async def report(
-    title: str,
+    film_id: FilmId,
     plan: Plan,
     outcomes: Mapping[str, Outcome],
     films: Mapping[str, Stitched | ShotreelError | None],
@@ -83,11 +98,8 @@ async def report(
     place: Place,
     finish: Finish,
 ) -> Made:
-    """Write the manifest and the page, lay the clips out, hand the film over, and sum it up.
-
-    `title` is the list's name.
-    """
-    shop, items = current.get(), accounts.items
+    """Write the manifest and the page, lay the clips out, hand the film over, and sum it up."""
+    shop, title = current.get(), film_id.name
     keys = list(outcomes)
     attempts = await shop.book(shop.ledger.holders, keys)
     clips: dict[str, Clip] = {k: o for k, o in outcomes.items() if isinstance(o, Clip)}
@@ -106,14 +118,18 @@ async def report(
         if isinstance(outcome, ShotreelError)
     }
     errors |= {name: made for name, made in films.items() if isinstance(made, ShotreelError)}
+    errors |= {f"the price of {model}": found for (_, model), found in shop.overcharged.items()}
     film = films["the film"]
     film = film if isinstance(film, Stitched) else None
     manifest = await asyncio.to_thread(
-        manifest_of, film, plan.lines, items, attempts, clips, states, place
+        manifest_of, film, plan.lines, accounts, attempts, clips, states, place
     )
+    gone = await tidied(shop, plan, place)
     await asyncio.to_thread(write_manifest, place.manifest, manifest)
     named = {clip.sha256 for clip in clips.values()}
     await shop.book(note_film, shop.ledger, place.out, title, shop.run_id, named)
+    live = not any(is_sandboxed(line.job.service) for line in plan.lines)
+    await shop.book(note_list, shop.ledger, film_id.key, shop.run_id, noted(plan.lines), live=live)
     errors |= await hand_over(title, manifest, film, attempts, clips.values(), place)
     by_clip = {key: o for key, o in outcomes.items() if isinstance(o, ShotreelError)}
     seams: list[Seam] = []
@@ -125,17 +141,16 @@ async def report(
         await write_report(title, plan, manifest, clips, by_clip, films, accounts, seams, place)
     except Exception as error:  # noqa: BLE001 - whatever it is, the film is made and paid for
         errors["the page"] = without_page(error)
-    _, cost_usd = total(items)
-    summary = f"{len(clips)} of {len(outcomes)} clips are here; they cost {usd(cost_usd)}."
+    summary = summary_of(len(clips), len(outcomes), accounts)
     files = [place.film, place.report, place.costs]
-    await artifacts.show_summary(summary, items, files)
+    await artifacts.show_summary(summary, accounts, files)
     context = FlowRunContext.get()
     return Made(
         place.out,
         manifest,
         errors,
         summary,
-        spent_usd=await shop.book(shop.ledger.run_spent_usd, shop.run_id),
+        spent_usd=accounts.spent_in(shop.run_id),
         task_runs=shop.task_runs,
         flow_run_id=context.flow_run.id if context and context.flow_run else None,
         accounts=accounts,
@@ -143,9 +158,41 @@ async def report(
             dict.fromkeys(
                 note for made in films.values() if isinstance(made, Stitched) for note in made.notes
             )
-        ),
+        )
+        + gone,
         seams=seams,
     )
+
+
+def summary_of(here: int, wanted: int, accounts: Statement) -> str:
+    beside = (item for item in accounts.not_in_film if item.in_film != "other take")
+    beside_usd = sum((item.cost_usd for item in beside), Decimal(0))
+    told = f"{here} of {wanted} clips are here; they cost {usd(accounts.cost_usd - beside_usd)}."
+    if beside_usd:
+        told += f" The film has cost {usd(accounts.cost_usd)} with what is not in it."
+    return told
+
+
+async def tidied(shop: RunContext, plan: Plan, place: Place) -> list[str]:
+    """Take files of shots that the list no longer has out of the folder; what to say about it.
+
+    Only files that are copies of clips in the ledger, and sequences of the last manifest.
+    """
+    jobs = [line.job for line in plan.lines]
+    sequences = {job.shot.sequence for job in jobs}
+    extra = await asyncio.to_thread(place.extra_clips, jobs)
+    known = await shop.book(shop.ledger.known_clips, list(extra.values()))
+    gone = [path for path, sha256 in extra.items() if sha256 in known]
+    gone += [path for path in place.sequences_made() if path.stem not in sequences]
+    await asyncio.to_thread(place.remove, gone)
+    if not gone:
+        return []
+    names = ", ".join(path.relative_to(place.out).as_posix() for path in gone[:MAX_NAMED])
+    more = f" and {len(gone) - MAX_NAMED} more" if len(gone) > MAX_NAMED else ""
+    return [
+        f"{names}{more}: taken out of {place.out}, as the list no longer has them; the clips are "
+        "kept in the store"
+    ]
 
 
 def without_page(error: Exception) -> ShotreelError:

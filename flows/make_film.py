@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from decimal import Decimal
-from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -15,12 +14,12 @@ from prefect.context import FlowRunContext
 from prefect.states import Completed, Failed
 
 from blocks.errors import InputError
+from blocks.ledger.film_runs import adopt_runs
 from flows import parameters
 from flows.approval import approved
 from flows.deliver import last_made, report
 from flows.generate.all_clips import Clips
 from flows.generate.preflight import preflight
-from flows.generate.stop import stopped_by_sigterm
 from flows.generate.sub_runs import SubRun, elsewhere
 from flows.output.credentials import credentials
 from flows.output.folder import Place
@@ -28,16 +27,20 @@ from flows.planning.input_files import gather_files
 from flows.planning.plan import Draw, Plan, check_budget, intents_of, make_plan
 from flows.project import enter_project
 from flows.report import artifacts
+from flows.report.ending import ends_in_words
 from flows.report.events import signalled
 from flows.report.log import logged
 from flows.report.notification import notified
 from flows.report.progress import Progress, view
+from flows.report.stopped import left_by_run
 from flows.run.context import RunContext, current
 from flows.run.opening import open_run
+from flows.run.prefect_record import end_left_tasks
 from flows.run_name import film_name, run_name
-from flows.served import FilmFlow
-from flows.shots import Shot, read_shots
+from flows.served import film_flow
+from flows.shots import FilmId, Shot, film_of, read_shots
 from flows.shots.job import files_named, jobs_of, services_of
+from flows.shots.source import refuse_key
 from flows.stitch.finish import AS_IT_IS
 from flows.stitch.sound import check_music
 from flows.tasks.account_costs import account_costs
@@ -50,7 +53,8 @@ from flows.tasks.stitch import stitch_film, stitch_sequences
 
 # A run that says Failed has done what it could: Prefect's default for retries would buy what has
 # failed once more.
-@partial(FilmFlow, name="make-film", flow_run_name=run_name, persist_result=False, retries=0)
+@film_flow(name="make-film", flow_run_name=run_name, persist_result=False, retries=0)
+@ends_in_words
 async def make_film(
     shots: parameters.ShotList,
     out: parameters.OutputFolder = None,
@@ -75,8 +79,9 @@ async def make_film(
     """
     enter_project()
     board = Progress(signalled(logged(view.get())))
-    name = film_name(shots)
-    place = Place(Path(out) if out else Path("out") / name)
+    refuse_key(shots)
+    film_id = film_of(shots, film_name(shots))
+    place = Place(Path(out) if out else Path("out") / film_id.name)
     rows = read_shots(shots)
     if live and budget_usd is None:
         raise InputError(
@@ -87,24 +92,23 @@ async def make_film(
         await asyncio.to_thread(check_music, Path(finish.music))
     listener = last_made.get()
     async with AsyncExitStack() as stack:
-        if listener is not None:  # a command waits for it; on a worker Prefect stops it
-            stack.enter_context(stopped_by_sigterm())
-        notice = await stack.enter_async_context(notified(name, notify))
+        notice = await stack.enter_async_context(notified(film_id.name, notify))
         shop = await stack.enter_async_context(
             open_run(services_of(rows, live=live), board, run_id=run_id())
         )
         current.set(shop)
         board.enter("planning")
-        plan = await plan_list(shop, rows, live=live)
+        plan = await plan_list(shop, rows, live=live, name=film_id.name)
         check_budget(plan, budget_usd)
         seal = credentials()
         place.check_writable()
         await preflight(shop, plan)
         plan, budget_usd = await approved(shop, plan, budget_usd, approve_above_usd)
-        await reserve(shop, plan, name, budget_usd)
-        board.plan(plan)
+        await reserve(shop, plan, film_id.name, budget_usd, film_id)
+        board.plan(plan, stitches=True)
         clips = Clips(as_task())
         try:
+            await end_left_tasks()
             async with (
                 artifacts.progress_of(board, plan),
                 elsewhere(shop, plan, SubRun(shots, live, budget_usd), split) as parts,
@@ -118,12 +122,17 @@ async def make_film(
                 board.enter("stitching")
                 film, accounts = await asyncio.gather(
                     stitch_film(plan, outcomes, place, finish, seal),
-                    account_costs(unvisited(plan), unvisited(place)),
+                    account_costs(unvisited(plan), unvisited(place), film_id.key),
                 )
+        except asyncio.CancelledError:
+            await clips.stop()
+            if listener is None:  # a command says it itself, and what to do at its terminal
+                board.say(await left_by_run(shop))
+            raise
         finally:
             await clips.stop()
         films = {**sequences, "the film": film}
-        made = await report(name, plan, outcomes, films, accounts, place, finish)
+        made = await report(film_id, plan, outcomes, films, accounts, place, finish)
         notice.subject = "is not whole" if made.exit_code else "is ready"
         notice.body = f"{made.summary} {place.film}"
     board.enter("done")
@@ -132,19 +141,25 @@ async def make_film(
     return (Failed if made.exit_code else Completed)(message=made.summary, data=made)
 
 
-async def plan_list(shop: RunContext, shots: Sequence[Shot], *, live: bool) -> Plan:
+async def plan_list(shop: RunContext, shots: Sequence[Shot], *, live: bool, name: str = "") -> Plan:
     """Fingerprint, price, and what the ledger and the store already have."""
     files = await gather_files(shop.client, files_named(shots))
-    return await make_plan(shop, jobs_of(shots, files, live=live))
+    return await make_plan(shop, jobs_of(shots, files, live=live), name)
 
 
-async def reserve(shop: RunContext, plan: Plan, name: str, budget_usd: Decimal | None) -> None:
+async def reserve(
+    shop: RunContext, plan: Plan, name: str, budget_usd: Decimal | None, film: FilmId | None = None
+) -> None:
     """Write every intent down and set its cost aside, all in one transaction, or none."""
-    await shop.book(shop.ledger.start_run, shop.run_id, name, budget_usd)
+    key = film.key if film else ""
+    await shop.book(shop.ledger.start_run, shop.run_id, name, budget_usd, key)
     shop.intents = intents_of(shop, plan, Draw())
     shop.jobs = {
         job.fingerprint: job for line in reversed(plan.lines) for job in line.job.alternatives
     }
+    if film:
+        keys = list(shop.jobs)
+        await shop.book(adopt_runs, shop.ledger, film.key, film.name, film.place, keys)
     wanted = {line.job.fingerprint for line in plan.lines if line.need == "buy"}
     await shop.book(shop.ledger.reserve, [shop.intents[key] for key in wanted], shop.run_id)
 

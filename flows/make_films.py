@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from contextlib import closing
 from decimal import Decimal
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +21,15 @@ from flows.make_film import make_film
 from flows.project import enter_project
 from flows.report.artifacts import shown
 from flows.report.notification import notified
-from flows.served import ServedFlow
+from flows.served import served_flow
 from flows.shots import list_name
-from flows.shots.source import local_path
+from flows.shots.source import local_path, refuse_key
 
 WILD = "*?["
+KINDS = ("*.csv", "*.xlsx")
 
 
-@partial(ServedFlow, name="make-films", persist_result=False, retries=0)
+@served_flow(name="make-films", persist_result=False, retries=0)
 async def make_films(
     shots: parameters.ShotLists,
     out: parameters.OutputFolder = None,
@@ -52,6 +52,7 @@ async def make_films(
     """
     enter_project()
     async with notified("films", notify) as notice:
+        refuse_key(shots)
         lists = lists_in(shots)
         rows: list[dict[str, Any]] = []
         left_usd, ok = budget_usd, True
@@ -84,7 +85,7 @@ def lists_in(source: str) -> list[str]:
         raise InputError(f"The shot lists cannot be listed: {type(error).__name__}.") from error
     if not found:
         raise InputError(
-            "There is no shot list (*.csv) there.",
+            "There is no shot list (*.csv, *.xlsx) there.",
             remedy="Name a folder, or a pattern: lists/*.csv",
         )
     return found
@@ -92,7 +93,9 @@ def lists_in(source: str) -> list[str]:
 
 def _local(path: Path, source: str) -> list[str]:
     if path.is_dir():
-        return sorted(str(found) for found in path.glob("*.csv"))
+        found = (file for kind in KINDS for file in path.glob(kind))
+        # Excel keeps `~$film.xlsx` beside a workbook that is open.
+        return sorted(str(file) for file in found if not file.name.startswith("~$"))
     if not any(sign in path.name for sign in WILD):
         return [source]
     return sorted(str(found) for found in path.parent.glob(path.name) if found.is_file())
@@ -103,7 +106,8 @@ def _remote(source: str) -> list[str]:
     if not wild and not source.endswith("/"):
         return [source]
     system, path = fsspec.core.url_to_fs(source)
-    found = system.glob(path if wild else f"{path.rstrip('/')}/*.csv")
+    patterns = [path] if wild else [f"{path.rstrip('/')}/{kind}" for kind in KINDS]
+    found = (name for pattern in patterns for name in system.glob(pattern))
     return sorted(str(system.unstrip_protocol(name)) for name in found)
 
 

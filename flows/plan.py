@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from uuid import uuid4
 
 from prefect.client.schemas.objects import State
@@ -14,15 +13,18 @@ from flows.make_film import plan_list
 from flows.planning.forecast import Outlook, look_ahead, sold_services
 from flows.project import enter_project
 from flows.report import artifacts
+from flows.report.ending import ends_in_words
 from flows.report.progress import Progress
 from flows.run.opening import open_run
 from flows.run_name import run_name
-from flows.served import ServedFlow
-from flows.shots import Shot, list_name, read_shots
+from flows.served import served_flow
+from flows.shots import FilmId, Shot, film_of, read_shots
 from flows.shots.job import services_of
+from flows.shots.source import refuse_key
 
 
-@partial(ServedFlow, name="plan", flow_run_name=run_name, persist_result=False)
+@served_flow(name="plan", flow_run_name=run_name, persist_result=False)
+@ends_in_words
 async def plan(shots: parameters.ShotList, live: parameters.Live = False) -> State[None]:
     """Read the list, price it, look up what is there already; show it as artifacts.
 
@@ -31,7 +33,8 @@ async def plan(shots: parameters.ShotList, live: parameters.Live = False) -> Sta
         live: Ask the real accounts for their prices. Off: the sandbox.
     """
     enter_project()
-    outlook = await outlook_of(read_shots(shots), list_name(shots), live=live)
+    refuse_key(shots)
+    outlook = await outlook_of(read_shots(shots), film_of(shots), live=live)
     await artifacts.show_plan(outlook.plan)
     await artifacts.show_outlook(outlook)
     made = outlook.plan
@@ -40,8 +43,8 @@ async def plan(shots: parameters.ShotList, live: parameters.Live = False) -> Sta
     )
 
 
-async def outlook_of(shots: list[Shot], film: str, *, live: bool) -> Outlook:
+async def outlook_of(shots: list[Shot], film: FilmId, *, live: bool) -> Outlook:
     services = services_of(shots, live=live) | await sold_services(live=live)
     async with open_run(services, Progress(), run_id=uuid4().hex, spends=False) as shop:
-        plan = await plan_list(shop, shots, live=live)
+        plan = await plan_list(shop, shots, live=live, name=film.name)
         return await look_ahead(shop, plan, film, live=live)

@@ -22,8 +22,14 @@ DEFAULTS = {
     "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": (
         "prefect.server.concurrency.lease_storage.filesystem"
     ),
-    # The run says once what has become of each shot (flows/report/log.py).
-    "PREFECT_LOGGING_LOGGERS_PREFECT_TASK_RUNS_LEVEL": "WARNING",
+    # Any page in a browser could otherwise start runs and read keys. Whatever serves with these
+    # settings has its own pages on Prefect's port; what shotreel serves has a guard beside
+    # (flows/studio/server.py).
+    "PREFECT_SERVER_CSRF_PROTECTION_ENABLED": "true",
+    "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": "http://127.0.0.1:4200,http://localhost:4200",
+    # The run says once what has become of each shot (flows/report/log.py), and of all where it is
+    # stopped; Prefect would say of each that it has crashed.
+    "PREFECT_LOGGING_LOGGERS_PREFECT_TASK_RUNS_LEVEL": "CRITICAL",
     # The run's own words are on the terminal; Prefect's lines go to its API, for the UI.
     "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
 }

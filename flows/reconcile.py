@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from functools import partial
 from typing import Annotated
 from uuid import uuid4
 
@@ -19,6 +18,7 @@ from blocks.ledger import Attempt
 from blocks.providers.base import Bill, NoFeed, Provider, Ticket
 from blocks.providers.base import Failed as FailedJob
 from blocks.providers.catalogue import MODELS
+from blocks.providers.clock import CLOCK_SKEW, ServiceClock
 from blocks.providers.services import service_name
 from flows import parameters
 from flows.costs.feed import read_feed
@@ -30,7 +30,7 @@ from flows.report.notification import notified
 from flows.report.progress import Progress
 from flows.run.context import RunContext
 from flows.run.opening import has_account, open_run
-from flows.served import ServedFlow
+from flows.served import served_flow
 
 SOLD_BY = ("fal", "wavespeed")
 DEFAULT_SINCE_DAYS = 30
@@ -41,7 +41,6 @@ FEED_LAG_S = 86_400.0
 """How late a feed may be (SHOTREEL_FEED_LAG_S). fal calls its events eventually consistent and
 names no bound; a day is what its own listing shows by default."""
 
-CLOCK_SKEW = timedelta(minutes=2)
 MAX_TOLD = 50
 """Findings in one notification."""
 
@@ -81,7 +80,7 @@ class Reconciled:
     findings: tuple[Finding, ...] = ()
 
 
-@partial(ServedFlow, name="reconcile", persist_result=False)
+@served_flow(name="reconcile", persist_result=False)
 async def reconcile(
     live: parameters.Live = False,
     since_days: Annotated[
@@ -134,6 +133,9 @@ async def reconcile_account(
     service, account = provider.service, provider.account
     # A sandbox's clock is this machine's; a provider's may be ahead, and its rows count too.
     feed = await read_feed(provider, since - CLOCK_SKEW, until + CLOCK_SKEW)
+    clock = provider.clock
+    if not clock.agrees:  # its answers have said so: the time that was asked for was another
+        feed = await read_feed(provider, clock.at(since) - CLOCK_SKEW, clock.at(until) + CLOCK_SKEW)
     if isinstance(feed, NoFeed):
         return Reconciled(service, account, feed.reason, feed.remedy)
     # The ledger is read after the feed: what is written down meanwhile is known.
@@ -177,7 +179,7 @@ async def reconcile_account(
         {model.endpoint for model in MODELS.values()},
         service,
         account,
-        posting_since=await shop.book(posting_since, shop, service),
+        posting_since=at(clock, await shop.book(posting_since, shop, service)),
     )
     return Reconciled(
         service,
@@ -202,11 +204,11 @@ def write_down(shop: RunContext, held: Held) -> None:
 
 
 def settle_failure(shop: RunContext, attempt: Attempt, bill: Bill | None) -> None:
-    """A failure whose charge was not known: charged, or free to be bought again."""
+    """A failure or a loss whose charge was not known: charged, or free to be bought again."""
     if bill is not None and bill.cost_usd:
         shop.ledger.mark_failed(attempt, FailedJob(attempt.cause, "yes"))
     else:
-        shop.ledger.release(attempt, "failed, and the bill says unpaid")
+        shop.ledger.release(attempt, f"{attempt.state}, and the bill says unpaid")
 
 
 def posting_since(shop: RunContext, service: str) -> datetime | None:
@@ -214,6 +216,10 @@ def posting_since(shop: RunContext, service: str) -> datetime | None:
     posting = shop.ledger.in_states(("posting",), [service])
     times = [a.posted_at for a in posting if a.posted_at and shop.ledger.owner_is_alive(a)]
     return min(times, default=None)
+
+
+def at(clock: ServiceClock, moment: datetime | None) -> datetime | None:
+    return None if moment is None else clock.at(moment)
 
 
 def findings_of(accounts: Iterable[Reconciled]) -> list[Finding]:

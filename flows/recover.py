@@ -8,7 +8,6 @@ from contextlib import closing
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from typing import Literal
 from uuid import uuid4
 
@@ -18,23 +17,28 @@ from prefect.states import Completed, Failed
 
 from blocks.errors import ShotreelError
 from blocks.ledger import Attempt, Ledger
-from blocks.ledger.states import UNFINISHED
+from blocks.ledger.fallback import adopt_strays
+from blocks.ledger.states import ENDED, UNFINISHED
+from blocks.providers.base import Ready
+from blocks.providers.catalogue import sent_model
 from blocks.providers.services import provider_name
 from blocks.storage.places import ledger_place
 from flows import parameters
+from flows.generate.fetch import too_old
 from flows.generate.lifecycle import advance
-from flows.generate.settle import adopt_strays
 from flows.project import enter_project
 from flows.report.notification import notified
 from flows.report.progress import Progress
 from flows.run.context import RunContext
 from flows.run.opening import open_run
-from flows.served import ServedFlow
+from flows.served import served_flow
 
 AT_ONCE = 32
 
 KEPT = {"fal": timedelta(days=7), "wavespeed": timedelta(days=7)}
 """How long a provider keeps media: WaveSpeed seven days; fal "at least 7 days by default"."""
+
+ASKED = (*UNFINISHED, *ENDED)
 
 Result = Literal["stored", "released", "charged failure", "unpaid failure", "lost", "unsettled"]
 
@@ -48,12 +52,13 @@ class Rescued:
     error: ShotreelError | None = None
     left: timedelta | None = None
     """Until the provider may delete it, where it is paid and not here."""
+    note: str = ""
 
 
 last_rescued: ContextVar[list[Rescued] | None] = ContextVar("last_rescued", default=None)
 
 
-@partial(ServedFlow, name="recover", persist_result=False)
+@served_flow(name="recover", persist_result=False)
 async def recover(notify: parameters.Notify = None) -> object:
     """Fetch what is paid and not stored; ask the providers about unknown outcomes.
 
@@ -87,40 +92,80 @@ def log_all(rescued: Sequence[Rescued]) -> None:
 def sentence(rescued: Rescued) -> str:
     attempt = rescued.attempt
     left = f" {rescued.left.days} days are left to fetch it." if rescued.left else ""
-    why = f": {rescued.error}{left}" if rescued.error else ""
+    why = (
+        f": {rescued.error}{left}" if rescued.error else f": {rescued.note}" if rescued.note else ""
+    )
     return f"{attempt.shot_name}: {rescued.result}{why}"
 
 
-async def rescue_all() -> list[Rescued]:
-    """Drive every unfinished attempt that no living process drives."""
+async def rescue_all(adopted: str | None = None) -> list[Rescued]:
+    """Drive every unfinished attempt that no living process drives, and ask again about what was
+    lost, or failed at a cost, while its provider may have it.
+
+    `adopted` is an attempt that a person has just found a request for: where its clip was bought
+    again, the request's charge is booked and no more.
+    """
     with closing(Ledger(await ledger_place())) as ledger:
         adopt_strays(ledger)
-        services = {attempt.service for attempt in ledger.in_states((*UNFINISHED, "failed"))}
+        named = ledger.find(adopted) if adopted else None
+        services = {a.service for a in (*ledger.in_states(ASKED), *([named] if named else ()))}
     if not services:
         return []
     run_id = uuid4().hex
     async with open_run(services, Progress(), run_id=run_id) as shop:
         await shop.book(shop.ledger.start_run, run_id, "recover", None)
-        pending = await shop.book(shop.ledger.in_states, (*UNFINISHED, "failed"))
+        pending = await shop.book(shop.ledger.in_states, ASKED)
         room = asyncio.Semaphore(AT_ONCE)
 
         async def one(attempt: Attempt) -> Rescued | None:
             async with room:
                 return await rescue(shop, attempt)
 
-        wanted = [a for a in pending if a.state != "failed" or a.charged == "unknown"]
-        found = await asyncio.gather(*(one(attempt) for attempt in wanted))
+        wanted = (attempt for attempt in pending if worth_asking(shop, attempt))
+        found = await asyncio.gather(*map(one, wanted))
+        if named and named.state in ("released", "failed") and not named.holds:
+            found.append(await booked(shop, named))
         return [rescued for rescued in found if rescued]
 
 
-async def rescue(shop: RunContext, attempt: Attempt) -> Rescued | None:
-    """Go on with an attempt until it has ended; None where a living process is on it."""
+async def booked(shop: RunContext, attempt: Attempt) -> Rescued:
+    """Book what the request of an ended attempt has cost: its clip is another attempt's."""
+    assert attempt.ticket is not None
+    provider = shop.provider_of(attempt)
+    bill = await provider.billed(attempt.ticket)
+    if bill is not None:
+        await shop.book(shop.ledger.apply_bill, attempt, bill)
+    else:
+        told = await provider.poll(sent_model(attempt.model), attempt.ticket)
+        if isinstance(told, Ready):
+            await shop.book(shop.ledger.note_charge, attempt, told.units)
+    holder = (await shop.book(shop.ledger.holders, [attempt.fingerprint]))[attempt.fingerprint]
+    cost = (await shop.book(shop.ledger.costs, [attempt.id])).get(attempt.id)
+    told_cost = f"${cost.cost_usd} is booked" if cost else "its cost comes with the bill"
+    note = f"it was bought again meanwhile as attempt {holder.id}; {told_cost}"
+    return Rescued(attempt, "released", note=note)
+
+
+def worth_asking(shop: RunContext, attempt: Attempt) -> bool:
+    if attempt.state == "failed" and attempt.charged in (None, "unknown"):
+        return True
+    if attempt.state in ENDED:
+        return attempt.charged != "no" and not too_old(shop, attempt)
+    return True
+
+
+async def rescue(shop: RunContext, seen: Attempt) -> Rescued | None:
+    """Go on with an attempt until it has ended.
+
+    None where a living process is on it, and where a failure that was charged is still just that.
+    """
+    attempt = seen
     try:
         while True:
             attempt = await shop.book(shop.ledger.get, attempt.id)
             ended = result_of(attempt)
-            if ended:
-                return Rescued(attempt, ended)
+            if ended and (attempt.state not in ENDED or attempt.charged == "no"):
+                return Rescued(attempt, ended, overcharge_of(shop, attempt))
             if attempt.state in UNFINISHED and not shop.ledger.is_mine(attempt):
                 mine = await shop.book(shop.ledger.take_over, attempt, shop.run_id)
                 if mine is None:
@@ -129,7 +174,14 @@ async def rescue(shop: RunContext, attempt: Attempt) -> Rescued | None:
             await advance(shop, None, attempt)
     except ShotreelError as error:
         attempt = await shop.book(shop.ledger.get, attempt.id)
+        if attempt == seen and result_of(seen) == "charged failure":
+            return None
         return Rescued(attempt, result_of(attempt) or "unsettled", error, time_left(attempt))
+
+
+def overcharge_of(shop: RunContext, attempt: Attempt) -> ShotreelError | None:
+    found = shop.overcharged.values()
+    return next((error for error in found if error.request_id == attempt.request_id), None)
 
 
 def result_of(attempt: Attempt) -> Result | None:
@@ -143,7 +195,7 @@ def result_of(attempt: Attempt) -> Result | None:
 
 def time_left(attempt: Attempt) -> timedelta | None:
     kept = KEPT.get(provider_name(attempt.service))
-    if attempt.state not in UNFINISHED or kept is None or attempt.posted_at is None:
+    if attempt.state not in (*UNFINISHED, "lost") or kept is None or attempt.posted_at is None:
         return None
     return attempt.posted_at + kept - datetime.now(UTC)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from importlib import import_module
 from typing import Any, ParamSpec, TypeVar
 
@@ -28,10 +28,6 @@ class ServedFlow(Flow[P, R]):
         return super().__reduce__()  # with options of the caller's
 
 
-def _found(module: str, name: str) -> Any:
-    return getattr(import_module(module), name)
-
-
 class FilmFlow(ServedFlow[P, R]):
     """To a caller the film is a result also where it is not whole: its `exit_code` says so.
 
@@ -39,9 +35,31 @@ class FilmFlow(ServedFlow[P, R]):
     raised is what has kept the run from its end: a ShotreelError, mostly.
     """
 
-    def __call__(self, *args: Any, return_state: bool = False, **kwargs: Any) -> Any:
-        state: Any = super().__call__(*args, return_state=True, **kwargs)  # type: ignore[call-overload]
+    def __call__(self, *args: Any, return_state: bool = False, **kwargs: Any) -> Any:  # type: ignore[override]
+        state: Any = super().__call__(*args, return_state=True, **kwargs)
         return state if return_state else _result_of(state)
+
+
+def served_flow(**options: Any) -> Callable[[Callable[P, R]], ServedFlow[P, R]]:
+    """Prefect's `@flow`, with the same options."""
+
+    def decorate(run: Callable[P, R]) -> ServedFlow[P, R]:
+        return ServedFlow(run, **options)
+
+    return decorate
+
+
+def film_flow(**options: Any) -> Callable[[Callable[P, R]], FilmFlow[P, R]]:
+    """Likewise, for a flow that gives its caller its film."""
+
+    def decorate(run: Callable[P, R]) -> FilmFlow[P, R]:
+        return FilmFlow(run, **options)
+
+    return decorate
+
+
+def _found(module: str, name: str) -> Any:
+    return getattr(import_module(module), name)
 
 
 async def _result_of(coming: Awaitable[State[Any]]) -> Any:

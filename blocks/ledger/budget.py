@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import Connection, case, func, insert, select
 
 from blocks.errors import BudgetError
+from blocks.ledger.proof import RECENT, Count
 from blocks.ledger.rows import Attempt, CostSource, Intent
-from blocks.ledger.states import OPEN
+from blocks.ledger.states import OCCUPYING, OPEN, State
 from blocks.ledger.tables import attempts, charges, in_nano, runs
+from blocks.money import usd
 
 SOURCES: tuple[CostSource, ...] = ("no_price", "estimate", "provider", "billing_feed")
 """From the weakest to the strongest word about what a request has cost."""
@@ -69,31 +71,119 @@ def check_monthly_budgets(connection: Connection, intents: Sequence[Intent], now
         for i in intents
         if i.monthly_budget_usd is not None
     }
-    month = now.strftime("%Y-%m")
     for (service, account), cap in caps.items():
-        spent = _spent(
-            connection,
-            [
-                charges.c.service == service,
-                charges.c.account == account,
-                func.substr(charges.c.at, 1, len(month)) == month,
-            ],
-            [attempts.c.service == service, attempts.c.account == account],
-        )
+        spent = month_spent(connection, service, account, now, OPEN)
         if spent > cap:
             raise BudgetError(
                 f"The monthly budget of {service} account {account!r} is ${cap}; with this run "
-                f"{month} would come to ${spent}.",
+                f"{now:%Y-%m} would come to ${spent}.",
                 remedy="Nothing was bought. Raise the account's monthly budget, or shorten the "
                 "list.",
             )
 
 
+def check_before_post(
+    connection: Connection,
+    attempt: Attempt,
+    reserved_usd: Decimal,
+    monthly_budget_usd: Decimal | None,
+    now: datetime,
+) -> None:
+    """Raises BudgetError where what was charged and what is in flight leave no room for one more.
+
+    What the service has counted is in it, above its quotes too; what was only set aside is not:
+    it is looked at when its own turn comes.
+    """
+    run_budget_usd = run_budget(connection, attempt.run_id)
+    if run_budget_usd is not None:
+        spent_usd = run_spent(connection, attempt.run_id, OCCUPYING)
+        if spent_usd + reserved_usd > run_budget_usd:
+            raise _no_room_for(attempt, reserved_usd, "the budget", run_budget_usd, spent_usd)
+    if monthly_budget_usd is not None:
+        spent_usd = month_spent(connection, attempt.service, attempt.account, now, OCCUPYING)
+        if spent_usd + reserved_usd > monthly_budget_usd:
+            whose = f"the monthly budget of {attempt.service} account {attempt.account!r}"
+            raise _no_room_for(attempt, reserved_usd, whose, monthly_budget_usd, spent_usd)
+
+
+def _no_room_for(
+    attempt: Attempt, reserved_usd: Decimal, whose: str, budget_usd: Decimal, spent_usd: Decimal
+) -> BudgetError:
+    quoted_usd = attempt.cost_quoted_usd
+    dearer = (
+        f" by what the service has counted for others; it was quoted at {usd(quoted_usd)}"
+        if reserved_usd > quoted_usd
+        else ""
+    )
+    return BudgetError(
+        f"{attempt.shot_name} was not bought: {whose} is {usd(budget_usd)}, {usd(spent_usd)} of "
+        f"it is spent or in flight, and this clip is reckoned at {usd(reserved_usd)}{dearer}.",
+        remedy="Nothing was bought for it. Look at the plan again, which reckons with what was "
+        "counted; then raise the budget, or shorten the list.",
+    )
+
+
+def counts_of(
+    connection: Connection, attempt: Attempt, *, same_kind: bool, most: int = RECENT
+) -> list[Count]:
+    """The newest counts of the attempt's model, or of its kind alone; an estimate counts too.
+
+    A provider that says nothing when it is asked cannot be waited for.
+    """
+    return model_counts(
+        connection,
+        attempt.service,
+        attempt.account,
+        attempt.model,
+        attempt.price_key if same_kind else None,
+        most=most,
+    )
+
+
+def model_counts(
+    connection: Connection,
+    service: str,
+    account: str,
+    model: str,
+    price_key: str | None,
+    *,
+    most: int = RECENT,
+) -> list[Count]:
+    charged = (
+        select(attempts.c.id, attempts.c.price_key, attempts.c.cost_quoted_usd)
+        .where(
+            attempts.c.service == service,
+            attempts.c.account == account,
+            attempts.c.model == model,
+            attempts.c.charged == "yes",
+        )
+        .order_by(attempts.c.ended_at.desc())
+        .limit(most)
+    )
+    if price_key is not None:
+        charged = charged.where(attempts.c.price_key == price_key)
+    newest = charged.subquery()
+    query = (
+        select(
+            newest.c.price_key,
+            newest.c.cost_quoted_usd,
+            func.sum(charges.c.units),
+            func.sum(charges.c.cost_usd),
+        )
+        .join(charges, charges.c.attempt_id == newest.c.id)
+        .group_by(newest.c.id, newest.c.price_key, newest.c.cost_quoted_usd)
+    )
+    return [Count(*row) for row in connection.execute(query)]
+
+
+def run_budget(connection: Connection, run_id: str) -> Decimal | None:
+    query = select(runs.c.budget_usd).where(runs.c.id == run_id)
+    return connection.execute(query).scalar_one_or_none()
+
+
 def check_run_budget(connection: Connection, run_id: str) -> None:
     """Raises BudgetError where the run's charges and reservations are more than its budget."""
-    budget = connection.execute(
-        select(runs.c.budget_usd).where(runs.c.id == run_id)
-    ).scalar_one_or_none()
+    budget = run_budget(connection, run_id)
     spent = run_spent(connection, run_id)
     if budget is not None and spent > budget:
         raise BudgetError(
@@ -102,21 +192,48 @@ def check_run_budget(connection: Connection, run_id: str) -> None:
         )
 
 
-def run_spent(connection: Connection, run_id: str) -> Decimal:
+def run_spent(
+    connection: Connection, run_id: str, open_states: tuple[State, ...] = OPEN
+) -> Decimal:
     """Charges of a run and what it has set aside."""
-    return _spent(connection, [charges.c.run_id == run_id], [attempts.c.run_id == run_id])
+    of_charges, of_attempts = [charges.c.run_id == run_id], [attempts.c.run_id == run_id]
+    return _spent(connection, of_charges, of_attempts, open_states)
 
 
-def _spent(connection: Connection, of_charges: list[Any], of_attempts: list[Any]) -> Decimal:
-    """Charges, and the quotes of attempts whose charge is not known yet."""
+def month_spent(
+    connection: Connection,
+    service: str,
+    account: str,
+    now: datetime,
+    open_states: tuple[State, ...],
+) -> Decimal:
+    """Charges of an account in this month (UTC), and what is set aside for it."""
+    begin = now.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    of_charges = [
+        charges.c.service == service,
+        charges.c.account == account,
+        charges.c.at >= begin,
+    ]
+    of_attempts = [attempts.c.service == service, attempts.c.account == account]
+    return _spent(connection, of_charges, of_attempts, open_states)
+
+
+def _spent(
+    connection: Connection,
+    of_charges: list[Any],
+    of_attempts: list[Any],
+    open_states: tuple[State, ...],
+) -> Decimal:
+    """Charges, and what is set aside for attempts whose charge is not known yet."""
     paid = select(func.sum(charges.c.cost_usd)).where(*of_charges)
     uncharged = ((attempts.c.state == "failed") & (attempts.c.charged == "unknown")) | (
         (attempts.c.state == "lost") & attempts.c.charged.is_(None)
     )
+    reserved = func.coalesce(attempts.c.cost_reserved_usd, attempts.c.cost_quoted_usd)
     set_aside = select(
         func.sum(
             case(
-                (attempts.c.state.in_(OPEN) | uncharged, attempts.c.cost_quoted_usd),
+                (attempts.c.state.in_(open_states) | uncharged, reserved),
                 else_=Decimal(0),
             )
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 import time
@@ -12,8 +13,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 
+from blocks import settings
 from blocks.errors import SetupError
 from blocks.ledger.migrations import migrate
 from blocks.providers.http import plain
@@ -59,6 +61,8 @@ def open_engine(url: str) -> Engine:
         event.listen(engine, "connect", _sqlite_connection)
         event.listen(engine, "begin", _sqlite_begin)
     try:
+        if sqlite:
+            _guard_file(engine)
         with writing(engine) as connection:
             migrate(connection)
             # A full disk and a read-only file show themselves here, before anything is bought.
@@ -84,8 +88,16 @@ def _make_folder(database: str) -> None:
             "A ledger in memory would forget what was paid.",
             remedy="Name a file: sqlite:////srv/shotreel/ledger.sqlite",
         )
-    if not database.startswith("file:"):  # SQLite's own kind of URL
-        Path(database).parent.mkdir(parents=True, exist_ok=True)
+    if database.startswith("file:"):  # SQLite's own kind of URL
+        return
+    file = Path(database).absolute()
+    if file.is_relative_to(settings.home()):
+        settings.own_home()
+        for name in (file.name, f"{file.name}-wal", f"{file.name}-shm"):
+            settings.keep_private(file.with_name(name), 0o600)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    if not file.exists():
+        file.touch(0o600)  # SQLite gives its other files the mode of this one
 
 
 def _sqlite_connection(connection: sqlite3.Connection, _: Any) -> None:
@@ -112,6 +124,26 @@ def _write_ahead(cursor: sqlite3.Cursor) -> None:
             if not busy or time.monotonic() > patience_ends:
                 raise
             time.sleep(0.01)
+
+
+def _guard_file(engine: Engine) -> None:
+    """From its first transaction on, the file in use is the one that has the ledger's name.
+
+    A file that was removed takes rows until its last connection is closed, and they go with it.
+    """
+    opened: list[tuple[Path, os.stat_result]] = []
+
+    def guard(connection: Connection) -> None:
+        if not opened:
+            rows = connection.connection.cursor().execute("PRAGMA database_list").fetchall()
+            path = Path(rows[0][2])
+            opened.append((path, path.stat()))
+        path, file = opened[0]
+        if not (path.exists() and os.path.samestat(path.stat(), file)):
+            gone = sqlite3.OperationalError("its file was removed, moved or replaced")
+            raise OperationalError("BEGIN", None, gone)
+
+    event.listen(engine, "begin", guard, insert=True)
 
 
 def _sqlite_begin(connection: Connection) -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from blocks import settings
 from blocks.errors import SetupError
+from blocks.ledger.ledger import Ledger
 from blocks.providers.base import Ticket
 
 
@@ -18,15 +20,17 @@ from blocks.providers.base import Ticket
 class Stray:
     attempt_id: str
     ticket: Ticket
+    fingerprint: str = ""
 
 
 def path() -> Path:
     return settings.home() / "emergency.jsonl"
 
 
-def note(attempt_id: str, ticket: Ticket) -> Path:
+def note(attempt_id: str, ticket: Ticket, fingerprint: str = "") -> Path:
     """Append an accepted request, on disk when it returns. Raises OSError.
 
+    By its `fingerprint` a ledger that has lost the attempt finds it again.
     The line begins with a line break: one before it that a crash cut short does not swallow it.
     """
     line = {
@@ -34,9 +38,11 @@ def note(attempt_id: str, ticket: Ticket) -> Path:
         "attempt_id": attempt_id,
         "request_id": ticket.request_id,
         "urls": dict(ticket.urls),
+        "fingerprint": fingerprint,
     }
-    path().parent.mkdir(parents=True, exist_ok=True)
+    settings.own_home()
     with path().open("a", encoding="utf-8") as file:
+        settings.keep_private(path(), 0o600)
         file.write("\n" + json.dumps(line) + "\n")
         file.flush()
         os.fsync(file.fileno())
@@ -57,6 +63,19 @@ def strays() -> Iterator[Stray]:
     for line in text.splitlines():
         try:
             row = json.loads(line)
-            yield Stray(row["attempt_id"], Ticket(row["request_id"], row["urls"]))
+            ticket = Ticket(row["request_id"], row["urls"])
+            yield Stray(row["attempt_id"], ticket, row.get("fingerprint", ""))
         except (ValueError, KeyError, TypeError):
             continue
+
+
+def adopt_strays(ledger: Ledger) -> None:
+    """Take what the file holds into the ledger, where the ledger still does not know it."""
+    for stray in strays():
+        attempt = ledger.find(stray.attempt_id)
+        if attempt and attempt.state == "released":
+            ledger.book_late(attempt, stray.ticket)
+        if attempt and attempt.state in ("posting", "unknown"):
+            # By now it may have been found and adopted in another way.
+            with suppress(ValueError):
+                ledger.mark_submitted(attempt, stray.ticket, "noted in the emergency file")

@@ -17,13 +17,21 @@ from uuid import uuid4
 from sqlalchemy import Connection, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
-from blocks.ledger.budget import charge_up_to, check_monthly_budgets, check_run_budget
+from blocks.ledger.budget import (
+    charge_up_to,
+    check_before_post,
+    check_monthly_budgets,
+    check_run_budget,
+    counts_of,
+    run_budget,
+)
 from blocks.ledger.engine import open_engine, writing
 from blocks.ledger.owners import Heart
+from blocks.ledger.proof import RECENT, Count, CountAwaitedError, reservation_usd, room
 from blocks.ledger.queries import Queries, chunks
 from blocks.ledger.rows import COLUMNS, Attempt, Intent, row_of
 from blocks.ledger.shared_budget import beat, lend, owner_of_run
-from blocks.ledger.states import NEXT, OCCUPYING, State, holds
+from blocks.ledger.states import ENDED, NEXT, OCCUPYING, State, holds
 from blocks.ledger.tables import attempts, events, owners, runs, uploads
 from blocks.providers.base import Bill, Failed, Ticket
 
@@ -55,8 +63,11 @@ class Ledger(Queries):
 
     # --- runs and owners ----------------------------------------------------------------------
 
-    def start_run(self, run_id: str, name: str, budget_usd: Decimal | None) -> None:
-        """Note the run and its budget; the same run started again keeps what it has spent."""
+    def start_run(self, run_id: str, name: str, budget_usd: Decimal | None, film: str = "") -> None:
+        """Note the run, its film and its budget; started again, it keeps what it has spent.
+
+        `name` is what people call the film, `film` its identity where it has one.
+        """
         now = _now()
         with writing(self.engine) as connection:
             self._beat(connection, now)
@@ -67,7 +78,9 @@ class Ledger(Queries):
                 )
             else:
                 connection.execute(
-                    insert(runs).values(id=run_id, name=name, started_at=now, budget_usd=budget_usd)
+                    insert(runs).values(
+                        id=run_id, name=name, started_at=now, budget_usd=budget_usd, film=film
+                    )
                 )
         if self._heart is None:
             self._heart = Heart(self.beat)
@@ -134,12 +147,18 @@ class Ledger(Queries):
             return self._get(connection, attempt.id)
 
     def claim(
-        self, attempt: Attempt, max_in_flight: int, max_per_minute: int | None = None
+        self,
+        attempt: Attempt,
+        max_in_flight: int,
+        max_per_minute: int | None = None,
+        monthly_budget_usd: Decimal | None = None,
     ) -> Attempt | None:
         """reserved -> posting, where the account has room for one more request; else None.
 
         Only an attempt that comes back in `posting` may be sent. One that is no longer this
         process's to send comes back as it was seen, also where another process is sending it.
+        Raises BudgetError where what was charged and is in flight leaves nothing for it,
+        CountAwaitedError where its price is not proved enough for one more.
         """
         now = _now()
         with writing(self.engine) as connection:
@@ -152,7 +171,70 @@ class Ledger(Queries):
                 lately = attempts.c.posted_at > now - A_MINUTE
                 if self._count(connection, attempt, lately) >= max_per_minute:
                     return None
-            return self._move(connection, attempt, "posting", "room", now, posted_at=now)
+            reserved_usd = current.cost_reserved_usd
+            if current.price_source != "no_price":
+                own = counts_of(connection, current, same_kind=True)
+                self._check_proof(connection, current, own)
+                others = [] if own else counts_of(connection, current, same_kind=False)
+                reserved_usd = reservation_usd(current.cost_quoted_usd, own, others)
+            check_before_post(connection, current, reserved_usd, monthly_budget_usd, now)
+            return self._move(
+                connection,
+                attempt,
+                "posting",
+                "room",
+                now,
+                posted_at=now,
+                cost_reserved_usd=reserved_usd,
+            )
+
+    def _check_proof(self, connection: Connection, attempt: Attempt, own: Sequence[Count]) -> None:
+        """Raises CountAwaitedError where enough of its kind, or kinds of its model, are in flight.
+
+        Only a run that has a budget to keep waits for counts.
+        """
+        if len(own) >= RECENT or run_budget(connection, attempt.run_id) is None:
+            return
+        model = (
+            attempts.c.service == attempt.service,
+            attempts.c.account == attempt.account,
+            attempts.c.model == attempt.model,
+        )
+        sent = connection.execute(
+            select(attempts.c.id, attempts.c.price_key).where(
+                *model, attempts.c.state.in_(OCCUPYING)
+            )
+        ).all()
+        same = tuple(row.id for row in sent if row.price_key == attempt.price_key)
+        if len(same) >= room(len(own)):
+            raise CountAwaitedError(same)
+        if own:
+            return
+        proved = set(
+            connection.execute(
+                select(attempts.c.price_key).where(*model, attempts.c.charged == "yes").distinct()
+            ).scalars()
+        )
+        first_ones = tuple(row.id for row in sent if row.price_key not in proved)
+        if len(first_ones) >= room(len(proved)):
+            raise CountAwaitedError(first_ones)
+
+    def about_to_send(self, attempt: Attempt) -> bool:
+        """Whether a claim still holds; from here on the silence about it is counted.
+
+        Where the process was suspended since, another may have settled it: then it is not sent.
+        """
+        with writing(self.engine) as connection:
+            held = connection.execute(
+                update(attempts)
+                .where(
+                    attempts.c.id == attempt.id,
+                    attempts.c.state == "posting",
+                    attempts.c.owner_id == self.owner_id,
+                )
+                .values(posted_at=_now())
+            )
+            return held.rowcount == 1
 
     def put_back(self, attempt: Attempt, cause: str) -> Attempt:
         """posting -> reserved: nothing was accepted, and it may be tried again."""
@@ -186,14 +268,55 @@ class Ledger(Queries):
         except IntegrityError:
             raise ValueError(f"request {ticket.request_id} belongs to another attempt") from None
 
+    def book_late(self, attempt: Attempt, ticket: Ticket) -> bool:
+        """Charge a request that was accepted when its attempt had been given up.
+
+        As an estimate, for the bill to correct; the attempt stays released. False where the
+        request is in the ledger already, or the attempt is not given up.
+        """
+        now = _now()
+        try:
+            with writing(self.engine) as connection:
+                booked = connection.execute(
+                    update(attempts)
+                    .where(
+                        attempts.c.id == attempt.id,
+                        attempts.c.state == "released",
+                        attempts.c.request_id.is_(None),
+                    )
+                    .values(request_id=ticket.request_id, urls=dict(ticket.urls), submitted_at=now)
+                    .returning(*COLUMNS)
+                ).first()
+                if booked is None:
+                    return False
+                charge_up_to(
+                    connection,
+                    Attempt(*booked),
+                    units=attempt.units_quoted,
+                    cost_usd=attempt.cost_reserved_usd,
+                    source="no_price" if attempt.price_source == "no_price" else "estimate",
+                    cause="accepted after it was given up",
+                    now=now,
+                )
+                return True
+        except IntegrityError:
+            return False
+
     def mark_unknown(self, attempt: Attempt, cause: str) -> Attempt:
         return self._change(attempt, "unknown", cause)
 
-    def mark_ready(self, attempt: Attempt, media_url: str, units: Decimal | None) -> Attempt:
+    def mark_ready(
+        self,
+        attempt: Attempt,
+        media_url: str,
+        units: Decimal | None,
+        bill: Bill | None = None,
+    ) -> Attempt:
         """The clip exists at the provider, so it is paid for: the charge is written with it.
 
-        `units` is the provider's own count; without one the quote stands in, as an estimate. What
-        an account without a price has made is written too, as a charge of nothing.
+        `units` is the provider's own count; without one what was set aside stands in, as an
+        estimate, until its `bill` says more. What an account without a price has made is written
+        too, as a charge of nothing.
         """
         now = _now()
         free = attempt.price_source == "no_price"
@@ -205,21 +328,20 @@ class Ledger(Queries):
                 "the provider has the clip",
                 now,
                 media_url=media_url,
-                ended_at=now,
+                ended_at=attempt.ended_at or now,
+                owner_id=self.owner_id if attempt.state in ENDED else attempt.owner_id,
                 charged="no" if free else "yes",
             )
             if moved.state == "ready":
-                counted = moved.units_quoted if units is None else units
-                charge_up_to(
-                    connection,
-                    moved,
-                    units=counted,
-                    cost_usd=counted * moved.unit_price_usd,
-                    source="no_price" if free else "estimate" if units is None else "provider",
-                    cause="clip delivered",
-                    now=now,
-                )
+                self._charge_delivered(connection, moved, units, now)
+                if bill is not None:
+                    self._apply_bill(connection, moved, bill)
             return moved
+
+    def note_charge(self, attempt: Attempt, units: Decimal | None) -> None:
+        """The charge of a clip that was delivered, and that another attempt is stored for."""
+        with writing(self.engine) as connection:
+            self._charge_delivered(connection, self._get(connection, attempt.id), units, _now())
 
     def mark_failed(self, attempt: Attempt, outcome: Failed) -> Attempt:
         now = _now()
@@ -255,12 +377,149 @@ class Ledger(Queries):
             stored_at=_now(),
         )
 
+    def adopt_stored(
+        self, intent: Intent, attempt_id: str, sha256: str, num_frames: int, film: str
+    ) -> bool:
+        """Write down a paid clip that is in the store and of which the ledger knows nothing.
+
+        Its cost is an estimate, of no run that is under way. False where the ledger knows the
+        attempt, or another for the clip.
+        """
+        now, free = _now(), intent.quote.source == "no_price"
+        with writing(self.engine) as connection:
+            adopted = self._adopt(
+                connection,
+                intent,
+                attempt_id,
+                film,
+                now,
+                state="stored",
+                cause="found in the store; the ledger did not know it",
+                charged="no" if free else "yes",
+                clip_sha256=sha256,
+                num_frames=num_frames,
+                ended_at=now,
+                stored_at=now,
+            )
+            if adopted is not None:
+                charge_up_to(
+                    connection,
+                    adopted,
+                    units=intent.quote.units,
+                    cost_usd=intent.quote.cost_usd,
+                    source="no_price" if free else "estimate",
+                    cause="found in the store",
+                    now=now,
+                )
+            return adopted is not None
+
+    def adopt_sent(self, intent: Intent, attempt_id: str, ticket: Ticket, film: str) -> bool:
+        """Write down a request that was accepted and of which the ledger knows nothing.
+
+        Nobody's yet: who wants the clip takes it over. False as for `adopt_stored`.
+        """
+        now = _now()
+        try:
+            with writing(self.engine) as connection:
+                adopted = self._adopt(
+                    connection,
+                    intent,
+                    attempt_id,
+                    film,
+                    now,
+                    state="submitted",
+                    cause="noted beside the ledger, which did not know it",
+                    owner_id=None,
+                    request_id=ticket.request_id,
+                    urls=dict(ticket.urls),
+                    posted_at=now,
+                    submitted_at=now,
+                )
+                return adopted is not None
+        except IntegrityError:
+            return False
+
+    def _adopt(
+        self,
+        connection: Connection,
+        intent: Intent,
+        attempt_id: str,
+        film: str,
+        now: datetime,
+        *,
+        state: State,
+        cause: str,
+        **values: Any,
+    ) -> Attempt | None:
+        known = select(attempts.c.id).where(attempts.c.id == attempt_id)
+        if (
+            self._holders(connection, [intent.fingerprint])
+            or connection.execute(known).first() is not None
+        ):
+            return None
+        run_id = f"found again: {film}"
+        if not connection.execute(select(runs.c.id).where(runs.c.id == run_id)).first():
+            connection.execute(insert(runs).values(id=run_id, name=film, started_at=now))
+        row = row_of(intent, run_id, self.owner_id, now)
+        row |= {"id": attempt_id, "state": state, "cause": cause, **values}
+        connection.execute(insert(attempts).values(**row))
+        connection.execute(insert(events).values(self._event(attempt_id, state, cause, now)))
+        return self._get(connection, attempt_id)
+
     def mark_missing(self, attempt: Attempt, cause: str) -> Attempt:
         """stored -> ready: the store lost the clip; the provider is asked for it again."""
         return self._change(attempt, "ready", cause, owner_id=self.owner_id)
 
     def mark_lost(self, attempt: Attempt, cause: str) -> Attempt:
-        return self._change(attempt, "lost", cause)
+        return self._change(attempt, "lost", cause, ended_at=attempt.ended_at or _now())
+
+    def mark_known(self, attempt: Attempt, cause: str) -> Attempt:
+        """lost or failed -> submitted: the provider is at work on it after all."""
+        with writing(self.engine) as connection:
+            return self._known_again(connection, attempt, attempt.ticket, cause)
+
+    # --- what a person decides ----------------------------------------------------------------
+
+    def adopt(self, attempt_id: str, ticket: Ticket, cause: str) -> Attempt:
+        """A person has found the attempt's request at the provider: it is submitted.
+
+        Where its fingerprint was bought again meanwhile it stays ended, and takes the request's
+        id, so that its charge is booked. Raises ValueError where the request cannot be its.
+        """
+        with writing(self.engine) as connection:
+            current = self._get(connection, attempt_id)
+            if current.state in ("reserved", "posting", "submitted", "ready", "stored"):
+                told = f"its request is {current.request_id}" if current.request_id else "not ended"
+                raise ValueError(f"attempt {current.id} is {current.state}: {told}")
+            if current.request_id not in (None, ticket.request_id):
+                raise ValueError(f"attempt {current.id} is request {current.request_id}")
+            if current.request_id and current.urls:
+                ticket = Ticket(current.request_id, current.urls)
+            try:
+                return self._known_again(connection, current, ticket, cause)
+            except IntegrityError:
+                raise ValueError(
+                    f"request {ticket.request_id} belongs to another attempt"
+                ) from None
+
+    def let_go(self, attempt_id: str, cause: str) -> Attempt:
+        """A person gives the attempt up: its fingerprint is free to be bought again.
+
+        Raises ValueError where there is nothing to give up, or a living process is at work on it.
+        """
+        with writing(self.engine) as connection:
+            current = self._get(connection, attempt_id)
+            if "released" not in NEXT[current.state]:
+                raise ValueError(f"attempt {current.id} is {current.state}")
+            if current.state not in ENDED and self._alive(connection, current.owner_id):
+                raise ValueError(
+                    f"attempt {current.id} is {current.state}, and a running process is at work "
+                    "on it"
+                )
+            now = _now()
+            return self._move(
+                connection, current, "released", cause, now, ended_at=current.ended_at or now
+            )
 
     def apply_bill(self, attempt: Attempt, bill: Bill) -> None:
         """Hold the charges against the billing feed; a difference becomes a correction row."""
@@ -339,6 +598,48 @@ class Ledger(Queries):
         if moved is None:
             return self._get(connection, attempt.id)
         connection.execute(insert(events).values(self._event(attempt.id, state, cause, now)))
+        return Attempt(*moved)
+
+    def _charge_delivered(
+        self, connection: Connection, attempt: Attempt, units: Decimal | None, now: datetime
+    ) -> None:
+        cost_usd = attempt.cost_reserved_usd
+        free = attempt.price_source == "no_price"
+        charge_up_to(
+            connection,
+            attempt,
+            units=attempt.units_quoted if units is None else units,
+            cost_usd=cost_usd if units is None else units * attempt.unit_price_usd,
+            source="no_price" if free else "estimate" if units is None else "provider",
+            cause="clip delivered",
+            now=now,
+        )
+
+    def _known_again(
+        self, connection: Connection, attempt: Attempt, ticket: Ticket | None, cause: str
+    ) -> Attempt:
+        """Submitted again; where another attempt holds the fingerprint, only named."""
+        assert ticket is not None
+        named = {"request_id": ticket.request_id, "urls": dict(ticket.urls)}
+        holder = self._holders(connection, [attempt.fingerprint]).get(attempt.fingerprint)
+        if holder is not None and holder.id != attempt.id:
+            connection.execute(update(attempts).where(attempts.c.id == attempt.id).values(**named))
+            event = self._event(attempt.id, attempt.state, cause, _now())
+            connection.execute(insert(events).values(event))
+            return self._get(connection, attempt.id)
+        owner_id = attempt.owner_id if attempt.state == "unknown" else self.owner_id
+        values = {"owner_id": owner_id, "submitted_at": attempt.submitted_at or _now()}
+        moved = connection.execute(
+            update(attempts)
+            .where(attempts.c.id == attempt.id, attempts.c.state == attempt.state)
+            .values(state="submitted", cause=cause, holds=1, **named, **values)
+            .returning(*COLUMNS)
+        ).first()
+        if moved is None:
+            return self._get(connection, attempt.id)
+        connection.execute(
+            insert(events).values(self._event(attempt.id, "submitted", cause, _now()))
+        )
         return Attempt(*moved)
 
     def _release_dead_reservations(self, connection: Connection) -> None:

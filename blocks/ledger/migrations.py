@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 
 from sqlalchemy import Connection, text
 
 from blocks.errors import SetupError
+from blocks.ledger.proof import price_key
 
 Migration = Callable[[Connection], None]
 
@@ -96,7 +98,53 @@ def films_made(connection: Connection) -> None:
     )
 
 
-MIGRATIONS: tuple[Migration, ...] = (first_schema, posted_lately, prices_and_top_ups, films_made)
+def counted_prices(connection: Connection) -> None:
+    """What a service has counted is found by what drives its price, and set aside for the next."""
+    _run(
+        connection,
+        "ALTER TABLE attempts ADD COLUMN price_key TEXT",
+        "ALTER TABLE attempts ADD COLUMN cost_nano_usd_reserved BIGINT",
+        "UPDATE attempts SET cost_nano_usd_reserved = cost_nano_usd_quoted",
+        """CREATE INDEX attempts_by_price ON attempts
+            (service, account, model, price_key, ended_at)""",
+    )
+    rows = connection.execute(text("SELECT id, inputs FROM attempts")).all()
+    keys = [{"id": row.id, "key": price_key(json.loads(row.inputs))} for row in rows]
+    if keys:
+        connection.execute(text("UPDATE attempts SET price_key = :key WHERE id = :id"), keys)
+
+
+def seeds_of_any_size(connection: Connection) -> None:
+    """Seeds by their digits: half of what 64 bits without a sign hold is no BIGINT."""
+    _run(
+        connection,
+        "ALTER TABLE attempts ADD COLUMN seed_digits TEXT",
+        "UPDATE attempts SET seed_digits = CAST(seed AS TEXT)",
+        "ALTER TABLE attempts DROP COLUMN seed",
+        "ALTER TABLE attempts RENAME COLUMN seed_digits TO seed",
+    )
+
+
+def films_by_place(connection: Connection) -> None:
+    """Which film a run was for; empty in runs of before, which know the name of their list only."""
+    _run(
+        connection,
+        "ALTER TABLE runs ADD COLUMN film TEXT NOT NULL DEFAULT ''",
+        """CREATE TABLE lists (
+            film TEXT NOT NULL, live INTEGER NOT NULL, run_id TEXT NOT NULL, at TEXT NOT NULL,
+            shots TEXT NOT NULL, PRIMARY KEY (film, live))""",
+    )
+
+
+MIGRATIONS: tuple[Migration, ...] = (
+    first_schema,
+    posted_lately,
+    prices_and_top_ups,
+    films_made,
+    counted_prices,
+    seeds_of_any_size,
+    films_by_place,
+)
 
 
 def migrate(connection: Connection, migrations: tuple[Migration, ...] = MIGRATIONS) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -10,8 +10,9 @@ from typing import TypeVar
 
 from sqlalchemy import Connection, Engine, select
 
-from blocks.ledger.budget import run_spent
+from blocks.ledger.budget import counts_of, model_counts, run_budget, run_spent
 from blocks.ledger.owners import Owner, is_alive
+from blocks.ledger.proof import Count, dearest, price_key
 from blocks.ledger.rows import COLUMNS, Attempt, Change, Charge, Cost
 from blocks.ledger.states import OCCUPYING, State
 from blocks.ledger.tables import attempts, charges, events, owners, runs, uploads
@@ -76,6 +77,17 @@ class Queries:
             query = select(*COLUMNS).where(*holding, attempts.c.owner_id.in_(dead))
             return [Attempt(*row) for row in connection.execute(query)]
 
+    def holding_room(self, service: str, account: str) -> list[Attempt]:
+        """What occupies the account's room, the longest first."""
+        query = select(*COLUMNS).where(
+            attempts.c.service == service,
+            attempts.c.account == account,
+            attempts.c.state.in_(OCCUPYING),
+        )
+        with self.engine.connect() as connection:
+            found = connection.execute(query.order_by(attempts.c.posted_at, attempts.c.id))
+            return [Attempt(*row) for row in found]
+
     def request_ids(self, service: str, account: str, among: Sequence[str]) -> set[str]:
         """Those of the ids that the ledger knows."""
         known: set[str] = set()
@@ -125,6 +137,15 @@ class Queries:
                     )
         return totals
 
+    def known_clips(self, among: Sequence[str]) -> set[str]:
+        """Those of the SHA-256s that are a clip's."""
+        known: set[str] = set()
+        with self.engine.connect() as connection:
+            for some in chunks(among):
+                query = select(attempts.c.clip_sha256).where(attempts.c.clip_sha256.in_(some))
+                known.update(connection.execute(query).scalars())
+        return known
+
     def knows_run(self, run_id: str) -> bool:
         with self.engine.connect() as connection:
             return bool(connection.execute(select(runs.c.id).where(runs.c.id == run_id)).first())
@@ -141,6 +162,20 @@ class Queries:
         now = datetime.now(UTC)
         with self.engine.connect() as connection:
             return any(is_alive(Owner(*row), now) for row in connection.execute(query))
+
+    def counted(
+        self, service: str, account: str, model: str, inputs: Mapping[str, object]
+    ) -> Count | None:
+        """The dearest of what the account was lately charged for requests like this one."""
+        with self.engine.connect() as connection:
+            return dearest(model_counts(connection, service, account, model, price_key(inputs)))
+
+    def awaits_count(self, attempt: Attempt) -> bool:
+        """Whether the run has a budget and nothing was counted for the attempt's kind yet."""
+        with self.engine.connect() as connection:
+            return run_budget(connection, attempt.run_id) is not None and not counts_of(
+                connection, attempt, same_kind=True, most=1
+            )
 
     def run_spent_usd(self, run_id: str) -> Decimal:
         """Charges of a run and what it has set aside: what its budget is held against."""

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from uuid import uuid4
 
 from blocks.errors import Paid
+from blocks.ledger.proof import price_key
 from blocks.ledger.states import State
 from blocks.ledger.tables import attempts
 from blocks.providers.base import Quote, Ticket
@@ -59,6 +60,8 @@ class Attempt:
     cost_quoted_usd: Decimal
     price_source: str
     price_as_of: str
+    price_key: str
+    cost_reserved_usd: Decimal
     request_id: str | None
     urls: dict[str, str] | None
     media_url: str | None
@@ -140,5 +143,7 @@ def row_of(intent: Intent, run_id: str, owner_id: str, now: datetime) -> dict[st
         "cost_quoted_usd": quote.cost_usd,
         "price_source": quote.source,
         "price_as_of": quote.as_of.isoformat(),
+        "price_key": price_key(intent.inputs),
+        "cost_reserved_usd": quote.cost_usd,
         "created_at": now,
     }

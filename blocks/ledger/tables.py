@@ -3,10 +3,11 @@
 `attempts`   one row a paid request; exists before the request is sent
 `events`     one row a change of an attempt's state, with time and cause; only ever added to
 `charges`    one row a fact about money; only ever added to: the sum over an attempt is its cost
-`runs`       one row a run: its budget
+`runs`       one row a run: its budget, and the film that it was for
 `owners`     one row a process that has sent requests: whether it is still alive
 `uploads`    one row an input file that a provider holds
 `films`      one row an output folder: the clips that its manifest names
+`lists`      one row a film, live or not: the shots that its list had when it was last made
 `prices`     one row a price that an account has named; only ever added to
 `top_ups`    one row a payment into a prepaid account, as a person noted it; only ever added to
 
@@ -49,6 +50,20 @@ class Moment(TypeDecorator[datetime]):
 
     def process_result_value(self, value: Any, dialect: Any) -> datetime | None:
         return None if value is None else datetime.fromisoformat(value)
+
+
+class Whole(TypeDecorator[int]):
+    """An integer of any size, by its digits: services take seeds of 64 bits without a sign, and
+    databases none above 2**63."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: int | None, dialect: Any) -> str | None:
+        return None if value is None else str(value)
+
+    def process_result_value(self, value: Any, dialect: Any) -> int | None:
+        return None if value is None else int(value)
 
 
 class Json(TypeDecorator[Any]):
@@ -97,6 +112,7 @@ runs = Table(
     Column("name", Text),
     Column("started_at", Moment),
     Column("budget_nano_usd", Nano, key="budget_usd"),
+    Column("film", Text),
 )
 
 attempts = Table(
@@ -117,12 +133,14 @@ attempts = Table(
     Column("shot", Text),
     Column("take", Integer),
     Column("inputs", Json),
-    Column("seed", BigInteger),
+    Column("seed", Whole),
     Column("nano_units_quoted", Nano, key="units_quoted"),
     Column("unit_price_nano_usd", Nano, key="unit_price_usd"),
     Column("cost_nano_usd_quoted", Nano, key="cost_quoted_usd"),
     Column("price_source", Text),
     Column("price_as_of", Text),
+    Column("price_key", Text),
+    Column("cost_nano_usd_reserved", Nano, key="cost_reserved_usd"),
     Column("request_id", Text),
     Column("urls", Json),
     Column("media_url", Text),
@@ -206,4 +224,14 @@ films = Table(
     Column("run_id", Text),
     Column("at", Moment),
     Column("clips", Json),
+)
+
+lists = Table(
+    "lists",
+    metadata,
+    Column("film", Text, primary_key=True),
+    Column("live", Integer, primary_key=True),
+    Column("run_id", Text),
+    Column("at", Moment),
+    Column("shots", Json),
 )

@@ -6,7 +6,7 @@ Media are fetched by `blocks.providers.http.download`, without the account's key
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -14,10 +14,13 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from blocks.errors import Paid
+from blocks.providers.clock import ServiceClock
+from blocks.providers.http import Trusted
 from blocks.providers.model import Inputs, Model
 
-PriceSource = Literal["price_rule", "account", "no_price"]
-"""no_price: the account is a machine of one's own. That is not 0 for want of knowing."""
+PriceSource = Literal["price_rule", "account", "counted", "no_price"]
+"""counted: what the account was charged for requests like it. no_price: the account is a machine
+of one's own. That is not 0 for want of knowing."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,8 @@ class Order:
     model: Model
     inputs: Inputs
     start_timeout_s: int
+    last_look: Callable[[], Awaitable[bool]] | None = field(default=None, repr=False, compare=False)
+    """Whether it is still to be sent, asked just before the first byte."""
 
 
 # --- outcomes of a submit ---------------------------------------------------------------------
@@ -79,9 +84,14 @@ class Again:
 
 @dataclass(frozen=True)
 class Refused:
-    """A considered no to this request; no work was done, nothing is charged."""
+    """A considered no to this request; no work was done, nothing is charged.
+
+    `proven`: the answer itself shows that. Else it is a no in a form that such an answer may also
+    have after the work, and listing and bill are asked.
+    """
 
     reason: str
+    proven: bool = True
 
 
 @dataclass(frozen=True)
@@ -131,13 +141,23 @@ class Failed:
 
 
 @dataclass(frozen=True)
-class Gone:
-    """The provider does not know the request (any more)."""
+class Empty:
+    """Ended well, says the provider, and what it gives is no clip (yet). It may be charged."""
 
     reason: str
 
 
-Polled = Waiting | Ready | Failed | Gone | Again
+@dataclass(frozen=True)
+class Gone:
+    """The provider does not know the request (any more), or does not hand its result out.
+
+    One such answer proves nothing: a replica that lags or a proxy gives it too.
+    """
+
+    reason: str
+
+
+Polled = Waiting | Ready | Failed | Empty | Gone | Again
 
 
 # --- settling and billing ---------------------------------------------------------------------
@@ -145,7 +165,7 @@ Polled = Waiting | Ready | Failed | Gone | Again
 
 @dataclass(frozen=True)
 class Found:
-    """A request that `find` thinks may be the attempt's."""
+    """A request that may be the attempt's. `certain`: it was asked the same."""
 
     ticket: Ticket
     sent_at: datetime | None = None
@@ -156,13 +176,17 @@ class Found:
 class Findings:
     """Answer of `find`.
 
-    `complete`: an accepted request would be among `candidates` by now, as far as the provider can
-    tell. `ambiguous`: candidates cannot be told apart by their inputs.
+    `unread` says why the listing could not be read to its end: an accepted request may be missing
+    from `candidates`. `others` are requests that were asked for something else.
     """
 
     candidates: tuple[Found, ...]
-    complete: bool = True
-    ambiguous: bool = False
+    unread: str = ""
+    others: frozenset[str] = frozenset()
+
+    @property
+    def complete(self) -> bool:
+        return not self.unread
 
 
 @dataclass(frozen=True)
@@ -224,10 +248,11 @@ class Provider(Protocol):
     """One configured account. Every method is safe to call any number of times but `submit`.
 
     `service` names it in the ledger; `quiet_s` is the time after which an unknown outcome without
-    a match is released (None: never by itself); `refund_s` the time after a failure in which the
-    money for it may still come back; `poll_s` the shortest and the longest pause between two looks
-    at a request; `trusted_hosts` may serve media from a private address; `uploads_kept` is how
-    long an uploaded file can be named again.
+    a match is released (None: never by itself); `gone_s` the time in which a request that it does
+    not know may still turn up; `kept` is how long it may still give a clip; `refund_s` the time
+    after a failure in which the money for it may still come back; `poll_s` the shortest and the
+    longest pause between two looks at a request; `trusted_hosts` may serve media from a private
+    address; `uploads_kept` is how long an uploaded file can be named again.
     """
 
     service: str
@@ -236,10 +261,13 @@ class Provider(Protocol):
     max_per_minute: int | None
     monthly_budget_usd: Decimal | None
     quiet_s: float | None
+    gone_s: float
+    kept: timedelta
     refund_s: float
     poll_s: tuple[float, float]
-    trusted_hosts: frozenset[str]
+    trusted_hosts: frozenset[Trusted]
     uploads_kept: timedelta
+    clock: ServiceClock
 
     async def preflight(self, models: Sequence[Model]) -> None:
         """Whether the account can make these models at all; asked before anything is reserved.
@@ -255,6 +283,10 @@ class Provider(Protocol):
     async def cancel(self, model: Model, ticket: Ticket) -> None: ...
 
     async def find(self, order: Order, since: datetime) -> Findings: ...
+
+    async def compare(self, order: Order, found: Found) -> Found | None:
+        """The candidate, certain where it was asked the same; None where it is another's."""
+        ...
 
     async def price(self, model: Model, inputs: Inputs) -> Quote:
         """Raises PriceError where the price is not known for certain."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -30,6 +30,28 @@ UPLOAD_TIMEOUT_S = 120.0
 SLACK_S = CONNECT_TIMEOUT_S + 5
 
 
+LastLook = Callable[[], Awaitable[bool]]
+
+
+class _NotSentError(Exception):
+    """The last look said no."""
+
+
+class _Wire:
+    """Watches a request on its way: nothing was delivered before its first byte went out."""
+
+    def __init__(self, last_look: LastLook | None) -> None:
+        self.begun = False
+        self._last_look = last_look
+
+    async def trace(self, event: str, _: Mapping[str, Any]) -> None:
+        """httpcore's extension `trace` (HTTPX documentation, Extensions)."""
+        if event.endswith(".send_request_headers.started"):
+            if self._last_look and not await self._last_look():
+                raise _NotSentError("it was no longer to be sent")
+            self.begun = True
+
+
 @dataclass(frozen=True)
 class Call:
     method: str
@@ -42,6 +64,8 @@ class Call:
     """First byte and number of bytes of `file`, where not all of it is sent."""
     around_file: tuple[bytes, bytes] = (b"", b"")
     timeout_s: float = READ_TIMEOUT_S
+    last_look: LastLook | None = field(default=None, repr=False, compare=False)
+    """Asked when the connection stands, just before the first byte; False: it is not sent."""
 
 
 @dataclass(frozen=True)
@@ -75,12 +99,13 @@ class Reply:
     @property
     def retry_after_s(self) -> float | None:
         """Seconds that `Retry-After` asks for (RFC 9110 10.2.3: a number or a date)."""
-        return read_retry_after_s(self.headers.get("retry-after", ""))
+        asked, now = (self.headers.get(name, "") for name in ("retry-after", "date"))
+        return read_retry_after_s(asked, read_http_date(now))
 
 
 @dataclass(frozen=True)
 class Undelivered:
-    """No byte of the request reached the service: DNS, connect, TLS, or no free connection."""
+    """No byte of the request was sent: DNS, connect, TLS, no free connection, or a last look."""
 
     reason: str
 
@@ -93,6 +118,11 @@ class AnswerLost:
 
 
 Answer = Reply | Undelivered | AnswerLost
+
+
+def told_by(answer: Answer) -> str:
+    """What an answer that is of no use says, in a few words."""
+    return answer.reason if not isinstance(answer, Reply) else f"HTTP {answer.status}"
 
 
 def plain(text: object) -> str:
@@ -124,23 +154,33 @@ def read_time(value: object) -> datetime | None:
     return time.replace(tzinfo=time.tzinfo or UTC) if time else None
 
 
-def read_retry_after_s(value: str) -> float | None:
-    """Seconds that a `Retry-After` asks for: a number or a date (RFC 9110 10.2.3)."""
-    if re.fullmatch(r"\s*[0-9]{1,9}(\.[0-9]*)?\s*", value):
-        return float(value)
+def read_http_date(value: str) -> datetime | None:
+    """A time as HTTP writes it (RFC 9110 5.6.7); None for any other thing."""
     try:
-        return max(0.0, (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds())
+        time = parsedate_to_datetime(value)
     except (ValueError, TypeError, IndexError, OverflowError):
         return None
+    return time.replace(tzinfo=time.tzinfo or UTC)
+
+
+def read_retry_after_s(value: str, now: datetime | None = None) -> float | None:
+    """Seconds that a `Retry-After` asks for: a number or a date (RFC 9110 10.2.3).
+
+    `now` is what the clock showed that the date is of; by default this machine's.
+    """
+    if re.fullmatch(r"\s*[0-9]{1,9}(\.[0-9]*)?\s*", value):
+        return float(value)
+    date = read_http_date(value)
+    return max(0.0, (date - (now or datetime.now(UTC))).total_seconds()) if date else None
 
 
 def leaves_open(status: int) -> bool:
     """Whether a POST that is answered so may have been carried out all the same.
 
-    408 and 409 say nothing about it; 499 means that we hung up; 302 and 303 may be the answer to
-    one that was.
+    408 and 409 say nothing about it; 499 means that we hung up; a redirect may be the answer to one
+    that was, or a proxy's that has passed it on.
     """
-    return status in (302, 303, 408, 409, 499) or status >= 500 or status < 200
+    return status in (408, 409, 499) or 300 <= status < 400 or status >= 500 or status < 200
 
 
 def open_client() -> httpx.AsyncClient:
@@ -157,6 +197,10 @@ def open_client() -> httpx.AsyncClient:
         # A compressed answer could be a bomb; media and short JSON gain nothing from it.
         headers={"Accept-Encoding": "identity", "User-Agent": "shotreel/0.1"},
     )
+
+
+Trusted = tuple[str, int | None]
+"""Host and port of a server that the user has named: `origin(url)[1:]`."""
 
 
 def origin(url: str) -> tuple[str, str, int | None]:
@@ -182,6 +226,7 @@ async def send(client: httpx.AsyncClient, call: Call, secret: str = "") -> Answe
     if not all(map(is_sendable, call.headers.values())):
         return Undelivered("a header, perhaps the key, holds a character that cannot be sent")
     timeout = httpx.Timeout(call.timeout_s, connect=CONNECT_TIMEOUT_S, pool=POOL_TIMEOUT_S)
+    wire = _Wire(call.last_look)
     headers, content = dict(call.headers), None
     if call.file:
         first, size = call.part or (0, call.file.stat().st_size)
@@ -200,6 +245,7 @@ async def send(client: httpx.AsyncClient, call: Call, secret: str = "") -> Answe
                 json=call.json,
                 content=content,
                 timeout=timeout,
+                extensions={"trace": wire.trace},
             ) as response,
         ):
             body = bytearray()
@@ -208,17 +254,12 @@ async def send(client: httpx.AsyncClient, call: Call, secret: str = "") -> Answe
                 if len(body) > MAX_REPLY_BYTES:
                     return AnswerLost(f"the answer is larger than {MAX_REPLY_BYTES} bytes")
             return _reply(response, bytes(body), secret)
-    except (
-        httpx.ConnectError,
-        httpx.ConnectTimeout,
-        httpx.PoolTimeout,
-        httpx.UnsupportedProtocol,
-    ) as error:
-        return Undelivered(_reason(error, call, secret))
     except (httpx.InvalidURL, UnicodeError) as error:
-        return Undelivered(f"not a URL that can be called ({type(error).__name__})")
-    except (httpx.HTTPError, TimeoutError) as error:
-        return AnswerLost(_reason(error, call, secret))
+        told = f"not a URL that can be called ({type(error).__name__})"
+        return AnswerLost(told) if wire.begun else Undelivered(told)
+    except Exception as error:  # noqa: BLE001 - also those that httpx passes on: ssl, h2, sockets
+        told = _reason(error, call, secret)
+        return AnswerLost(told) if wire.begun else Undelivered(told)
 
 
 def _reply(response: httpx.Response, body: bytes, secret: str) -> Reply:
@@ -230,8 +271,8 @@ def _reply(response: httpx.Response, body: bytes, secret: str) -> Reply:
 
 
 def _reason(error: Exception, call: Call, secret: str) -> str:
-    host = httpx.URL(call.url).netloc.decode("ascii", "replace")
-    text = f"{type(error).__name__} from {host}: {error}".rstrip(": ")
+    _, host, port = origin(call.url)
+    text = f"{type(error).__name__} from {host}:{port}: {plain(error)}".rstrip(": ")
     return text.replace(secret, "***") if secret else text
 
 

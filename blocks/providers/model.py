@@ -12,7 +12,9 @@ Value = str | int | bool
 Inputs = Mapping[str, Value]
 
 MAX_PROMPT_CHARS = 10_000
-WHOLE = re.compile(r"-?[0-9]{1,19}(\.0+)?")
+# As long as anybody writes; the range is the model's.
+WHOLE = re.compile(r"-?[0-9]{1,100}(\.0+)?")
+NUMBER = re.compile(r"-?[0-9]{1,100}(\.[0-9]{1,100})?")
 
 
 @dataclass(frozen=True)
@@ -59,10 +61,21 @@ class Choice:
         return "one of " + ", ".join(map(str, self.options))
 
     def read(self, raw: str) -> str | int:
-        for option in self.options:
-            if str(option) == raw.removesuffix(".0" if isinstance(option, int) else "").lower():
-                return option
+        """The option in its own spelling: as written, else whatever its capitals, else the one of
+        the same number (`5.0` for `5`, as spreadsheets write it). None is taken for being near."""
+        for form in (str, _folded, _number):
+            found = [option for option in self.options if form(str(option)) == form(raw)]
+            if len(found) == 1 and form(raw) is not None:
+                return found[0]
         raise ValueError(raw)
+
+
+def _folded(text: str) -> str:
+    return text.strip().casefold()
+
+
+def _number(text: str) -> Decimal | None:
+    return Decimal(text) if NUMBER.fullmatch(text) else None
 
 
 @dataclass(frozen=True)
@@ -74,7 +87,7 @@ class Flag:
     def read(self, raw: str) -> bool:
         words = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
         try:
-            return words[raw.lower()]
+            return words[raw.lower().removesuffix(".0")]
         except KeyError:
             raise ValueError(raw) from None
 
@@ -132,6 +145,8 @@ class Model:
     wire_names: Mapping[str, str] = field(default_factory=dict)
     random_seeds: tuple[int, ...] = ()
     """Values of `seed` by which the provider means "draw one"; the same as leaving it open."""
+    repeats: bool = False
+    """Whether the same inputs without a seed give the same clip: a workflow that binds none."""
     version: str = ""
     """Tells models of one name apart in a fingerprint: the digest of a workflow's files."""
 
@@ -152,7 +167,15 @@ class Model:
         own = self.inputs.get("seed")
         if not isinstance(own, Whole):
             return SEEDS
-        return Whole(max(own.low, SEEDS.low), min(own.high, SEEDS.high))
+        low, high = max(own.low, SEEDS.low), min(own.high, SEEDS.high)
+        return Whole(low, high) if low <= high else own
+
+    @property
+    def most_takes(self) -> int:
+        """How many different clips the same inputs can give, where the list leaves the seed
+        open."""
+        seeds = self.open_seeds()
+        return 1 if self.repeats else (seeds.high - seeds.low) // seeds.step + 1
 
 
 SEEDS = Whole(1, 2_147_483_647)

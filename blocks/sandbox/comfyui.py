@@ -221,6 +221,10 @@ class ComfyUI:
             return answer({})
         if rule and rule.do == "gateway_504":
             return Response("<html><h1>504 Gateway Time-out</h1></html>", 504)
+        if rule and rule.do in ("output", "flagged"):
+            return answer(
+                {prompt_id: {**entry_of(job), "outputs": rule.parameters.get("output", {})}}
+            )
         name = rule.text("url", "../../clip.mp4") if rule else None
         return answer({prompt_id: entry_of(job, name)})
 

@@ -20,7 +20,7 @@ from .faults import Rule
 from .jobs import Job
 from .models import Model
 from .studio import Order, Studio, bearer, facts_of, start_timeout
-from .web import AnswerError, answer, body_json, disturbed, iso, own_url
+from .web import AnswerError, answer, body_json, disturbed, iso, output_of, own_url
 
 NOT_FOUND = {"status": "NOT_FOUND"}
 # The platform's own errors are flat; a model's are an array of details.
@@ -268,6 +268,11 @@ class FalQueue:
         url = self._studio.clip_url(job, own_url(request))
         if rule and rule.do == "private_url":
             url = rule.text("url", "http://169.254.169.254/latest/clip.mp4")
+        if rule and rule.do == "output":
+            return answer(output_of(rule, url), 200, result_headers(job))
+        if rule and rule.do == "flagged":
+            flagged = {"video": None, "seed": job.seed, "has_nsfw_concepts": [True]}
+            return answer(flagged, 200, result_headers(job))
         path = self._studio.clips.path(job)
         size = path.stat().st_size if path.exists() else None
         return answer(output(job, url, size), 200, result_headers(job))
@@ -306,7 +311,10 @@ class FalQueue:
         await asyncio.sleep(max(0.0, min(job.ends_at - studio.now(), 86400.0)))
         if rule:
             return await disturbed(rule, self._result(job, request))
-        return self._result(job, request)
+        told = await studio.trouble("result", facts_of(job))
+        if told and told.do == "gateway_504":
+            return Response("<html><h1>504 Gateway Time-out</h1></html>", 504)
+        return self._result(job, request, told)
 
 
 def _require_key(request: Request) -> None:

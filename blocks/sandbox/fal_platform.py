@@ -56,6 +56,33 @@ def listed(job: Job, now: float, url: str, payloads: bool) -> dict[str, Any]:
     return item
 
 
+def told(item: dict[str, Any], rule: Rule | None) -> dict[str, Any]:
+    """A row, or what a rule makes of it."""
+    if rule is None:
+        return item
+    if rule.do == "no_output":
+        return {name: value for name, value in item.items() if name != "json_output"}
+    if rule.do == "rewritten" and "json_input" in item:
+        prompt = str(item["json_input"].get("prompt", ""))
+        return {**item, "json_input": {**item["json_input"], "prompt": f" {prompt}\n"}}
+    if rule.do == "failed" and item["ended_at"]:
+        code = int(rule.number("status", 500))
+        return {**item, "status_code": code, "json_output": {"detail": "Injected"}}
+    return item
+
+
+def stranger(now: float, name: str) -> dict[str, Any]:
+    """A row of a request that nobody here has made."""
+    at = iso(now)
+    return {
+        "request_id": str(uuid.uuid5(uuid.NAMESPACE_OID, name)),
+        "started_at": at,
+        "sent_at": at,
+        "ended_at": None,
+        "json_input": {"prompt": f"A stranger's {name}.", "seed": 0},
+    }
+
+
 def status_text(job: Job, now: float) -> str | None:
     if jobs.phase(job, now) != "ended":
         return None
@@ -168,7 +195,11 @@ class FalPlatform:
         else:
             page, paging = self._newest(request, rule, (start, end), limit, is_wanted)
         payloads = "payloads" in _many(request, "expand")
-        return answer({"items": self._listed(request, page, payloads), **paging})
+        items = [told(item, rule) for item in self._listed(request, page, payloads)]
+        if rule and rule.do == "endless":
+            items = [stranger(now, f"{number}") for number in range(limit)]
+            paging = {"next_cursor": base64.b64encode(b"1").decode(), "has_more": True}
+        return answer({"items": items, **paging})
 
     def _newest(
         self,
@@ -215,6 +246,8 @@ class FalPlatform:
         limit: int = -1,
     ) -> list[Job]:
         """The requests that started in [start, end), newest first, as far as they are listed."""
+        if rule and rule.do == "hidden":
+            return []
         now = self._studio.now()
         lag_s = rule.number("lag_s", 60.0) if rule and rule.do == "lag" else 0.0
         end = min(end, now - lag_s + 1e-6)

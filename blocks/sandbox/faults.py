@@ -31,18 +31,29 @@ job       fail                 status (500), error,            ends with an erro
           never                                                starts, never ends
 
 poll      not_found                                            404
+          no_input                                             WaveSpeed: not what was asked
 result    not_found                                            404
           gateway_504                                          504 of a proxy, not JSON
           private_url          url                             names a clip at another address
+          output               output                          has this in place of its output (fal)
+                                                               or outputs (WaveSpeed); `{url}` and
+                                                               `{path}` in it are the clip's
+          flagged                                              has no output, and is flagged as NSFW
 
 media     not_found gone forbidden                             404, 410, 403
           short                fraction (0.5)                  honest length, closes early
           corrupt                                              right length, wrong bytes
+          webp                                                 a picture that moves, and no video
           redirect_loop                                        redirects to itself
           endless                                              never stops sending
 
 listing   lag                  lag_s (60)                      lists only what started before
           duplicate                                            lists the newest twice, another id
+          hidden                                               lists nothing
+          no_output                                            leaves out what came of requests
+          rewritten                                            other white space in the prompts
+          failed               status (500)                    says that all that ended failed so
+          endless                                              a full page, and always another
 billing   lag                  lag_s (60)                      lists only what was charged before
 upload    (any)                                                storing an input file
 pricing   price                unit_price_usd, unit, currency  names another price
@@ -92,9 +103,15 @@ ACTIONS: dict[str, dict[str, frozenset[str]]] = {
         "late": frozenset({"delay_s"}),
         "never": _NONE,
     },
-    "poll": _EVERYWHERE | {"not_found": _NONE, "restart": _NONE},
+    "poll": _EVERYWHERE | {"not_found": _NONE, "restart": _NONE, "no_input": _NONE},
     "result": _EVERYWHERE
-    | {"not_found": _NONE, "gateway_504": _NONE, "private_url": frozenset({"url"})},
+    | {
+        "not_found": _NONE,
+        "gateway_504": _NONE,
+        "private_url": frozenset({"url"}),
+        "output": frozenset({"output"}),
+        "flagged": _NONE,
+    },
     "media": _EVERYWHERE
     | {
         "not_found": _NONE,
@@ -102,10 +119,20 @@ ACTIONS: dict[str, dict[str, frozenset[str]]] = {
         "forbidden": _NONE,
         "short": frozenset({"fraction"}),
         "corrupt": _NONE,
+        "webp": _NONE,
         "redirect_loop": _NONE,
         "endless": _NONE,
     },
-    "listing": _EVERYWHERE | {"lag": frozenset({"lag_s"}), "duplicate": _NONE},
+    "listing": _EVERYWHERE
+    | {
+        "lag": frozenset({"lag_s"}),
+        "duplicate": _NONE,
+        "hidden": _NONE,
+        "no_output": _NONE,
+        "rewritten": _NONE,
+        "failed": frozenset({"status"}),
+        "endless": _NONE,
+    },
     "billing": _EVERYWHERE | {"lag": frozenset({"lag_s"})},
     "upload": _EVERYWHERE,
     "pricing": _EVERYWHERE | {"price": frozenset({"unit_price_usd", "unit", "currency"})},
@@ -116,7 +143,11 @@ _RULE_KEYS = frozenset({"at", "do", "match", "times", "after", "probability", "s
 _MATCH_KEYS = frozenset({"prompt", "model", "service", "request_id"})
 # What is known at a point that concerns no single request.
 _ACCOUNT_POINTS = frozenset({"listing", "billing", "upload", "pricing", "nodes", "prompt_id"})
-_NEEDED = {("job", "units"): "units", ("job", "price"): "unit_price_usd"}
+_NEEDED = {
+    ("job", "units"): "units",
+    ("job", "price"): "unit_price_usd",
+    ("result", "output"): "output",
+}
 _NUMBERS = ("delay_s", "lag_s", "status", "fraction", "refund_after_s", "unit_price_usd")
 
 

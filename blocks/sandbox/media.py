@@ -12,9 +12,11 @@ import uuid
 from collections.abc import AsyncIterator
 from email.parser import BytesParser
 from email.policy import HTTP
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+from PIL import Image
 from starlette.requests import Request
 from starlette.responses import FileResponse, RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
@@ -84,6 +86,8 @@ class Media:
             return RedirectResponse(str(request.url), 302)
         if rule and rule.do == "endless":
             return StreamingResponse(_endless(), media_type="video/mp4")
+        if rule and rule.do == "webp":
+            return Response(await asyncio.to_thread(_moving_picture), 200, media_type="image/webp")
         path = await self._studio.clips.ready(job)
         if rule:
             return await asyncio.to_thread(_spoiled, path, rule, wanted)
@@ -263,6 +267,14 @@ def _spoiled(path: Path, rule: Rule, wanted: str | None) -> Response:
         return Response(content, 206 if match else 200, headers, "video/mp4")
     sent = content[: int(len(content) * min(max(rule.number("fraction", 0.5), 0.0), 1.0))]
     return StreamingResponse(_short(sent), 206 if match else 200, headers, "video/mp4")
+
+
+def _moving_picture() -> bytes:
+    """An animated WEBP, as ComfyUI's SaveAnimatedWEBP writes."""
+    pictures = [Image.new("RGB", (64, 36), colour) for colour in ("navy", "teal", "olive")]
+    with BytesIO() as file:
+        pictures[0].save(file, "WEBP", save_all=True, append_images=pictures[1:], duration=40)
+        return file.getvalue()
 
 
 async def _short(content: bytes) -> AsyncIterator[bytes]:

@@ -95,7 +95,7 @@ _WAVESPEED_V2 = Model(
         # The page names 96-192, 81-100 and 64 frames; whatever any of them allows is taken.
         Field("num_frames", "integer", 96, lowest=64, highest=192),
         Field("frames_per_second", "integer", 24, lowest=5, highest=30),
-        Field("seed", "integer", lowest=1, highest=9999999999),
+        Field("seed", "integer", lowest=-1, highest=9999999999),
         Field("resolution", "string", "720p", options=("480p", "720p")),
         Field("enable_safety_checker", "boolean", True),
         Field("aspect_ratio", "string", "auto", options=("auto", "16:9", "9:16", "1:1")),

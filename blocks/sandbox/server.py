@@ -285,10 +285,13 @@ class _App:
 
 
 def _is_local(scope: Scope) -> bool:
-    """A page in a browser must not reach us through a name that it made resolve to loopback."""
-    host = dict(scope["headers"]).get(b"host", b"").decode("latin-1")
+    """No page in a browser reaches us: not of another origin, nor through a name that it made
+    resolve to loopback."""
+    headers = dict(scope["headers"])
+    host = headers.get(b"host", b"").decode("latin-1")
     name = host.rpartition(":")[0] if ":" in host and not host.endswith("]") else host
-    return name.strip("[]") in LOOPBACK
+    origin = headers.get(b"origin", b"").decode("latin-1")
+    return name.strip("[]") in LOOPBACK and origin in ("", f"http://{host}", f"https://{host}")
 
 
 def _loaded(faults: Path | Sequence[dict[str, Any]]) -> object:

@@ -30,6 +30,7 @@ from .web import (
     body_object,
     disturbed,
     iso,
+    output_of,
     own_url,
     unix,
 )
@@ -169,16 +170,23 @@ class WaveSpeed:
         if job is None or job.service != "wavespeed" or job.deleted or self._forgotten(job):
             return refusal(404, "prediction not found")
         rule = await self._studio.trouble("poll", facts_of(job))
-        if rule:
+        if rule and rule.do != "no_input":
             return refusal(404, "prediction not found")
         data = self._prediction(job, request)
+        if rule is None:
+            # Not in the documentation's example; webhooks have it, the official CLI knows of it.
+            data["input"] = job.inputs
         if data["status"] not in ("created", "processing"):
             rule = await self._studio.trouble("result", facts_of(job))
             if rule and rule.do == "not_found":
                 return refusal(404, "prediction not found")
             if rule and rule.do == "gateway_504":
                 return Response("<html><h1>504 Gateway Time-out</h1></html>", 504)
-            if rule and data["outputs"]:
+            if rule and rule.do == "flagged":
+                data |= {"outputs": [], "has_nsfw_contents": [True]}
+            elif rule and rule.do == "output":
+                data["outputs"] = output_of(rule, self._studio.clip_url(job, own_url(request)))
+            elif rule and data["outputs"]:
                 data["outputs"] = [rule.text("url", "http://169.254.169.254/latest/clip.mp4")]
         return success(data)
 
@@ -216,6 +224,16 @@ class WaveSpeed:
         number, size = _page(body)
         page = rows[(number - 1) * size : number * size]
         items = [self._prediction(job, request) for job in page]
+        if rule and rule.do == "hidden":
+            items = []
+        if rule and rule.do == "endless":
+            later = {"model": body.get("model"), "created_at": iso(now + 86400.0)}
+            items = [{"id": f"{number:032x}", **later} for number in range(size)]
+        if rule and rule.do == "no_output":
+            items = [{**item, "outputs": []} for item in items]
+        if rule and rule.do == "failed":
+            failed = {"status": "failed", "outputs": [], "error": "Injected", "code": 5000}
+            items = [{**i, **failed} if i["status"] == "completed" else i for i in items]
         return success({"page": number, "total": len(rows), "items": items})
 
     async def delete(self, request: Request) -> Response:

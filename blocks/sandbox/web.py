@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -92,6 +93,12 @@ def ruled_answer(rule: Rule, default_status: int) -> Response:
     kind = "text/html" if isinstance(body, str) else "application/json"
     headers = {str(k): str(v) for k, v in dict(rule.parameters.get("headers", {})).items()}
     return Response(content, int(rule.number("status", default_status)), headers, kind)
+
+
+def output_of(rule: Rule, clip_url: str) -> Any:
+    """The output that a rule dictates; `{url}` and `{path}` in it are the clip's."""
+    body = json.dumps(rule.parameters["output"])
+    return json.loads(body.replace("{url}", clip_url).replace("{path}", urlsplit(clip_url).path))
 
 
 async def obey(rule: Rule | None) -> Rule | None:

@@ -47,6 +47,7 @@ class ClipStore:
 
     def _check(self) -> None:
         try:
+            settings.own_home()
             free_bytes(self.incoming)
             free = free_bytes(self.folder)
         except OSError as error:
@@ -74,7 +75,7 @@ class ClipStore:
         place.parent.mkdir(parents=True, exist_ok=True)
         if self.remote:
             self.remote.put(name_of(sha256), partial)
-        partial.chmod(0o444)
+        partial.chmod(0o400)
         fsync(partial)
         partial.replace(place)
         fsync(place.parent)

@@ -15,6 +15,9 @@ from blocks.storage.clip_store import clips_url
 
 B = TypeVar("B", bound=Block)
 
+_ledgers: dict[str | None, str] = {}
+"""By Prefect's API URL."""
+
 
 class LedgerDatabase(Block):
     """Where attempts and charges are kept.
@@ -62,7 +65,14 @@ async def ledger_place() -> str:
     Without a server (PREFECT_API_URL) the environment decides, for every command alike.
     """
     saved = await _saved(LedgerDatabase)
-    return saved.url.get_secret_value() if saved else ledger_url()
+    place = saved.url.get_secret_value() if saved else ledger_url()
+    _ledgers[PREFECT_API_URL.value()] = place
+    return place
+
+
+def known_ledger() -> str | None:
+    """Where this process has found the ledger before; the server may be gone by now."""
+    return _ledgers.get(PREFECT_API_URL.value())
 
 
 async def clips_place() -> str:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import closing
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
@@ -16,16 +18,20 @@ from rich.table import Table
 
 from blocks.errors import InputError, SetupError
 from blocks.ledger import Ledger
+from blocks.ledger.film_runs import known_films
 from blocks.ledger.price_history import note_top_up, paid_in
-from blocks.money import plain
+from blocks.money import column, plain, units_told
 from blocks.providers.services import service_name
 from blocks.storage.places import ledger_place
-from flows.costs.bill import By, Total
+from flows.costs.bill import By, Total, totals_by
 from flows.costs.focus import write_focus
 from flows.costs.focus_columns import Version
-from flows.costs.spend import anything_live, spending, sums
+from flows.costs.spend import Which, anything_live, charges_frame, spending
 from flows.planning.prices import SOLD_BY
 from flows.run.opening import DEFAULT_ACCOUNT
+from flows.shots import film_of
+from flows.shots.problem import shown
+from flows.shots.table import nearest
 
 MAX_LINES = 200
 """A table that anybody reads on a terminal."""
@@ -40,28 +46,58 @@ def costs(
     reason: str,
     live: bool | None,
     as_json: bool,
+    film: str | None = None,
+    since: date | None = None,
+    until: date | None = None,
 ) -> int:
     """Raises ShotreelError. Sandbox and live never add up to one sum."""
+    if since and until and until < since:
+        raise InputError("--until is before --since.", remedy="Both are days that are included.")
     with closing(Ledger(asyncio.run(ledger_place()))) as ledger:
         if top_up is not None:
             note(ledger, *top_up, reason, live=live is not False)
         if live is None:
             live = anything_live(ledger) or bool(paid_in(ledger, live=True))
+        which = Which(live, film_known(ledger, film) if film else None, since, until)
         if focus is not None:
             try:
-                payments = paid_in(ledger, live=live)
-                write_focus(focus, spending(ledger, live=live), payments, version)
+                # What is paid into an account is no film's.
+                payments = [] if film else filter(which.has_day, paid_in(ledger, live=live))
+                write_focus(focus, spending(ledger, which), payments, version)
             except OSError as error:
                 raise SetupError(
                     f"{focus} cannot be written: {error.strerror or error}.",
                     remedy="Name a file in a folder that you can write to.",
                 ) from None
-        totals = sums(ledger, by, live=live)
+        totals = totals_by(charges_frame(ledger, which), by)
     if as_json:
         click.echo(json.dumps(as_dict(totals, live=live)))
     else:
         show(totals, by, live=live)
     return 0
+
+
+def film_known(ledger: Ledger, said: str) -> str:
+    """The film that is meant: by its name, by its list, or by the list's name where it is the only
+    one of that name. Raises InputError."""
+    films = known_films(ledger)
+    keys = list(dict.fromkeys(key for key, _ in films))
+    place = film_of(said).key if Path(said).is_file() else said
+    if found := next((key for key in (said, place) if key in keys), None):
+        return found
+    alike = list(dict.fromkeys(key for key, name in films if name == said))
+    if len(alike) == 1:
+        return alike[0]
+    if alike:
+        raise InputError(
+            f"--film: {len(alike)} films are called {shown(said)}.",
+            remedy=f"Name one of {', '.join(alike)}.",
+        )
+    near = nearest(said, keys)
+    raise InputError(
+        f"--film: the ledger knows no film {shown(said)}{near}.",
+        remedy="`shotreel costs --by film` names them all.",
+    )
 
 
 def note(ledger: Ledger, name: str, amount_usd: Decimal, reason: str, *, live: bool) -> None:
@@ -96,16 +132,18 @@ def as_dict(totals: Sequence[Total], *, live: bool) -> dict[str, object]:
 
 
 def show(totals: Sequence[Total], by: By, *, live: bool) -> None:
-    units, cost_usd = sum_of(totals)
+    _, cost_usd = sum_of(totals)
+    units: Counter[str] = Counter()
+    for total in totals:
+        units.update(total.units_of)
+    *amounts, sum_usd = column([*(total.cost_usd for total in totals[:MAX_LINES]), cost_usd])
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", show_footer=True)
-    table.add_column(by, footer="total")
+    table.add_column(by, footer="total", overflow="fold")
     table.add_column("attempts", justify="right", footer=str(sum(t.attempts for t in totals)))
-    table.add_column("units", justify="right", footer=plain(units))
-    table.add_column("USD", justify="right", footer=plain(cost_usd))
-    for total in totals[:MAX_LINES]:
-        table.add_row(
-            escape(total.key), str(total.attempts), plain(total.units), plain(total.cost_usd)
-        )
+    table.add_column("units", justify="right", footer=units_told(units))  # type: ignore[arg-type]
+    table.add_column("USD", justify="right", footer=sum_usd)
+    for total, amount in zip(totals, amounts, strict=False):
+        table.add_row(escape(total.key), str(total.attempts), units_told(total.units_of), amount)
     console = Console()
     console.print(table)
     if len(totals) > MAX_LINES:

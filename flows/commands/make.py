@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext
+from datetime import UTC, datetime
 from decimal import Decimal
 from functools import partial
 from inspect import isawaitable
@@ -15,23 +16,35 @@ from time import monotonic
 from typing import Any
 
 import click
-from prefect.exceptions import TerminationSignal
+import httpx
 from pydantic import ValidationError
 from rich.console import Console
 
-from blocks.errors import InputError
+from blocks.errors import InputError, ShotreelError
 from blocks.ledger import Ledger
-from blocks.ledger.states import UNFINISHED
-from blocks.money import usd
-from blocks.storage.places import ledger_place, without_prefect
+from blocks.money import units_told, usd
+from blocks.storage.places import known_ledger, ledger_place, without_prefect
 from flows.approval import Approval, Question, asker
 from flows.commands.plan import table_of
+from flows.commands.stopping import run_stoppable, stoppable
 from flows.deliver import Made, last_made
 from flows.output.seams_table import words_of
 from flows.report.progress import View, view
+from flows.report.stopped import left_by
 from flows.report.terminal import LiveView, PlainView
 from flows.shots import read_shots
+from flows.shots.source import without_key
 from flows.stitch.finish import AS_IT_IS, Finish
+
+ASK_S = 3.0
+LOOK_S = 0.5
+TAKEN_S = 15.0
+NOT_IN_FILM = {
+    "other take": "for other takes than those in the film",
+    "superseded": "for clips that others have replaced (kept in the store)",
+    "dropped": "for shots that the list no longer has (their clips are kept in the store)",
+    "no clip": "without a clip: see costs.csv",
+}
 
 
 def make(
@@ -50,15 +63,18 @@ def make(
             "A live run needs a budget.",
             remedy="Add --budget USD, or set SHOTREEL_BUDGET_USD. Nothing was bought.",
         )
+    shots = without_key(shots)
     read_shots(shots)
     chosen = finish_of(finish or {})
-    begun = monotonic()
+    begun, begun_at = monotonic(), datetime.now(UTC)
     try:
         with shown(Console(stderr=True), quiet=as_json):
             limits = {"budget_usd": budget_usd, "approve_above_usd": approve_above_usd}
-            made = asyncio.run(run_flow(shots, out, live=live, finish=chosen, **limits))
-    except (KeyboardInterrupt, TerminationSignal):
-        click.echo(f"shotreel: stopped. {under_way()}", err=True)
+            with stoppable():
+                start_server()
+            made = run_stoppable(run_flow(shots, out, live=live, finish=chosen, **limits))
+    except KeyboardInterrupt:
+        click.echo(f"shotreel: stopped. {under_way(begun_at)}", err=True)
         return 1
     if as_json:
         click.echo(json.dumps({**made.manifest, "out": str(made.out), "exit_code": made.exit_code}))
@@ -78,17 +94,24 @@ def finish_of(chosen: Mapping[str, Any]) -> Finish:
         raise InputError("; ".join(said), remedy="Nothing was bought.") from None
 
 
-def under_way() -> str:
-    """What a run that was stopped has left at the providers."""
-    with closing(Ledger(asyncio.run(ledger_place()))) as ledger:
-        left = ledger.in_states(UNFINISHED)
-    if not left:
-        return "Nothing that was bought is missing."
-    cost_usd = sum((attempt.cost_quoted_usd for attempt in left), Decimal(0))
-    return (
-        f"{len(left)} clips ({usd(cost_usd)}) are ordered and not here yet. They are not lost: run "
-        "the same command again, or `shotreel recover`."
-    )
+def start_server() -> None:
+    """Prefect's embedded server, where none is named. Here a signal interrupts even its start."""
+    from flows.studio.embedded import start
+
+    try:
+        start()
+    except (RuntimeError, OSError, httpx.HTTPError) as error:
+        raise without_prefect(error) from error
+
+
+def under_way(since: datetime | None = None) -> str:
+    """What runs that have ended have left at the providers."""
+    try:
+        place = known_ledger() or asyncio.run(asyncio.wait_for(ledger_place(), ASK_S))
+    except (ShotreelError, TimeoutError):
+        return "What was bought is in the ledger: run the same command again."
+    with closing(Ledger(place)) as ledger:
+        return left_by(ledger, since)
 
 
 @contextmanager
@@ -139,20 +162,22 @@ async def run_flow(
 
     listener: list[Made] = []
     token = last_made.set(listener)
+    film = make_film(
+        shots,
+        str(out) if out else None,
+        live,
+        budget_usd,
+        approve_above_usd,
+        finish=finish,
+        return_state=True,
+    )
     try:
-        state: Any = await make_film(
-            shots,
-            str(out) if out else None,
-            live,
-            budget_usd,
-            approve_above_usd,
-            finish=finish,
-            return_state=True,
-        )
+        state: Any = await until_taken(film, listener)
     except Exception as error:  # the flow's own errors come as a state: this one is Prefect's
         if not listener:
             raise without_prefect(error) from error
         click.echo(f"shotreel: {without_prefect(error).message}", err=True)
+        return listener[0]
     finally:
         last_made.reset(token)
     if not listener:
@@ -161,6 +186,26 @@ async def run_flow(
     made = listener[0]
     await recorded(made)
     return made
+
+
+async def until_taken(film: Awaitable[Any], made: Sequence[Made]) -> Any:
+    """The flow's state. Once something is `made`, Prefect has a while to take the flow's end down.
+
+    Raises TimeoutError where it does not: a server that is gone is asked again for minutes.
+    """
+    task, ends_s = asyncio.ensure_future(film), 0.0
+    try:
+        while not task.done() and not 0 < ends_s < monotonic():
+            await asyncio.wait({task}, timeout=LOOK_S)
+            if made and not ends_s:
+                ends_s = monotonic() + TAKEN_S
+    except asyncio.CancelledError:
+        task.cancel()
+        await asyncio.wait({task})
+        raise
+    if not task.done():
+        raise TimeoutError("the end of this run is not in its record")
+    return task.result()
 
 
 async def recorded(made: Made) -> None:
@@ -173,7 +218,7 @@ async def recorded(made: Made) -> None:
 
     if PREFECT_API_URL.value() or not made.flow_run_id:
         return
-    from flows.commands.prefect_record import wait_until_recorded
+    from flows.run.prefect_record import wait_until_recorded
 
     await wait_until_recorded(made.flow_run_id, made.task_runs)
 
@@ -197,14 +242,16 @@ def last_words(made: Made, took_s: float, *, live: bool) -> str:
     if told := words_of(made.seams):
         lines.append(f"Seams   {told} ({made.out / 'seams.csv'})")
     lines.append(f"Clips   {stored} of {len(shots)} in {made.out / 'clips'}")
-    money = f"{usd(Decimal(totals['cost_usd']))} for {totals['units']} units"
+    accounts = made.accounts
+    money = f"{usd(Decimal(totals['cost_usd']))} for {units_told(accounts.units_of)} units"
     lines.append(f"Cost    {money}{'' if live else ' (sandbox: no money was spent)'}")
     lines.append(f"        {usd(made.spent_usd)} of it in this run, {took_s:.0f} s")
-    accounts = made.accounts
+    lines += (
+        f"        {usd(cost_usd)} of it {NOT_IN_FILM[reason]}"
+        for reason, cost_usd in accounts.not_in_film_by_reason().items()
+    )
     if accounts.saved_usd:
         lines.append(f"        {usd(accounts.saved_usd)} saved: those clips were there")
-    if accounts.in_vain_usd:
-        lines.append(f"        {usd(accounts.in_vain_usd)} paid in vain, see the run's artifacts")
     lines.append(f"Bill    {made.out / 'costs.csv'}")
     lines += (f"Note    {note}" for note in made.notes)
     if "the page" not in made.errors:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
 from functools import wraps
@@ -12,6 +11,7 @@ import click
 
 from blocks.errors import ShotreelError
 from blocks.money import MAX_AMOUNT
+from flows.commands.stopping import leave, stoppable
 
 P = ParamSpec("P")
 
@@ -56,14 +56,15 @@ def told(command: Callable[P, int]) -> Callable[P, None]:
     @wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
         try:
-            code = command(*args, **kwargs)
+            with stoppable():
+                code = command(*args, **kwargs)
         except ShotreelError as error:
             click.echo(f"shotreel: {error}", err=True)
             code = error.exit_code
         except KeyboardInterrupt:
             click.echo("shotreel: stopped.", err=True)
             code = 1
-        sys.exit(code)
+        leave(code)
 
     return run
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -12,23 +11,28 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from blocks.money import plain, usd
+from blocks.money import column, plain, short, units_told, usd
+from flows.commands.stopping import run_stoppable
 from flows.plan import outlook_of
 from flows.planning.forecast import Outlook, Share
 from flows.planning.plan import Line, Plan
 from flows.report import forecast as words
 from flows.report.artifacts import NEEDS
 from flows.report.forecast import MAX_LINES
-from flows.shots import list_name, read_shots
+from flows.shots import film_of, read_list
+from flows.shots.understood import Understood
 from flows.stitch.assemble import film_order, title_of
 
 
 def plan(shots: str, *, live: bool, as_json: bool) -> int:
     """Raises ShotreelError. Nothing is reserved, nothing is spent."""
-    made = asyncio.run(outlook_of(read_shots(shots), list_name(shots), live=live))
+    found = read_list(shots)
+    made = run_stoppable(outlook_of(found.shots, film_of(shots), live=live))
     if as_json:
-        click.echo(json.dumps({**as_dict(made.plan), **ahead(made)}))
+        understood = {"list": found.understood.as_dict()}
+        click.echo(json.dumps({**understood, **as_dict(made.plan), **ahead(made)}))
     else:
+        show_understood(found.understood)
         show(made.plan)
         show_ahead(made)
     return 0
@@ -66,14 +70,10 @@ def table_of(plan: Plan) -> Table:
         table.add_column(title, justify=justify)  # type: ignore[arg-type]
     for title in ("units", "USD"):
         table.add_column(title, justify="right")
-    for line in plan.lines[:MAX_LINES]:
-        table.add_row(
-            escape(line.job.name),
-            line.job.shot.model,
-            what_of(line),
-            plain(line.units),
-            plain(line.cost_usd),
-        )
+    lines = plan.lines[:MAX_LINES]
+    for line, cost in zip(lines, column(line.cost_usd for line in lines), strict=True):
+        to_pay = (short(line.units), cost) if line.need == "buy" else ("", "")
+        table.add_row(escape(line.job.name), line.job.shot.model, what_of(line), *to_pay)
     return table
 
 
@@ -84,11 +84,19 @@ def show(plan: Plan) -> None:
         console.print(f"… and {len(plan.lines) - MAX_LINES} more", style="dim")
     console.print(
         f"\n{plan.count('buy')} to buy, {plan.count('stored')} in the store, of "
-        f"{len(plan.lines)} clips: {plain(plan.units)} units, [bold]{usd(plan.cost_usd)}[/]"
+        f"{len(plan.lines)} clips: {units_told(plan.units_of)} units, [bold]{usd(plan.cost_usd)}[/]"
         + (f" (up to {usd(plan.most_usd)})" if plan.most_usd > plan.cost_usd else "")
     )
     for name, title in titles_of(plan).items():
         console.print(f"A card before {name}: {title}", style="dim", markup=False)
+
+
+def show_understood(understood: Understood) -> None:
+    """How the list's file was read, before what it comes to."""
+    console = Console()
+    for said in understood.told():
+        console.print(said, style="dim", markup=False, highlight=False)
+    console.print()
 
 
 def titles_of(plan: Plan) -> dict[str, str]:
@@ -116,6 +124,10 @@ def ahead(outlook: Outlook) -> dict[str, Any]:
             "new": list(changes.new),
             "changed": [{"shot": c.name, "what": list(c.what)} for c in changes.changed],
             "removed": list(changes.removed),
+            "renamed": [{"shot": now, "was": was} for now, was in changes.renamed],
+            "transitions": [
+                {"shot": cut.name, "was": cut.before, "is": cut.now} for cut in changes.recut
+            ],
             "unchanged": changes.unchanged,
         },
         "compare": [
@@ -148,21 +160,26 @@ def ahead(outlook: Outlook) -> dict[str, Any]:
 
 
 def share_dict(share: Share) -> dict[str, Any]:
-    return {**vars(share), "units": plain(share.units), "cost_usd": plain(share.cost_usd)}
+    return {
+        **vars(share),
+        "units": plain(share.units),
+        "units_of": {provider: plain(units) for provider, units in share.units_of.items()},
+        "cost_usd": plain(share.cost_usd),
+    }
 
 
 def show_ahead(outlook: Outlook) -> None:
     console = Console()
     for title, shares in words.parts(outlook):
         console.print()
-        console.print(grid((title, *words.SHARES), map(words.share_cells, shares[:MAX_LINES])))
+        console.print(grid((title, *words.SHARES), words.share_rows(shares[:MAX_LINES])))
     first, *named = words.changes_told(outlook.changes) or [""]
     if first:
         console.print(f"\n{first}")
     for told in named:
         console.print(f"  {told}", style="dim", markup=False)
     console.print()
-    console.print(grid(words.OFFERS, map(words.offer_cells, outlook.offers)))
+    console.print(grid(words.OFFERS, words.offer_rows(outlook.offers)))
     first, *doubts = words.time_told(outlook) or [""]
     if first:
         console.print(f"\n{first}")

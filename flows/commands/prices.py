@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from typing import Any
 
@@ -12,12 +11,13 @@ from rich.markup import escape
 from rich.table import Table
 
 from blocks.money import plain, usd
+from flows.commands.stopping import run_stoppable
 from flows.planning.prices import Price, refresh_prices
 
 
 def prices(*, live: bool, as_json: bool) -> int:
     """Raises ShotreelError. Spends nothing; what the accounts name is kept in the ledger."""
-    found = asyncio.run(refresh_prices(live=live))
+    found = run_stoppable(refresh_prices(live=live))
     if as_json:
         click.echo(json.dumps({"currency": "USD", "live": live, "prices": list(map(row, found))}))
     else:

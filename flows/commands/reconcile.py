@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Sequence
 from typing import Any
@@ -10,13 +9,14 @@ from typing import Any
 import click
 
 from blocks.money import plain, usd
+from flows.commands.stopping import run_stoppable
 from flows.reconcile import Reconciled, exit_code, findings_of, reconcile_all, sentence
 from flows.report.findings import announce
 
 
 def reconcile(*, live: bool, since_days: int, as_json: bool) -> int:
     """Raises ShotreelError. What is found is also told to the server that PREFECT_API_URL names."""
-    accounts = asyncio.run(reconcile_all(live=live, since_days=since_days))
+    accounts = run_stoppable(reconcile_all(live=live, since_days=since_days))
     announce(findings_of(accounts))
     if as_json:
         told = {"currency": "USD", "live": live, "since_days": since_days}

@@ -13,6 +13,7 @@ from blocks.errors import InputError
 from blocks.ledger import Attempt, Ledger
 from blocks.providers.base import Ticket
 from blocks.storage.places import ledger_place
+from flows.commands.stopping import run_stoppable
 from flows.recover import Rescued, exit_code, rescue_all
 
 
@@ -25,13 +26,13 @@ def recover(
     as_json: bool,
 ) -> int:
     """The decisions first, then everything that needs none. Raises ShotreelError."""
-    decide(attempt, adopt, release, reason)
-    rescued = asyncio.run(rescue_all())
+    adopted = decide(attempt, adopt, release, reason)
+    rescued = run_stoppable(rescue_all(adopted))
     if as_json:
         click.echo(json.dumps({"attempts": [row(r) for r in rescued]}))
     else:
         for r in rescued:
-            click.echo(f"{r.attempt.shot_name}: {r.result}")
+            click.echo(f"{r.attempt.shot_name}: {r.result}{f': {r.note}' if r.note else ''}")
         click.echo(f"{len(rescued)} attempts needed a look." if rescued else "Nothing is missing.")
     for r in rescued:
         if r.error:
@@ -40,29 +41,30 @@ def recover(
     return exit_code(rescued)
 
 
-def decide(attempt: str | None, adopt: str | None, release: str | None, reason: str) -> None:
-    """Write down what a person has decided. Raises InputError."""
+def decide(attempt: str | None, adopt: str | None, release: str | None, reason: str) -> str | None:
+    """Write down what a person has decided; gives the attempt that a request was adopted for.
+
+    `release` names the attempt, or is empty where `attempt` does. Raises InputError.
+    """
+    if release == "":
+        release, attempt = attempt, None
+        if release is None:
+            raise InputError("--release needs an attempt: --release ATTEMPT.")
     if (adopt is None) != (attempt is None):
         raise InputError("--adopt REQUEST and --attempt ATTEMPT go together.")
     if adopt is None and release is None:
-        return
+        return None
     with closing(Ledger(asyncio.run(ledger_place()))) as ledger:
         cause = f"a person decided{': ' + reason if reason else ''}"
-        if adopt is not None and attempt is not None:
-            found = look_up(ledger, attempt)
-            try:
-                ledger.mark_submitted(found, Ticket(adopt), cause)
-            except ValueError as error:
-                raise InputError(f"Not adopted: {error}.") from None
-        if release is not None:
-            found = look_up(ledger, release)
-            after = ledger.release(found, cause)
-            if after.state != "released":
-                raise InputError(
-                    f"Attempt {release} is {after.state}; only one that is unknown, failed or lost "
-                    "can be released.",
-                    remedy="Nothing was changed.",
-                )
+        try:
+            if release is not None:
+                ledger.let_go(look_up(ledger, release).id, cause)
+            if adopt is not None and attempt is not None:
+                ledger.adopt(look_up(ledger, attempt).id, Ticket(adopt), cause)
+        except ValueError as error:
+            did = "released" if adopt is None else "adopted"
+            raise InputError(f"Not {did}: {error}.", remedy="Nothing was changed.") from None
+    return attempt
 
 
 def look_up(ledger: Ledger, attempt_id: str) -> Attempt:

@@ -1,29 +1,39 @@
-"""The bill of one list: what each of its shots has cost, from the ledger's charges."""
+"""The bill of one film: what its shots have cost, and what was paid for what is not in it."""
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC
 from decimal import Decimal
-from typing import Literal, Protocol, TypeVar
+from typing import Any, Literal, cast
 
-from blocks.ledger import Attempt, Cost, Ledger
+import pandas as pd
+
+from blocks.errors import ShotreelError
+from blocks.ledger import Attempt, Ledger
+from blocks.ledger.film_runs import Charged, charged_in, runs_of
+from blocks.ledger.tables import NANO, from_nano, in_nano
 from blocks.money import plain
+from blocks.providers.catalogue import sent_model
+from blocks.providers.services import is_sandboxed
 from flows.costs.variance import Why, why
 from flows.planning.plan import Line
 
-By = Literal["shot", "sequence", "model", "run", "take", "film", "account", "month"]
+InFilm = Literal["yes", "other take", "superseded", "dropped", "no clip"]
+"""other take: here, and not the one that is chosen · superseded: the list has since asked for
+another clip in its place · dropped: the list no longer has the shot · no clip: none is here of it,
+it failed, was lost or has not come yet"""
 
 
 @dataclass(frozen=True)
 class Item:
-    """One line of the bill. `source` says who counted: estimate, provider or billing_feed.
+    """One line of the bill. `source` says who counted: estimate, provider or billing_feed; shared:
+    the clip was paid for by another shot, or by another film.
 
     `estimate_usd` is what it was quoted at, `why` the reason where it costs something else.
-    `month` (UTC) is that of its end, empty before.
+    `date` and `month` (UTC) are those of its charge and of its end, empty before. `own` are the
+    list's own columns (x_...).
     """
 
     sequence: str
@@ -42,88 +52,217 @@ class Item:
     fingerprint: str
     estimate_usd: Decimal
     why: Why
+    in_film: InFilm
+    date: str
+    seconds: Decimal | None
+    own: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
         return f"{self.sequence}/{self.shot}.t{self.take}"
 
-
-@dataclass(frozen=True)
-class Total:
-    key: str
-    units: Decimal
-    cost_usd: Decimal
-    attempts: int
+    @property
+    def provider(self) -> str:
+        """Whose units they are."""
+        return self.account.split("/")[-2] if self.account else ""
 
 
-def bill_of(ledger: Ledger, lines: Sequence[Line], film: str = "") -> list[Item]:
-    """A line for every take of every shot, in list order; a shared clip costs once."""
+def bill_of(ledger: Ledger, lines: Sequence[Line], film: str) -> list[Item]:
+    """A line for every take of every shot, in list order, then one for every other request that the
+    film was charged for: their sum is what the film has cost.
+
+    A clip that shots or films share costs where it was bought, once.
+    """
+    live = not any(is_sandboxed(line.job.service) for line in lines)
+    charged = {each.attempt.id: each for each in charged_in(ledger, film, live=live)}
     held = ledger.holders(list({line.job.fingerprint for line in lines}))
-    costs = ledger.costs([attempt.id for attempt in held.values()])
+    own_runs = runs_of(ledger, film)
     items: list[Item] = []
     billed: set[str] = set()
     for line in lines:
         key = line.job.fingerprint
         attempt = held.get(key)
-        cost = costs.get(attempt.id) if attempt and key not in billed else None
-        items.append(item_of(line, attempt, cost, film, shared=key in billed))
+        mine = charged.pop(attempt.id, None) if attempt else None
+        shared = key in billed or (attempt is not None and attempt.run_id not in own_runs)
+        items.append(_of_line(line, attempt, mine, film, shared=shared))
         billed.add(key)
+    kept = {(i.sequence, i.shot, i.take) for i in items}
+    items += (_besides(each, film, kept) for each in charged.values())
     return items
 
 
-def item_of(
-    line: Line, attempt: Attempt | None, cost: Cost | None, film: str, *, shared: bool
+def _of_line(
+    line: Line, attempt: Attempt | None, charged: Charged | None, film: str, *, shared: bool
 ) -> Item:
-    ended_at = attempt.ended_at if attempt else None
+    shot = line.job.shot
+    stored = attempt is not None and attempt.state == "stored"
+    cost = charged.cost if charged else None
     return Item(
-        line.job.shot.sequence,
-        line.job.shot.shot,
-        line.job.take,
-        line.job.shot.model,
-        attempt.state if attempt else "not bought",
-        (attempt.request_id or "") if attempt else "",
-        attempt.run_id if attempt else "",
-        cost.units if cost else Decimal(0),
-        cost.cost_usd if cost else Decimal(0),
-        "shared" if shared else cost.source if cost else "",
-        film,
-        f"{attempt.service}/{attempt.account}" if attempt else "",
-        f"{ended_at.astimezone(UTC):%Y-%m}" if ended_at else "",
-        line.job.fingerprint,
-        Decimal(0) if shared else attempt.cost_quoted_usd if attempt else line.quote.cost_usd,
-        "" if shared else why(attempt, cost),
+        sequence=shot.sequence,
+        shot=shot.shot,
+        take=line.job.take,
+        model=shot.model,
+        state=attempt.state if attempt else "not bought",
+        **_facts(attempt, charged, film),
+        source="shared" if shared else cost.source if cost else "",
+        fingerprint=line.job.fingerprint,
+        estimate_usd=Decimal(0)
+        if shared
+        else attempt.cost_quoted_usd
+        if attempt
+        else line.quote.cost_usd,
+        why="" if shared else why(attempt, cost),
+        in_film=("yes" if line.is_chosen else "other take") if stored else "no clip",
+        own=shot.own,
     )
 
 
-class Priced(Protocol):
-    """A line of a bill, or a charge of the ledger."""
-
-    @property
-    def sequence(self) -> str: ...
-    @property
-    def shot(self) -> str: ...
-    @property
-    def take(self) -> int: ...
-    @property
-    def film(self) -> str: ...
-    @property
-    def account(self) -> str: ...
-    @property
-    def month(self) -> str: ...
-    @property
-    def model(self) -> str: ...
-    @property
-    def run_id(self) -> str: ...
-    @property
-    def units(self) -> Decimal: ...
-    @property
-    def cost_usd(self) -> Decimal: ...
+def _besides(charged: Charged, film: str, kept: set[tuple[str, str, int]]) -> Item:
+    attempt = charged.attempt
+    in_film: InFilm = "superseded"
+    if (attempt.sequence, attempt.shot, attempt.take) not in kept:
+        in_film = "dropped"
+    if attempt.state != "stored":
+        in_film = "no clip"
+    return Item(
+        sequence=attempt.sequence,
+        shot=attempt.shot,
+        take=attempt.take,
+        model=attempt.model,
+        state=attempt.state,
+        **_facts(attempt, charged, film),
+        source=charged.cost.source,
+        fingerprint=attempt.fingerprint,
+        estimate_usd=attempt.cost_quoted_usd,
+        why=why(attempt, charged.cost),
+        in_film=in_film,
+    )
 
 
-P = TypeVar("P", bound=Priced)
+def _facts(attempt: Attempt | None, charged: Charged | None, film: str) -> dict[str, Any]:
+    """What both kinds of line have from the ledger."""
+    ended_at = attempt.ended_at if attempt else None
+    return {
+        "film": film,
+        "request_id": (attempt.request_id or "") if attempt else "",
+        "run_id": attempt.run_id if attempt else "",
+        "account": f"{attempt.service}/{attempt.account}" if attempt else "",
+        "units": charged.cost.units if charged else Decimal(0),
+        "cost_usd": charged.cost.cost_usd if charged else Decimal(0),
+        "date": f"{charged.at.astimezone(UTC):%Y-%m-%d}" if charged else "",
+        "month": f"{ended_at.astimezone(UTC):%Y-%m}" if ended_at else "",
+        "seconds": seconds_of(attempt) if attempt else None,
+    }
 
 
-def total(items: Sequence[Priced]) -> tuple[Decimal, Decimal]:
+def seconds_of(attempt: Attempt) -> Decimal | None:
+    """How long its clip is, at the rate that it was ordered with; None where there is none."""
+    if not attempt.num_frames:
+        return None
+    try:
+        rate = sent_model(attempt.model).clip_rate(attempt.inputs)
+    except (KeyError, ValueError, ShotreelError):  # a model that is no longer there
+        return None
+    return Decimal(round(attempt.num_frames * 1000 / rate)) / 1000
+
+
+# --- sums -------------------------------------------------------------------------------------
+
+By = Literal["shot", "sequence", "model", "run", "take", "film", "account", "month"]
+
+KEYS: Mapping[By, tuple[str, tuple[str, ...]]] = {
+    "shot": ("{}/{}", ("sequence", "shot")),
+    "take": ("{}/{}.t{}", ("sequence", "shot", "take")),
+    "sequence": ("{}", ("sequence",)),
+    "film": ("{}", ("film",)),
+    "model": ("{}", ("model",)),
+    "account": ("{}", ("account",)),
+    "run": ("{}", ("run",)),
+    "month": ("{}", ("month",)),
+}
+"""How a key is written, and the columns that make it."""
+
+
+@dataclass(frozen=True)
+class Total:
+    """`attempts` counts requests, each once; `units_of` are the units by provider: those of two
+    providers are no sum. `clips` and `estimate_usd` where a bill knows them."""
+
+    key: str
+    units: Decimal
+    cost_usd: Decimal
+    attempts: int
+    units_of: Mapping[str, Decimal]
+    clips: int = 0
+    estimate_usd: Decimal = Decimal(0)
+
+
+def totals_by(charges: pd.DataFrame, by: By) -> list[Total]:
+    """Sums of equal keys, in the order in which they first appear.
+
+    `charges` has the columns of `KEYS`, `attempt`, `provider`, and in whole billionths `units` and
+    `cost_usd`; and of a bill `clips` and `estimate_usd`.
+    """
+    if charges.empty:
+        return []
+    words, columns = KEYS[by]
+    summed = [n for n in ("units", "cost_usd", "clips", "estimate_usd") if n in charges]
+    groups = charges.groupby(list(columns), sort=False, dropna=False)
+    sums = groups[summed].sum()
+    sums["attempts"] = groups["attempt"].nunique()
+    units_of: dict[tuple[Any, ...], dict[str, Decimal]] = {}
+    by_provider = charges.groupby([*columns, "provider"], sort=False)["units"].sum()
+    for index, units in by_provider.items():
+        *parts, provider = cast(tuple[Any, ...], index)
+        units_of.setdefault(tuple(parts), {})[provider] = from_nano(int(units))
+    totals = []
+    for index, row in zip(sums.index, sums.to_dict("records"), strict=True):
+        key = index if isinstance(index, tuple) else (index,)
+        totals.append(
+            Total(
+                words.format(*key),
+                from_nano(int(row["units"])),
+                from_nano(int(row["cost_usd"])),
+                int(row["attempts"]),
+                units_of.get(key, {}),
+                int(row.get("clips", 0)),
+                from_nano(int(row.get("estimate_usd", 0))),
+            )
+        )
+    return totals
+
+
+def frame_of(items: Sequence[Item]) -> pd.DataFrame:
+    """The bill as `totals_by` takes it."""
+    return pd.DataFrame.from_records(
+        [
+            {
+                "sequence": i.sequence,
+                "shot": i.shot,
+                "take": i.take,
+                "film": i.film,
+                "model": i.model,
+                "account": i.account,
+                "run": i.run_id,
+                "month": i.month,
+                "provider": i.provider,
+                "attempt": number,
+                "units": whole(i.units),
+                "cost_usd": whole(i.cost_usd),
+                "clips": int(i.in_film in ("yes", "other take")),
+                "estimate_usd": 0 if i.why == "not bought" else whole(i.estimate_usd),
+            }
+            for number, i in enumerate(items)
+        ]
+    )
+
+
+def whole(amount: Decimal) -> int:
+    """In billionths, as the ledger has amounts: integers add up exactly."""
+    return int(in_nano(amount) * NANO)
+
+
+def total(items: Sequence[Item]) -> tuple[Decimal, Decimal]:
     """(units, USD)."""
     return (
         sum((item.units for item in items), Decimal(0)),
@@ -131,75 +270,45 @@ def total(items: Sequence[Priced]) -> tuple[Decimal, Decimal]:
     )
 
 
-KEYS: dict[By, Callable[[Priced], str]] = {
-    "shot": lambda item: f"{item.sequence}/{item.shot}",
-    "sequence": lambda item: item.sequence,
-    "model": lambda item: item.model,
-    "run": lambda item: item.run_id,
-    "take": lambda item: f"{item.sequence}/{item.shot}.t{item.take}",
-    "film": lambda item: item.film,
-    "account": lambda item: item.account,
-    "month": lambda item: item.month,
-}
-
-
-def grouped(items: Sequence[P], by: By) -> dict[str, list[P]]:
-    """Equal keys together, in the order in which the keys first appear."""
-    groups: dict[str, list[P]] = {}
+def units_of(items: Sequence[Item]) -> dict[str, Decimal]:
+    """Units by provider."""
+    found: dict[str, Decimal] = {}
     for item in items:
-        groups.setdefault(KEYS[by](item), []).append(item)
-    return groups
+        if item.units:
+            found[item.provider] = found.get(item.provider, Decimal(0)) + item.units
+    return found
 
 
-def totals_by(items: Sequence[Item], by: By) -> list[Total]:
-    return [Total(key, *total(group), len(group)) for key, group in grouped(items, by).items()]
-
-
-HEADER = (
-    "sequence",
-    "shot",
-    "take",
-    "model",
-    "state",
-    "request_id",
-    "units",
-    "cost_usd",
-    "cost_source",
-    "account",
-    "run",
-    "estimate_usd",
-    "why",
-)
+# --- costs.csv --------------------------------------------------------------------------------
 
 
 def to_csv(items: Sequence[Item]) -> str:
-    """The bill as CSV with a last line that sums it up."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(HEADER)
-    for i in items:
-        writer.writerow(
-            [
-                safe_cell(i.sequence),
-                safe_cell(i.shot),
-                i.take,
-                i.model,
-                i.state,
-                safe_cell(i.request_id),
-                plain(i.units),
-                plain(i.cost_usd),
-                i.source,
-                i.account,
-                i.run_id,
-                plain(i.estimate_usd),
-                i.why,
-            ]
-        )
-    units, cost_usd = total(items)
-    estimate_usd = sum((item.estimate_usd for item in items), Decimal(0))
-    sums = [plain(units), plain(cost_usd), "", "", "", plain(estimate_usd), ""]
-    writer.writerow(["total", "", "", "", "", "", *sums])
-    return out.getvalue()
+    """The bill as a table: a row a line, no other."""
+    own = list(dict.fromkeys(name for item in items for name in item.own))
+    rows = [
+        {
+            "sequence": safe_cell(i.sequence),
+            "shot": safe_cell(i.shot),
+            "take": i.take,
+            "model": i.model,
+            "state": i.state,
+            "request_id": safe_cell(i.request_id),
+            "units": plain(i.units),
+            "cost_usd": plain(i.cost_usd),
+            "cost_source": i.source,
+            "account": i.account,
+            "run": i.run_id,
+            "estimate_usd": plain(i.estimate_usd),
+            "why": i.why,
+            "in_film": i.in_film,
+            "date": i.date,
+            "film": safe_cell(i.film),
+            "seconds": "" if i.seconds is None else plain(i.seconds),
+            **{name: safe_cell(i.own.get(name, "")) for name in own},
+        }
+        for i in items
+    ]
+    return pd.DataFrame.from_records(rows).to_csv(index=False, lineterminator="\n")
 
 
 def safe_cell(text: str) -> str:

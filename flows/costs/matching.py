@@ -37,9 +37,9 @@ class Finding:
 class Held:
     """What came of holding an account's attempts against its feed.
 
-    `bills` are to be written into the ledger; `unpaid` are failures that the feed, whole and past
-    its lag, does not list, so that they were free; `waiting` counts the requests that it is too
-    early for.
+    `bills` are to be written into the ledger; `unpaid` are failures and losses that the feed,
+    whole and past its lag, does not list, so that they were free; `waiting` counts the requests
+    that it is too early for.
     """
 
     bills: tuple[tuple[Attempt, Bill], ...]
@@ -69,25 +69,28 @@ def hold(
     for attempt in attempts:
         if attempt.request_id is None or attempt.price_source == "no_price":
             continue
-        if attempt.state not in ENDED or attempt.ended_at is None:
+        # A ledger of an earlier version knows of a loss, and not when.
+        ended_at = attempt.ended_at or (attempt.posted_at if attempt.state == "lost" else None)
+        if attempt.state not in ENDED or ended_at is None:
             waiting += 1
             continue
         open_failure = attempt.state == "failed" and attempt.charged == "unknown"
+        open_loss = attempt.state == "lost" and attempt.charged is None
         cost = costs.get(attempt.id)
         if attempt.request_id in bills:
             bill = bills[attempt.request_id]
             if bill is None:
                 findings.append(unreadable(attempt, cost))
-            elif open_failure and bill.cost_usd and attempt.ended_at + refund > until:
+            elif open_failure and bill.cost_usd and ended_at + refund > until:
                 waiting += 1
             elif open_failure or not confirmed(cost, bill, attempt):
                 written.append((attempt, bill))
             continue
         if attempt.posted_at is None or attempt.posted_at < since:
             continue  # before the time that the feed was asked for
-        if attempt.ended_at + lag > until:
+        if ended_at + lag > until:
             waiting += 1
-        elif open_failure:
+        elif open_failure or open_loss:
             unpaid.append(attempt)
         elif cost is not None and cost.cost_usd > 0:
             findings.append(not_listed(attempt, cost))

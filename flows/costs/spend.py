@@ -1,34 +1,53 @@
-"""Everything that was paid, read from the ledger. The database adds up; rows come as a stream."""
+"""What was paid, read from the ledger: as a table to add up, as a stream to write out."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from typing import Any
 
-from sqlalchemy import ColumnElement, Text, distinct, func, select, type_coerce
+import pandas as pd
+from sqlalchemy import BigInteger, ColumnElement, Text, func, select, type_coerce
 
 from blocks.ledger import Ledger
+from blocks.ledger.film_runs import film_of_run, is_live
+from blocks.ledger.price_history import TopUp
 from blocks.ledger.tables import attempts, charges, runs
 from blocks.providers.services import SANDBOX
-from flows.costs.bill import By, Total
 
 AT_ONCE = 2_000
 """Rows that are read from the database at a time."""
 
-MONTH = func.substr(charges.c.at, 1, 7)
-GROUPS: dict[By, tuple[tuple[ColumnElement[Any], ...], str]] = {
-    "shot": ((attempts.c.sequence, attempts.c.shot), "{}/{}"),
-    "take": ((attempts.c.sequence, attempts.c.shot, attempts.c.take), "{}/{}.t{}"),
-    "sequence": ((attempts.c.sequence,), "{}"),
-    "film": ((runs.c.name,), "{}"),
-    "model": ((attempts.c.model,), "{}"),
-    "account": ((charges.c.service, charges.c.account), "{}/{}"),
-    "run": ((charges.c.run_id,), "{}"),
-    "month": ((MONTH,), "{}"),
-}
-"""The columns of a key, and how it is written."""
+
+@dataclass(frozen=True)
+class Which:
+    """Which charges: of real accounts or of the sandbox, of one film or all, from a day (UTC) up to
+    a day, that included."""
+
+    live: bool
+    film: str | None = None
+    since: date | None = None
+    until: date | None = None
+
+    def conditions(self) -> list[ColumnElement[bool]]:
+        found = [is_live(self.live)]
+        if self.film is not None:
+            found.append(film_of_run == self.film)
+        if self.since is not None:
+            found.append(charges.c.at >= midnight(self.since))
+        if self.until is not None:
+            found.append(charges.c.at < midnight(self.until + timedelta(days=1)))
+        return found
+
+    def has_day(self, payment: TopUp) -> bool:
+        """Whether it was paid in these days."""
+        day = payment.at.astimezone(UTC).date()
+        return (self.since or day) <= day <= (self.until or day)
+
+
+def midnight(day: date) -> datetime:
+    return datetime(day.year, day.month, day.day, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +82,8 @@ class Spend:
     cause: str
 
 
-def spending(ledger: Ledger, *, live: bool) -> Iterator[Spend]:
-    """Every charge, oldest first."""
+def spending(ledger: Ledger, which: Which) -> Iterator[Spend]:
+    """Charges, oldest first."""
     query = (
         select(
             charges.c.service,
@@ -73,7 +92,7 @@ def spending(ledger: Ledger, *, live: bool) -> Iterator[Spend]:
             attempts.c.sequence,
             attempts.c.shot,
             attempts.c.take,
-            func.coalesce(runs.c.name, ""),
+            film_of_run,
             charges.c.run_id,
             charges.c.attempt_id,
             attempts.c.fingerprint,
@@ -92,7 +111,7 @@ def spending(ledger: Ledger, *, live: bool) -> Iterator[Spend]:
         )
         .join(attempts, attempts.c.id == charges.c.attempt_id)
         .join(runs, runs.c.id == charges.c.run_id, isouter=True)
-        .where(is_live(live))
+        .where(*which.conditions())
         .order_by(charges.c.id)
     )
     with ledger.engine.connect().execution_options(yield_per=AT_ONCE) as connection:
@@ -100,31 +119,39 @@ def spending(ledger: Ledger, *, live: bool) -> Iterator[Spend]:
             yield Spend(*tuple(row))
 
 
-def sums(ledger: Ledger, by: By, *, live: bool) -> list[Total]:
-    """Sums of equal keys, in the order of their first charges.
-
-    An attempt with corrections counts once.
-    """
-    columns, words = GROUPS[by]
+def charges_frame(ledger: Ledger, which: Which) -> pd.DataFrame:
+    """The charges as `totals_by` takes them, oldest first."""
     query = (
         select(
-            func.sum(charges.c.units),
-            func.sum(charges.c.cost_usd),
-            func.count(distinct(charges.c.attempt_id)),
-            *columns,
+            attempts.c.sequence,
+            attempts.c.shot,
+            attempts.c.take,
+            film_of_run,
+            attempts.c.model,
+            charges.c.service,
+            charges.c.account,
+            charges.c.run_id,
+            func.substr(type_coerce(charges.c.at, Text), 1, 7),
+            charges.c.attempt_id,
+            type_coerce(charges.c.units, BigInteger),
+            type_coerce(charges.c.cost_usd, BigInteger),
         )
         .join(attempts, attempts.c.id == charges.c.attempt_id)
-        .where(is_live(live))
-        .group_by(*columns)
-        .order_by(func.min(charges.c.id))
+        .join(runs, runs.c.id == charges.c.run_id, isouter=True)
+        .where(*which.conditions())
+        .order_by(charges.c.id)
     )
-    if by == "film":
-        query = query.join(runs, runs.c.id == charges.c.run_id, isouter=True)
     with ledger.engine.connect() as connection:
-        return [
-            Total(words.format(*key), units, cost_usd, count)
-            for units, cost_usd, count, *key in connection.execute(query)
-        ]
+        found = pd.DataFrame.from_records(
+            list(map(tuple, connection.execute(query))),
+            columns=[
+                *("sequence", "shot", "take", "film", "model", "service", "account"),
+                *("run", "month", "attempt", "units", "cost_usd"),
+            ],
+        )
+    found["provider"] = found["service"].str.removeprefix(SANDBOX)
+    found["account"] = found["service"] + "/" + found["account"]
+    return found
 
 
 def anything_live(ledger: Ledger) -> bool:
@@ -133,8 +160,3 @@ def anything_live(ledger: Ledger) -> bool:
             connection.execute(select(charges.c.id).where(is_live(True)).limit(1)).first()
             is not None
         )
-
-
-def is_live(live: bool) -> ColumnElement[bool]:
-    sandboxed = charges.c.service.like(f"{SANDBOX}%")
-    return ~sandboxed if live else sandboxed

@@ -1,47 +1,27 @@
-"""The accounts of one film: what it has cost, what was saved, what was paid in vain, and why."""
+"""The accounts of one film: what it cost, what of it is not in the film, what was saved, why."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Literal
+from functools import cached_property
 
-from sqlalchemy import func, select
+import pandas as pd
 
-from blocks.ledger import Ledger
-from blocks.ledger.tables import attempts, charges, runs
-from flows.costs.bill import By, Item, Total, total, totals_by
+from flows.costs.bill import By, Item, Total, frame_of, total, totals_by, units_of
 from flows.costs.variance import Why
 from flows.planning.plan import Line
 
-Wasted = Literal["failed, and charged", "lost, and charged", "given up", "superseded"]
-"""given up: released by a person after it was charged · superseded: the list has since asked for
-another clip in its place"""
-
-
-@dataclass(frozen=True)
-class Paid:
-    """An attempt that money was charged for, in any run of this film."""
-
-    sequence: str
-    shot: str
-    take: int
-    fingerprint: str
-    state: str
-    request_id: str
-    cost_usd: Decimal
-
-
-@dataclass(frozen=True)
-class InVain:
-    """Money that no clip of the film has come of. `in_bill`: the bill's total holds it too."""
-
-    name: str
-    request_id: str
-    cost_usd: Decimal
-    why: Wasted
-    in_bill: bool
+REASONS = {
+    "superseded": "superseded: the list has since asked for another clip in its place",
+    "dropped": "dropped: the list no longer has it",
+    "other take": "another take is in the film",
+    "failed": "no clip: it failed, and was charged",
+    "lost": "no clip: it was lost, and charged",
+    "released": "no clip: it was given up after it was charged",
+}
+ON_ITS_WAY = "not in the film yet"
 
 
 @dataclass(frozen=True)
@@ -61,24 +41,49 @@ class Difference:
 
 @dataclass(frozen=True)
 class Statement:
-    """`cost_usd` is the bill's total: what the clips of the list have cost in all runs.
+    """`items` are the bill: of each take of the list, `num_takes` of them, then the others.
 
-    `estimate_usd` is what they were quoted at; `saved_usd` what the clips that did not have to be
-    bought in this run would have cost at today's prices.
+    `cost_usd` is what the film has cost in all its runs, `estimate_usd` what that was quoted at;
+    `saved_usd` what the clips that did not have to be bought in this run would cost today.
     """
 
     film: str
     items: tuple[Item, ...]
-    units: Decimal
-    cost_usd: Decimal
-    estimate_usd: Decimal
+    num_takes: int
     saved_usd: Decimal
-    in_vain: tuple[InVain, ...]
     differences: tuple[Difference, ...]
 
     @property
-    def in_vain_usd(self) -> Decimal:
-        return sum((vain.cost_usd for vain in self.in_vain), Decimal(0))
+    def takes(self) -> tuple[Item, ...]:
+        """Those of the list, in its order."""
+        return self.items[: self.num_takes]
+
+    @property
+    def besides(self) -> tuple[Item, ...]:
+        """What was charged for clips that the list no longer asks for."""
+        return self.items[self.num_takes :]
+
+    @property
+    def not_in_film(self) -> tuple[Item, ...]:
+        return tuple(i for i in self.items if i.in_film != "yes" and i.cost_usd)
+
+    @property
+    def units(self) -> Decimal:
+        return total(self.items)[0]
+
+    @property
+    def units_of(self) -> Mapping[str, Decimal]:
+        """By provider."""
+        return units_of(self.items)
+
+    @property
+    def cost_usd(self) -> Decimal:
+        return total(self.items)[1]
+
+    @property
+    def estimate_usd(self) -> Decimal:
+        bought = (item.estimate_usd for item in self.items if item.why != "not bought")
+        return sum(bought, Decimal(0))
 
     @property
     def not_billed_usd(self) -> Decimal:
@@ -92,9 +97,24 @@ class Statement:
         waiting = (i for i in self.items if i.why == "not billed yet" and not i.source)
         return sum((item.estimate_usd for item in waiting), Decimal(0))
 
+    @cached_property
+    def frame(self) -> pd.DataFrame:
+        return frame_of(self.items)
+
     def by(self, by: By) -> list[Total]:
         """Units and USD by shot, take, sequence, film, model, account, run or month."""
-        return totals_by(self.items, by)
+        return totals_by(self.frame, by)
+
+    def spent_in(self, run_id: str) -> Decimal:
+        """What of the cost was charged for requests of one run."""
+        return total([item for item in self.items if item.run_id == run_id])[1]
+
+    def not_in_film_by_reason(self) -> Mapping[str, Decimal]:
+        """USD by the word of `Item.in_film`."""
+        sums: dict[str, Decimal] = {}
+        for item in self.not_in_film:
+            sums[item.in_film] = sums.get(item.in_film, Decimal(0)) + item.cost_usd
+        return sums
 
     def differences_by_reason(self) -> Mapping[Why, Decimal]:
         sums: dict[Why, Decimal] = {}
@@ -103,80 +123,26 @@ class Statement:
         return sums
 
 
-def state_accounts(
-    film: str, lines: Sequence[Line], items: Sequence[Item], paid: Iterable[Paid]
-) -> Statement:
-    """The statement of a list's bill. `items` are its lines, in the order of `lines`."""
-    units, cost_usd = total(items)
+def state_accounts(film: str, lines: Sequence[Line], items: Sequence[Item]) -> Statement:
+    """The statement of a film's bill. The first items are those of `lines`, in their order."""
     had = (line.quote.cost_usd for line in lines if line.need in ("stored", "bought", "shared"))
-    estimated = [item for item in items if item.source != "shared" and item.why != "not bought"]
     return Statement(
         film=film,
         items=tuple(items),
-        units=units,
-        cost_usd=cost_usd,
-        estimate_usd=sum((item.estimate_usd for item in estimated), Decimal(0)),
+        num_takes=len(lines),
         saved_usd=sum(had, Decimal(0)),
-        in_vain=tuple(wasted(items, paid)),
         differences=tuple(
             Difference(item.name, item.request_id, item.estimate_usd, item.cost_usd, item.why)
-            for item in estimated
-            if item.cost_usd != item.estimate_usd
+            for item in items
+            if item.source != "shared"
+            and item.why != "not bought"
+            and item.cost_usd != item.estimate_usd
         ),
     )
 
 
-ENDED_BADLY: Mapping[str, Wasted] = {
-    "failed": "failed, and charged",
-    "lost": "lost, and charged",
-    "released": "given up",
-}
-
-
-def wasted(items: Sequence[Item], paid: Iterable[Paid]) -> Iterable[InVain]:
-    """Charged, and not in the film. A clip of another shot or film that is paid for is no waste."""
-    wanted = {(item.sequence, item.shot, item.take) for item in items}
-    current = {item.fingerprint for item in items}
-    billed = {item.request_id for item in items if item.cost_usd}
-    for each in paid:
-        if (each.sequence, each.shot, each.take) not in wanted or each.cost_usd <= 0:
-            continue
-        ended = ENDED_BADLY.get(each.state)
-        if ended is None and each.fingerprint in current:
-            continue
-        name = f"{each.sequence}/{each.shot}.t{each.take}"
-        in_bill = each.request_id in billed
-        yield InVain(name, each.request_id, each.cost_usd, ended or "superseded", in_bill)
-
-
-def paid_for(ledger: Ledger, film: str, services: Iterable[str]) -> list[Paid]:
-    """Every attempt that was charged in a run of this film (a list is known by its name)."""
-    query = (
-        select(
-            attempts.c.sequence,
-            attempts.c.shot,
-            attempts.c.take,
-            attempts.c.fingerprint,
-            attempts.c.state,
-            attempts.c.request_id,
-            func.sum(charges.c.cost_usd),
-        )
-        .join(charges, charges.c.attempt_id == attempts.c.id)
-        .join(runs, runs.c.id == attempts.c.run_id)
-        .where(runs.c.name == film, attempts.c.service.in_(sorted(services)))
-        .group_by(attempts.c.id)
-        .order_by(attempts.c.created_at)
-    )
-    with ledger.engine.connect() as connection:
-        rows = connection.execute(query).all()
-    return [
-        Paid(sequence, shot, take, fingerprint, state, request_id or "", cost_usd)
-        for sequence, shot, take, fingerprint, state, request_id, cost_usd in rows
-    ]
-
-
-def film_of(ledger: Ledger, run_id: str) -> str:
-    """The name of the list that a run makes."""
-    with ledger.engine.connect() as connection:
-        name = connection.execute(select(runs.c.name).where(runs.c.id == run_id)).scalar()
-    return name or ""
+def reason_of(item: Item) -> str:
+    """Why what was paid for it is not in the film."""
+    if item.in_film == "no clip":
+        return REASONS.get(item.state, ON_ITS_WAY)
+    return REASONS[item.in_film]

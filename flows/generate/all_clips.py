@@ -16,7 +16,8 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from typing import Any
 
-from blocks.errors import AccountPausedError, RefusedError, ShotreelError
+from blocks.errors import AccountPausedError, RefusedError, SetupError, ShotreelError
+from blocks.providers.http import plain
 from flows.generate.lifecycle import from_store
 from flows.planning.plan import Plan
 from flows.run.context import DOWNLOADS, Clip, RunContext
@@ -71,6 +72,9 @@ class Clips:
             except ShotreelError as error:
                 shop.watcher.state(job.fingerprint, "failed", error.message)
                 return error
+            except Exception as error:  # noqa: BLE001 - one clip's trouble is no other clip's
+                shop.watcher.state(job.fingerprint, "failed", type(error).__name__)
+                return unforeseen(job, error)
 
         for line in plan.lines:
             job = line.job
@@ -103,10 +107,7 @@ class Clips:
         return await asyncio.shield(self._coming[fingerprint])
 
     async def all(self) -> Mapping[str, Outcome]:
-        """Every outcome, when all have ended, by the fingerprint of the job that was taken.
-
-        An error that is not a ShotreelError is raised.
-        """
+        """Every outcome, when all have ended, by the fingerprint of the job that was taken."""
         await asyncio.wait(self._coming.values())
         return {
             self._taken[key].fingerprint if key in self._taken else key: task.result()
@@ -169,6 +170,15 @@ class Clips:
                 f"{job.name} continues a shot that has no clip.",
                 remedy="Nothing was bought for it. Mend the shot before, and run it again.",
             )
+
+
+def unforeseen(job: Job, error: Exception) -> SetupError:
+    return SetupError(
+        f"{job.name} ended with {type(error).__name__}: {plain(error)}.",
+        paid="unknown",
+        remedy="What was bought for it is not lost: run the same command again. The task's log "
+        "has the details.",
+    )
 
 
 def delivered(outcomes: Mapping[str, Outcome], keys: Sequence[str]) -> list[Clip]:

@@ -3,29 +3,36 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from time import monotonic
 
 from blocks import settings
 from blocks.errors import (
     AccountPausedError,
+    BudgetError,
     OutcomeUnknownError,
+    PricePendingError,
     RefusedError,
     SetupError,
     UnreachableError,
 )
 from blocks.ledger import Attempt, fallback
-from blocks.ledger.owners import SILENT
+from blocks.ledger.proof import CountAwaitedError
+from blocks.ledger.states import OCCUPYING
 from blocks.providers.base import Accepted, Again, Order, Paused, Provider, Refused, Ticket, Unknown
-from blocks.providers.http import SUBMIT_TIMEOUT_S
+from blocks.providers.http import SUBMIT_TIMEOUT_S, plain
 from blocks.providers.retry import again_until
+from flows.generate.settle import refusal_stands
 from flows.planning.input_files import file_of
-from flows.run.context import RunContext
+from flows.run.context import Gate, RunContext
 from flows.shots.job import InputFile, Job
 
 PATIENCE_S = 30.0
 LINE_S = 1.0
+LONG_WAIT_S = 60.0
+"""The first in line that has waited so long is told about."""
 
 InLine = Callable[[str], Awaitable[None]]
 """Called with the service's name, again and again while its account has no room."""
@@ -34,7 +41,8 @@ InLine = Callable[[str], Awaitable[None]]
 async def buy(shop: RunContext, job: Job, attempt: Attempt, in_line: InLine) -> None:
     """Send the attempt's one POST, when the account has room, and write down what came of it.
 
-    Raises RefusedError, AccountPausedError, UnreachableError; then nothing is owed.
+    Raises RefusedError, AccountPausedError, UnreachableError, PricePendingError, BudgetError; then
+    nothing is owed.
     """
     provider = shop.provider_of(attempt)
     try:
@@ -43,7 +51,13 @@ async def buy(shop: RunContext, job: Job, attempt: Attempt, in_line: InLine) -> 
         await again_until(
             PATIENCE_S, lambda: post_when_room(shop, job, provider, attempt, in_line), job.name
         )
-    except (RefusedError, AccountPausedError, UnreachableError) as error:
+    except (
+        RefusedError,
+        AccountPausedError,
+        UnreachableError,
+        PricePendingError,
+        BudgetError,
+    ) as error:
         await shop.book(shop.ledger.release, attempt, error.message)
         raise
 
@@ -51,20 +65,13 @@ async def buy(shop: RunContext, job: Job, attempt: Attempt, in_line: InLine) -> 
 async def post_when_room(
     shop: RunContext, job: Job, provider: Provider, attempt: Attempt, in_line: InLine
 ) -> Attempt | Again:
-    gate = shop.gates[attempt.service]
-    async with gate.turn:
-        while True:
-            stop_if_told(shop, attempt)
-            gate.freed.clear()
-            claimed = await shop.book(
-                shop.ledger.claim, attempt, provider.max_in_flight, provider.max_per_minute
-            )
-            if claimed is not None:
-                break
-            try:  # room made by this process is seen at once, by another within a second
-                await asyncio.wait_for(gate.freed.wait(), LINE_S)
-            except TimeoutError:
-                await in_line(attempt.service)
+    while True:
+        try:
+            claimed = await claimed_in_turn(shop, job, provider, attempt, in_line)
+            break
+        except CountAwaitedError as awaited:
+            # Out of the line: a request of another kind need not wait for this count.
+            await count_comes(shop, attempt, awaited.attempt_ids, in_line)
     if claimed.state != "posting":
         return claimed  # this process was taken for dead, and another goes on with it
     posting = asyncio.create_task(post(shop, job, provider, claimed))
@@ -76,13 +83,80 @@ async def post_when_room(
         raise
 
 
+async def waits_for(shop: RunContext, attempt: Attempt) -> str:
+    """For whom a shot waits that its account has no room for."""
+    holding = await shop.book(shop.ledger.holding_room, attempt.service, attempt.account)
+    if not holding:
+        return f"waiting for {attempt.service}: its requests of this minute are used up"
+    oldest = holding[0]
+    more = f" and {len(holding) - 1} more" if len(holding) > 1 else ""
+    return f"waiting for room at {attempt.service}: {oldest.shot_name} ({oldest.state}){more}"
+
+
+async def claimed_in_turn(
+    shop: RunContext, job: Job, provider: Provider, attempt: Attempt, in_line: InLine
+) -> Attempt:
+    """What the ledger says when the account has room. Raises CountAwaitedError."""
+    gate = shop.gates[attempt.service]
+    async with gate.turn:
+        begun, told = monotonic(), False
+        while True:
+            stop_if_told(shop, attempt)
+            gate.freed.clear()
+            claimed = await shop.book(
+                shop.ledger.claim,
+                attempt,
+                provider.max_in_flight,
+                provider.max_per_minute,
+                provider.monthly_budget_usd,
+            )
+            if claimed is not None:
+                return claimed
+            why = await waits_for(shop, attempt)
+            shop.watcher.state(attempt.fingerprint, "reserved", why)
+            if not told and monotonic() - begun > LONG_WAIT_S:
+                told = True
+                shop.watcher.say(f"{job.name}: {why}")
+            await room_comes(gate, attempt.service, in_line)
+
+
+async def room_comes(gate: Gate, service: str, in_line: InLine) -> None:
+    """Room made by this process is seen at once, by another within a second."""
+    try:
+        await asyncio.wait_for(gate.freed.wait(), LINE_S)
+    except TimeoutError:
+        await in_line(service)
+
+
+async def count_comes(
+    shop: RunContext, attempt: Attempt, awaited: Sequence[str], in_line: InLine
+) -> None:
+    """Wait a while for what the service counts for these attempts.
+
+    Raises PricePendingError where nobody will bring their counts in this run.
+    """
+    first_ones = [await shop.book(shop.ledger.get, id_) for id_ in awaited]
+    sent = next((one for one in first_ones if one.state in OCCUPYING), None)
+    if sent is None:
+        return
+    if all(shop.ledger.is_mine(one) and one.fingerprint not in shop.driven for one in first_ones):
+        raise PricePendingError(
+            f"{attempt.shot_name} waits for what {attempt.service} counts for {sent.shot_name}, "
+            f"whose outcome is unknown: no charge has confirmed the price of {attempt.model}.",
+            remedy="Nothing was bought for it. Run `shotreel recover`, then the same command "
+            "again.",
+        )
+    note = f"waits for the price of {sent.shot_name}"
+    shop.watcher.state(attempt.fingerprint, "reserved", note)
+    await room_comes(shop.gates[attempt.service], attempt.service, in_line)
+
+
 async def post(shop: RunContext, job: Job, provider: Provider, attempt: Attempt) -> Attempt | Again:
-    if slept_since(attempt):
-        # Others may have settled it by now: nothing was sent, so the claim is given back.
-        return await shop.book(shop.ledger.put_back, attempt, "the process slept before it sent it")
-    order = order_of(job, attempt)
     shop.watcher.state(attempt.fingerprint, "posting")
-    outcome = await provider.submit(order)
+    try:
+        outcome = await provider.submit(order_of(shop, job, attempt))
+    except Exception as broken:  # noqa: BLE001 - whatever it was, the request may have arrived
+        outcome = Unknown(f"{type(broken).__name__}: {plain(broken)}")
     match outcome:
         case Accepted(ticket):
             return await note_ticket(shop, attempt, ticket)
@@ -92,7 +166,11 @@ async def post(shop: RunContext, job: Job, provider: Provider, attempt: Attempt)
             await shop.book(shop.ledger.put_back, attempt, reason)
             shop.gates[attempt.service].freed.set()
             return outcome
-        case Refused(reason):
+        case Refused(reason, proven):
+            if not proven:
+                attempt = await shop.book(shop.ledger.mark_unknown, attempt, f"refused: {reason}")
+                if not await refusal_stands(shop, attempt):
+                    return attempt
             await shop.book(shop.ledger.release, attempt, reason)
             shop.gates[attempt.service].freed.set()
             raise RefusedError(
@@ -112,9 +190,11 @@ async def post(shop: RunContext, job: Job, provider: Provider, attempt: Attempt)
 
 async def note_ticket(shop: RunContext, attempt: Attempt, ticket: Ticket) -> Attempt:
     """The request id goes to disk; where the ledger fails, to the file of last resort."""
+    stray = (attempt.id, ticket, attempt.fingerprint)
     try:
         noted_as = await shop.book(shop.ledger.mark_submitted, attempt, ticket)
         if noted_as.request_id != ticket.request_id:
+            await shop.book(shop.ledger.book_late, noted_as, ticket)
             raise late(attempt, ticket, f"the attempt was {noted_as.state} by then")
         shop.sent.add(attempt.id)
         return noted_as
@@ -122,7 +202,7 @@ async def note_ticket(shop: RunContext, attempt: Attempt, ticket: Ticket) -> Att
         raise late(attempt, ticket, str(error)) from None
     except SetupError as error:
         try:
-            noted = f"is noted in {fallback.note(attempt.id, ticket).name} beside the ledger"
+            noted = f"is noted in {fallback.note(*stray).name} beside the ledger"
         except OSError:
             noted = "could be noted nowhere: keep this line"
         shop.stop = SetupError(
@@ -136,19 +216,14 @@ async def note_ticket(shop: RunContext, attempt: Attempt, ticket: Ticket) -> Att
 
 def late(attempt: Attempt, ticket: Ticket, why: str) -> OutcomeUnknownError:
     """An answer that came when the attempt had ended without it: kept, for a person to look at."""
-    fallback.note(attempt.id, ticket)
+    fallback.note(attempt.id, ticket, attempt.fingerprint)
     return OutcomeUnknownError(
         f"{attempt.shot_name}: its request was accepted after all, too late: {why}.",
         paid="unknown",
         request_id=ticket.request_id,
-        remedy="Look at the request at the provider; it is noted beside the ledger.",
+        remedy="Look at the request at the provider. It is charged to its shot, as a clip that "
+        "nobody uses, until the bill says more.",
     )
-
-
-def slept_since(attempt: Attempt) -> bool:
-    """Whether this process was suspended between its claim and now."""
-    assert attempt.posted_at is not None
-    return datetime.now(UTC) - attempt.posted_at > SILENT / 2
 
 
 def stop_if_told(shop: RunContext, attempt: Attempt) -> None:
@@ -157,10 +232,21 @@ def stop_if_told(shop: RunContext, attempt: Attempt) -> None:
     if attempt.service in shop.paused:
         paused = shop.paused[attempt.service]
         raise AccountPausedError(paused.message, remedy=paused.remedy)
+    if found := shop.overcharged.get((attempt.service, attempt.model)):
+        raise AccountPausedError(
+            f"{attempt.shot_name} was not bought: {attempt.model} is stopped. {found.message}",
+            remedy=found.remedy,
+        )
 
 
-def order_of(job: Job, attempt: Attempt) -> Order:
-    return Order(attempt.id, job.model, attempt.inputs, settings.start_timeout_s())
+def order_of(shop: RunContext, job: Job, attempt: Attempt) -> Order:
+    return Order(
+        attempt.id,
+        job.model,
+        attempt.inputs,
+        settings.start_timeout_s(),
+        last_look=lambda: shop.book(shop.ledger.about_to_send, attempt),
+    )
 
 
 async def with_files(shop: RunContext, job: Job, provider: Provider, attempt: Attempt) -> Attempt:

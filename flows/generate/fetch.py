@@ -3,66 +3,117 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
+from time import monotonic
 
-from blocks.errors import ClipError, SetupError, UnreachableError
+from blocks.errors import ClipError, FailedError, LostError, Paid, SetupError, UnreachableError
 from blocks.files import sha256_file
 from blocks.ledger import Attempt
 from blocks.media.probe import probe
-from blocks.providers.base import Again, Ready
+from blocks.providers.base import Again, Failed, Ready
 from blocks.providers.catalogue import sent_model
-from blocks.providers.download import Fetched, Vanished, download
-from blocks.providers.retry import again_until
+from blocks.providers.download import Fetched, Patience, Vanished, download
+from blocks.providers.retry import again_until, backoff
 from flows.run.context import Clip, RunContext
 
 PATIENCE_S = 60.0
 LOOKS = 3
-"""Places asked for, and damaged files fetched again, before a person has to look."""
+"""Places asked for, and damaged files fetched again, before what comes is taken for what it is."""
 
 
 async def fetch(shop: RunContext, attempt: Attempt) -> Clip | None:
-    """Download, open, count and keep the clip; None where the provider no longer has it.
+    """Download, open, count and keep the clip; None where it cost nothing and is gone.
 
-    Raises ClipError where what comes is not a clip, UnreachableError where nothing comes,
-    SetupError where it cannot be kept. Then the attempt stays ready: it is paid, and the next run
-    fetches it.
+    Raises LostError where the provider no longer gives it, FailedError where what it gives is no
+    clip; UnreachableError where nothing comes, SetupError where it cannot be kept: then the
+    attempt stays ready.
     """
-    async with shop.downloads:
-        trouble: Vanished | ClipError | UnreachableError | None = None
-        for look in range(LOOKS):
-            url = attempt.media_url
-            if look or attempt.id not in shop.fresh:
-                url = await fresh_url(shop, attempt) or url
-            assert url is not None
-            try:
-                found = await complete(shop, attempt, url)
+    trouble: Vanished | ClipError | UnreachableError | None = None
+    tries, patience_s, patience = 0, vanished_for_s(shop, attempt), Patience()
+    begun = monotonic()
+    while True:
+        tries += 1
+        url = attempt.media_url
+        if tries > 1 or attempt.id not in shop.fresh:
+            url = await fresh_url(shop, attempt) or url
+        assert url is not None
+        try:
+            async with shop.downloads:
+                found = await complete(shop, attempt, url, patience)
                 if isinstance(found, Fetched):
                     return await keep(shop, attempt)
-                trouble = found
-            except (ClipError, UnreachableError) as error:
-                trouble = error
-            except OSError as error:
-                raise full(attempt, error) from None
-    if isinstance(trouble, Vanished):
-        cause = f"the provider no longer has it: {trouble.reason}"
-        await shop.book(shop.ledger.mark_lost, attempt, cause)
-        return None
-    if isinstance(trouble, UnreachableError):
+            trouble = found
+        except (ClipError, UnreachableError) as error:
+            trouble = error
+        except OSError as error:
+            raise full(attempt, error) from None
+        waited = isinstance(trouble, Vanished) and monotonic() - begun < patience_s
+        if tries >= LOOKS and not waited:
+            break
+        shop.watcher.state(attempt.fingerprint, "ready", f"asking again: {trouble}")
+        await asyncio.sleep(backoff(tries))
+    if isinstance(trouble, UnreachableError) and not too_old(shop, attempt):
         raise trouble
-    raise ClipError(
-        f"{attempt.asked_of}: what the provider sends is no clip: {trouble}",
-        paid="yes",
-        request_id=attempt.request_id,
-        remedy="It stays in the ledger as paid: run `shotreel recover` later, or show the "
-        "provider the request.",
+    if isinstance(trouble, Vanished | UnreachableError):
+        cause = f"the provider no longer has it: {told(trouble)}"
+        attempt = await shop.book(shop.ledger.mark_lost, attempt, cause)
+        if attempt.price_source == "no_price":
+            return None
+        raise lost(attempt)
+    raise await no_clip(shop, attempt, trouble)
+
+
+def told(trouble: Vanished | UnreachableError) -> str:
+    return trouble.reason if isinstance(trouble, Vanished) else trouble.message
+
+
+def too_old(shop: RunContext, attempt: Attempt) -> bool:
+    """Whether the provider no longer promises to have it."""
+    sent_at = attempt.posted_at or attempt.created_at
+    return datetime.now(UTC) - sent_at > shop.provider_of(attempt).kept
+
+
+def vanished_for_s(shop: RunContext, attempt: Attempt) -> float:
+    """How long a file that is not there (yet) is asked for: as long as a request may turn up."""
+    ended_at = attempt.ended_at or datetime.now(UTC)
+    ago_s = (datetime.now(UTC) - ended_at).total_seconds()
+    return shop.provider_of(attempt).gone_s - ago_s
+
+
+async def no_clip(shop: RunContext, attempt: Attempt, trouble: ClipError | None) -> FailedError:
+    """ready -> failed: again and again the same thing came, and it is no clip."""
+    cause = f"what the provider sends is no clip: {trouble}"
+    charged: Paid = "no" if attempt.price_source == "no_price" else "yes"
+    await shop.book(shop.ledger.mark_failed, attempt, Failed(cause, charged))
+    remedy = (
+        "Nothing is owed for it. Correct the workflow, and run the same command again."
+        if charged == "no"
+        else "Show the provider the request; `shotreel recover` looks again while it has the file. "
+        f"To buy the very same again, first run `shotreel recover --release {attempt.id}`."
+    )
+    return FailedError(
+        f"{attempt.asked_of}: {cause}", paid=charged, request_id=attempt.request_id, remedy=remedy
     )
 
 
-async def complete(shop: RunContext, attempt: Attempt, url: str) -> Fetched | Vanished:
+def lost(attempt: Attempt) -> LostError:
+    return LostError(
+        f"{attempt.shot_name}: {attempt.cause}",
+        paid=attempt.charged or "unknown",
+        request_id=attempt.request_id,
+        remedy="Run `shotreel recover` later: the provider is asked for it while it may have it. "
+        f"To buy the very same again, first run `shotreel recover --release {attempt.id}`.",
+    )
+
+
+async def complete(
+    shop: RunContext, attempt: Attempt, url: str, patience: Patience
+) -> Fetched | Vanished:
     part = shop.store.partial(attempt.id)
     hosts = shop.provider_of(attempt).trusted_hosts
 
     async def one_try() -> Fetched | Vanished | Again:
-        return await download(shop.client, url, part, hosts)
+        return await download(shop.client, url, part, hosts, patience)
 
     return await again_until(
         PATIENCE_S,

@@ -9,17 +9,26 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 from datetime import UTC, datetime
+from decimal import Decimal
 from functools import partial
 from time import monotonic
 
-from blocks.errors import FailedError, LostError, ShotreelError, UnreachableError
-from blocks.ledger import Attempt, Intent
+from blocks.errors import (
+    FailedError,
+    OverchargedError,
+    SetupError,
+    UnreachableError,
+)
+from blocks.ledger import Attempt, Intent, fallback
+from blocks.ledger.proof import is_absurd
 from blocks.ledger.states import UNFINISHED
-from blocks.providers.base import Failed, Gone, Polled, Ready, Waiting
+from blocks.money import usd
+from blocks.providers.base import Bill, Empty, Failed, Gone, Polled, Provider, Ready, Waiting
 from blocks.providers.catalogue import sent_model
-from blocks.providers.retry import again_until
+from blocks.providers.retry import again_until, backoff
+from blocks.providers.services import provider_name
 from flows.generate.buy import buy
-from flows.generate.fetch import fetch
+from flows.generate.fetch import fetch, lost, too_old
 from flows.generate.settle import settle_unknown
 from flows.run.context import Clip, RunContext
 from flows.shots.job import Job
@@ -30,7 +39,16 @@ MAX_ATTEMPTS = 3
 WORK_PATIENCE_S = 3600.0
 POLL_PATIENCE_S = 120.0
 WATCH_S = 0.5
-CALL_OFF_S = 5.0
+BILL_PATIENCE_S = 20.0
+BILL_LOOK_S = 2.0
+CALL_OFF_S = 3.0
+CALLED_OFF = "called off: the run was stopped"
+GONE_S = 30.0
+"""How long a request that is not known is asked for again, however long ago it was sent."""
+
+EMPTY_S = 15.0
+"""How long one that ended well is asked for a clip that its result does not name."""
+
 IN_PROGRESS = ("reserved", *UNFINISHED)
 
 
@@ -48,6 +66,14 @@ async def bring_home(shop: RunContext, job: Job, intent: Intent) -> Clip:
 
 
 async def until_home(shop: RunContext, job: Job, intent: Intent) -> Clip:
+    shop.driven.add(job.fingerprint)
+    try:
+        return await until_stored(shop, job, intent)
+    finally:
+        shop.driven.discard(job.fingerprint)
+
+
+async def until_stored(shop: RunContext, job: Job, intent: Intent) -> Clip:
     bought = 0
     while True:
         held = (await shop.book(shop.ledger.holders, [job.fingerprint])).get(job.fingerprint)
@@ -70,9 +96,20 @@ async def until_home(shop: RunContext, job: Job, intent: Intent) -> Clip:
                 continue
             held = mine
         bought += held.state == "reserved"
-        clip = await advance(shop, job, held)
+        try:
+            clip = await advance(shop, job, held)
+        except SetupError:
+            keep_request(held)
+            raise
         if clip is not None:
             return clip
+
+
+def keep_request(attempt: Attempt) -> None:
+    """Where the ledger fails under a request, its id is kept beside it: its file may be gone."""
+    if attempt.ticket and attempt.state in UNFINISHED:
+        with suppress(OSError):
+            fallback.note(attempt.id, attempt.ticket, attempt.fingerprint)
 
 
 async def taken_over(shop: RunContext, held: Attempt) -> Attempt | None:
@@ -98,13 +135,15 @@ async def make_room(shop: RunContext, service: str) -> None:
 
 
 async def see_home(shop: RunContext, attempt: Attempt) -> None:
+    shop.driven.add(attempt.fingerprint)
     try:
         while attempt.state in UNFINISHED:
             await advance(shop, None, attempt)
             attempt = await shop.book(shop.ledger.get, attempt.id)
-    except ShotreelError:
-        pass  # it is told to whoever wants the clip
+    except Exception:  # noqa: BLE001, S110 - it is told to whoever wants the clip
+        pass
     finally:
+        shop.driven.discard(attempt.fingerprint)
         del shop.errands[attempt.fingerprint]
 
 
@@ -130,12 +169,11 @@ async def advance(shop: RunContext, job: Job | None, attempt: Attempt) -> Clip |
             return await fetch(shop, attempt)
         case "stored":
             return await from_store(shop, attempt)
-        case "failed":
-            await explain_failure(shop, attempt)
         case "lost" if attempt.price_source == "no_price":
             await shop.book(shop.ledger.release, attempt, "it cost nothing: it is made again")
-        case "lost":
-            raise lost(attempt)
+        case "failed" | "lost":
+            if not await known_again(shop, attempt):
+                await explain_end(shop, attempt)
         case "reserved" | "released":
             return None
     return None
@@ -157,21 +195,28 @@ async def follow(shop: RunContext, attempt: Attempt) -> None:
             return await provider.poll(model, ticket)
 
     begun = monotonic()
+    doubts = Doubts(attempt, provider)
     pace.following += 1
     try:
         while True:
-            outcome: Waiting | Ready | Failed | Gone = await again_until(
+            outcome: Waiting | Ready | Failed | Empty | Gone = await again_until(
                 POLL_PATIENCE_S, look, name, paid="unknown", request_id=ticket.request_id
             )
             waited = monotonic() - begun
+            if isinstance(outcome, Empty | Gone) and (pause_s := doubts.pause_s(outcome)):
+                shop.watcher.state(attempt.fingerprint, "submitted", outcome.reason)
+                await asyncio.sleep(pause_s)
+                continue
             if not isinstance(outcome, Waiting):
                 break
+            doubts.clear()
             if waited > WORK_PATIENCE_S:
                 raise UnreachableError(
                     f"{name} is still not ready after {waited / 60:.0f} minutes.",
                     paid="unknown",
                     request_id=ticket.request_id,
-                    remedy="It is not lost: run `shotreel recover`, or the same command again.",
+                    remedy="It is not lost: run `shotreel recover`, or the same command again; to "
+                    f"give it up, `shotreel recover --release {attempt.id}`.",
                 )
             place = outcome.queue_position
             shop.watcher.state(
@@ -180,18 +225,47 @@ async def follow(shop: RunContext, attempt: Attempt) -> None:
                 "at work" if place is None else f"queued, {place} ahead",
             )
             await asyncio.sleep(pace.next_s(attempt.model, waited, provider.poll_s))
+    except UnreachableError as error:
+        if not too_old(shop, attempt):
+            raise
+        outcome = Gone(error.message)
     finally:
         pace.following -= 1
     if isinstance(outcome, Ready) and attempt.id in shop.sent:
         pace.ended(attempt.model, waited)
     ended = await record(shop, attempt, outcome)
     shop.gates[attempt.service].freed.set()
-    if isinstance(outcome, Failed) and ended.charged == "no" and not outcome.transient:
+    if ended.state == "failed" and ended.charged == "no" and not may_pass(outcome):
         raise FailedError(
             f"{name}: {ended.cause}",
             request_id=ticket.request_id,
             remedy="Nothing is owed for it. Change the shot, or run the same command again.",
         )
+
+
+class Doubts:
+    """How long an answer is asked again that may be a replica's that lags, or a proxy's."""
+
+    def __init__(self, attempt: Attempt, provider: Provider) -> None:
+        sent_ago_s = (datetime.now(UTC) - (attempt.posted_at or attempt.created_at)).total_seconds()
+        self._gone_s = max(provider.gone_s - sent_ago_s, min(provider.gone_s, GONE_S))
+        self._empty_s = min(provider.gone_s, EMPTY_S)
+        self.clear()
+
+    def clear(self) -> None:
+        self._tries, self._since = 0, monotonic()
+
+    def pause_s(self, outcome: Empty | Gone) -> float | None:
+        """Seconds until it is worth another look; None: it stands."""
+        self._tries += 1
+        longest = self._empty_s if isinstance(outcome, Empty) else self._gone_s
+        left_s = longest - (monotonic() - self._since)
+        return min(backoff(self._tries), max(left_s, 0.1)) if left_s > 0 else None
+
+
+def may_pass(outcome: Ready | Failed | Empty | Gone) -> bool:
+    """Whether the same inputs may succeed in a new attempt."""
+    return isinstance(outcome, Gone) or (isinstance(outcome, Failed) and outcome.transient)
 
 
 async def call_off(shop: RunContext, job: Job) -> None:
@@ -203,19 +277,69 @@ async def call_off(shop: RunContext, job: Job) -> None:
                 return
             assert held.ticket is not None
             await shop.provider_of(held).cancel(sent_model(held.model), held.ticket)
-            await record(shop, held, Failed("called off: the run was stopped", "no"))
+            await record(shop, held, Failed(CALLED_OFF, "no"))
 
 
-async def record(shop: RunContext, attempt: Attempt, outcome: Ready | Failed | Gone) -> Attempt:
+async def record(
+    shop: RunContext, attempt: Attempt, outcome: Ready | Failed | Empty | Gone
+) -> Attempt:
     """Write down how a submitted request ended."""
+    free = attempt.price_source == "no_price"
     match outcome:
         case Ready(media_url, units):
             shop.fresh.add(attempt.id)
-            return await shop.book(shop.ledger.mark_ready, attempt, media_url, units)
+            bill = await first_bill(shop, attempt, BILL_PATIENCE_S if units is None else 0.0)
+            stop_where_absurd(shop, attempt, units, bill)
+            return await shop.book(shop.ledger.mark_ready, attempt, media_url, units, bill)
         case Failed():
-            return await shop.book(shop.ledger.mark_failed, attempt, outcome)
-        case Gone(reason):
+            stop_where_absurd(shop, attempt, outcome.units)
+        case Gone(reason) if not free:
             return await shop.book(shop.ledger.mark_lost, attempt, reason)
+        case Empty(reason) | Gone(reason):
+            outcome = Failed(reason, "no" if free else "unknown")
+    return await shop.book(shop.ledger.mark_failed, attempt, outcome)
+
+
+async def first_bill(shop: RunContext, attempt: Attempt, patience_s: float) -> Bill | None:
+    """What was charged for the first of a kind, by the bill.
+
+    None where it is not the first, or the bill does not list it within `patience_s`.
+    """
+    paid = attempt.price_source != "no_price"
+    if not paid or not await shop.book(shop.ledger.awaits_count, attempt):
+        return None
+    assert attempt.ticket is not None
+    ends = monotonic() + patience_s
+    while True:
+        bill = await shop.provider_of(attempt).billed(attempt.ticket)
+        if bill is not None or monotonic() > ends:
+            return bill
+        await asyncio.sleep(BILL_LOOK_S)
+
+
+def stop_where_absurd(
+    shop: RunContext, attempt: Attempt, units: Decimal | None, bill: Bill | None = None
+) -> None:
+    """Stop the attempt's model, before its charge is seen, where it is far above its quote."""
+    if bill is not None:
+        cost_usd, units = bill.cost_usd, bill.units
+    elif units is not None:
+        cost_usd = units * attempt.unit_price_usd
+    else:
+        return
+    if attempt.price_source == "no_price" or not is_absurd(attempt.cost_quoted_usd, cost_usd):
+        return
+    counted = "" if units is None else f" ({units.normalize():f} units)"
+    model = (attempt.service, attempt.model)
+    shop.overcharged[model] = OverchargedError(
+        f"{attempt.shot_name} was charged {usd(cost_usd)}{counted} and quoted at "
+        f"{usd(attempt.cost_quoted_usd)} ({attempt.units_quoted} units); this run buys no more of "
+        f"{attempt.model}.",
+        paid="yes",
+        request_id=attempt.request_id,
+        remedy=f"Show the request to {provider_name(attempt.service)}. `shotreel reconcile` "
+        "corrects the ledger by the bill; until then plans reckon with this charge.",
+    )
 
 
 async def from_store(shop: RunContext, attempt: Attempt) -> Clip | None:
@@ -230,12 +354,33 @@ async def from_store(shop: RunContext, attempt: Attempt) -> Clip | None:
     return Clip(attempt.fingerprint, attempt.id, attempt.clip_sha256, attempt.num_frames, path)
 
 
-async def explain_failure(shop: RunContext, attempt: Attempt) -> None:
-    """Raise what a charged failure means; free the fingerprint where the bill says unpaid."""
-    if attempt.charged == "unknown" and attempt.ticket:
+async def known_again(shop: RunContext, attempt: Attempt) -> bool:
+    """Whether what was lost, or had failed, has a clip after all; asked while that may be."""
+    provider = shop.provider_of(attempt)
+    if attempt.ticket is None or too_old(shop, attempt):
+        return False
+    match await provider.poll(sent_model(attempt.model), attempt.ticket):
+        case Ready(media_url, units):
+            found = await shop.book(shop.ledger.mark_ready, attempt, media_url, units)
+            shop.fresh.add(attempt.id)
+        case Waiting():
+            cause = "the provider is at work on it after all"
+            found = await shop.book(shop.ledger.mark_known, attempt, cause)
+        case Failed() as outcome if attempt.state == "lost":
+            found = await shop.book(shop.ledger.mark_failed, attempt, outcome)
+        case _:
+            return False
+    return found.state != attempt.state
+
+
+async def explain_end(shop: RunContext, attempt: Attempt) -> None:
+    """Raise what a failure or a loss means; free the fingerprint where the bill says unpaid."""
+    told = "failed" if attempt.state == "failed" else "lost"
+    if attempt.charged in (None, "unknown") and attempt.ticket:
         provider = shop.provider_of(attempt)
         bill = await provider.billed(attempt.ticket)
-        if bill and bill.cost_usd and ended_ago_s(attempt) < provider.refund_s:
+        may_come_back = told == "failed" and ended_ago_s(attempt) < provider.refund_s
+        if bill and bill.cost_usd and may_come_back:
             raise FailedError(
                 f"{attempt.shot_name}: {attempt.cause}",
                 paid="unknown",
@@ -246,10 +391,16 @@ async def explain_failure(shop: RunContext, attempt: Attempt) -> None:
         if bill is not None:
             await shop.book(shop.ledger.apply_bill, attempt, bill)
             if bill.cost_usd == 0:
-                await shop.book(shop.ledger.release, attempt, "failed, and the bill says unpaid")
+                cause = f"{told}, and the bill says unpaid"
+                await shop.book(shop.ledger.release, attempt, cause)
                 return
-            charged = Failed(attempt.cause, "yes")
-            attempt = await shop.book(shop.ledger.mark_failed, attempt, charged)
+            if told == "failed":
+                charged = Failed(attempt.cause, "yes")
+                attempt = await shop.book(shop.ledger.mark_failed, attempt, charged)
+            else:
+                attempt = await shop.book(shop.ledger.get, attempt.id)
+    if told == "lost":
+        raise lost(attempt)
     raise FailedError(
         f"{attempt.shot_name}: {attempt.cause}",
         paid=attempt.charged or "unknown",
@@ -262,13 +413,3 @@ async def explain_failure(shop: RunContext, attempt: Attempt) -> None:
 def ended_ago_s(attempt: Attempt) -> float:
     assert attempt.ended_at is not None
     return (datetime.now(UTC) - attempt.ended_at).total_seconds()
-
-
-def lost(attempt: Attempt) -> LostError:
-    return LostError(
-        f"{attempt.shot_name}: {attempt.cause}",
-        paid=attempt.charged or "unknown",
-        request_id=attempt.request_id,
-        remedy="Ask the provider for it. To buy the very same again, first run "
-        f"`shotreel recover --release {attempt.id}`.",
-    )

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from time import monotonic
 
 from blocks import settings
 from blocks.errors import OutcomeUnknownError
-from blocks.ledger import Attempt, Ledger, fallback
+from blocks.ledger import Attempt
 from blocks.ledger.states import Adopt, AskPerson, KeepAsking, Release, Settlement, settle
-from blocks.providers.base import Findings, Order
+from blocks.providers.base import BillingPage, BillingRow, Findings, Found, Order, Ticket
 from blocks.providers.catalogue import sent_model
-from blocks.providers.http import SUBMIT_TIMEOUT_S
+from blocks.providers.clock import CLOCK_SKEW, ServiceClock
+from blocks.providers.http import SUBMIT_TIMEOUT_S, read_time
 from flows.run.context import RunContext
 
 ASK_S = (1.0, 15.0)
@@ -23,7 +25,21 @@ WAIT_IN_RUN_S = 900.0
 LISTING_LAG_S = 60.0
 """How long a listing may take to show a request, where silence proves nothing however long."""
 
-CLOCK_SKEW = timedelta(minutes=2)
+SILENCES = 2
+"""Readings of a listing, one after another, in which a request has to be missing."""
+
+UNREAD_S, UNREAD_LEAST_S = 60.0, 10.0
+"""How long a listing that cannot be read is asked for in a run: no longer than a silent one, and
+shortly where the run does not wait for silence either."""
+
+REFUSAL_S = 5.0
+"""How long listing and bill are asked about a refusal that may have come after the work."""
+
+MAX_COMPARED = 100
+"""Candidates that are looked at one by one."""
+
+MAX_SHOWN = 10
+MAX_BILL_PAGES = 20
 
 
 async def settle_unknown(shop: RunContext, attempt: Attempt) -> None:
@@ -32,43 +48,117 @@ async def settle_unknown(shop: RunContext, attempt: Attempt) -> None:
     Raises OutcomeUnknownError where only a person, or more time, can tell.
     """
     pause, longest = ASK_S
+    silences, read_at = 0, monotonic()
+    unread_s = patience_s(shop.provider_of(attempt).quiet_s)
     while True:
         settlement = await ask(shop, attempt)
+        if isinstance(settlement, Release):
+            silences += 1  # one empty listing may be a replica's that lags
+            settlement = await confirmed(shop, attempt, settlement, silences)
+        if not (isinstance(settlement, KeepAsking) and settlement.unread):
+            read_at = monotonic()
         match settlement:
             case Adopt(found):
-                try:
-                    await shop.book(
-                        shop.ledger.mark_submitted,
-                        attempt,
-                        found.ticket,
-                        "found among the provider's requests",
-                    )
-                except ValueError:
-                    continue  # another attempt was faster to adopt it; ask again without it
-                return
+                if await adopted(shop, attempt, found):
+                    return
+                continue
             case Release(cause):
                 await shop.book(shop.ledger.release, attempt, cause)
                 shop.gates[attempt.service].freed.set()
                 return
-            case KeepAsking(for_s) if worth_waiting(attempt, for_s):
-                shop.watcher.state(attempt.fingerprint, "unknown", "asking the provider for it")
+            case KeepAsking(_, unread) if unread and monotonic() - read_at > unread_s:
+                raise unsettled(
+                    attempt,
+                    unread,
+                    "Run `shotreel recover` when that is mended; or, where the provider's page "
+                    f"shows its request, `shotreel recover --attempt {attempt.id} --adopt "
+                    f"REQUEST`, and where it shows none `shotreel recover --release {attempt.id}`.",
+                )
+            case KeepAsking(for_s, unread) if unread or worth_waiting(attempt, for_s):
+                note = f"asking the provider for it: {unread}" if unread else "asking for it"
+                shop.watcher.state(attempt.fingerprint, "unknown", note)
                 await asyncio.sleep(pause if for_s is None else min(pause, for_s))
                 pause = min(longest, pause * 1.5)
             case AskPerson(candidates):
-                ids = ", ".join(c.ticket.request_id for c in candidates[:5])
                 raise unsettled(
                     attempt,
-                    f"several requests could be it: {ids}",
+                    f"these requests could be it: {', '.join(map(shown, candidates[:MAX_SHOWN]))}",
                     f"Look at them, then run `shotreel recover --attempt {attempt.id} --adopt "
                     f"REQUEST` or `shotreel recover --release {attempt.id}`.",
                 )
             case KeepAsking():
+                clock = shop.provider_of(attempt).clock
                 raise unsettled(
                     attempt,
-                    "the provider lists no such request, which proves nothing yet",
+                    "the provider lists no such request, which proves nothing yet"
+                    + ("" if clock.agrees else f": {clock}"),
                     "Run `shotreel recover` later, or, where the provider's page shows that there "
                     f"is none, `shotreel recover --release {attempt.id}`.",
                 )
+
+
+async def adopted(shop: RunContext, attempt: Attempt, found: Found) -> bool:
+    """False where another attempt was faster to adopt it: ask again without it."""
+    cause = "found among the provider's requests"
+    try:
+        await shop.book(shop.ledger.mark_submitted, attempt, found.ticket, cause)
+    except ValueError:
+        return False
+    return True
+
+
+def shown(candidate: Found) -> str:
+    at = f" sent {candidate.sent_at:%Y-%m-%d %H:%M:%S %Z}" if candidate.sent_at else ""
+    return f"{candidate.ticket.request_id}{at}"
+
+
+async def confirmed(
+    shop: RunContext, attempt: Attempt, silence: Release, times: int
+) -> Release | AskPerson | KeepAsking:
+    """A silent listing is one source: the bill, where it can be read, is the other."""
+    if times < SILENCES:
+        return KeepAsking(ASK_S[0])
+    charged = await charged_unnamed(shop, attempt)
+    return AskPerson(charged) if charged else silence
+
+
+async def charged_unnamed(shop: RunContext, attempt: Attempt) -> tuple[Found, ...]:
+    """Charges of the model since the request was sent, of requests that nobody here knows.
+
+    Without those that the listing shows to be another's. Empty, too, where the bill is not shown.
+    """
+    provider, model = shop.provider_of(attempt), sent_model(attempt.model)
+    clock = provider.clock
+    since = clock.at(sent_at(attempt)) - CLOCK_SKEW
+    until = clock.at(datetime.now(UTC)) + CLOCK_SKEW
+    rows: dict[str, BillingRow] = {}
+    cursor: str | None = None
+    for _ in range(MAX_BILL_PAGES):
+        page = await provider.billing(since, until, cursor)
+        if not isinstance(page, BillingPage):
+            break
+        rows |= {row.request_id: row for row in page.rows if row.endpoint == model.endpoint}
+        cursor = page.cursor
+        if cursor is None:
+            break
+    order = order_of(attempt)
+    known = await known_of(shop, attempt, [*rows])
+    others = (await provider.find(order, sent_at(attempt))).others if rows.keys() - known else ()
+    found = []
+    for request_id in sorted(rows.keys() - known - set(others)):
+        row = Found(Ticket(request_id), read_time(rows[request_id].at), certain=False)
+        if possible(attempt, row, clock) and (like := await provider.compare(order, row)):
+            found.append(like)
+    return tuple(found)
+
+
+def patience_s(quiet_s: float | None) -> float:
+    """How long a run asks for a listing that cannot be read."""
+    if quiet_s is None:
+        return UNREAD_S
+    if quiet_s > WAIT_IN_RUN_S:
+        return UNREAD_LEAST_S
+    return min(UNREAD_S, max(quiet_s, UNREAD_LEAST_S))
 
 
 def worth_waiting(attempt: Attempt, for_s: float | None) -> bool:
@@ -85,38 +175,67 @@ def silent_s(attempt: Attempt) -> float:
     return (datetime.now(UTC) - sent_at(attempt)).total_seconds()
 
 
-def possible(attempt: Attempt, findings: Findings) -> Findings:
-    """Without what was made too late to be the attempt's, where inputs cannot tell.
+def possible(attempt: Attempt, candidate: Found, clock: ServiceClock) -> bool:
+    """Whether it was made early enough to be the attempt's.
 
-    Days later the listing is full of requests that other runs and other people have made.
+    Days later a listing is full of requests that other runs and other people have made.
     """
-    if not findings.ambiguous:
-        return findings
-    latest = sent_at(attempt) + timedelta(seconds=SUBMIT_TIMEOUT_S) + CLOCK_SKEW
-    kept = (c for c in findings.candidates if c.sent_at is None or c.sent_at <= latest)
-    return replace(findings, candidates=tuple(kept))
+    latest = clock.at(sent_at(attempt)) + timedelta(seconds=SUBMIT_TIMEOUT_S) + CLOCK_SKEW
+    return candidate.certain or candidate.sent_at is None or candidate.sent_at <= latest
+
+
+async def listed(shop: RunContext, attempt: Attempt) -> Findings:
+    """What the provider lists that may be the attempt's request, and that no attempt has."""
+    provider, order = shop.provider_of(attempt), order_of(attempt)
+    findings = await provider.find(order, sent_at(attempt))
+    ids = [c.ticket.request_id for c in findings.candidates]
+    known = await known_of(shop, attempt, ids)
+    clock = provider.clock
+    unnamed = {c.ticket.request_id: c for c in findings.candidates if possible(attempt, c, clock)}
+    candidates = []
+    for number, request_id in enumerate(unnamed.keys() - known):
+        like: Found | None = unnamed[request_id]
+        if like and not like.certain and number < MAX_COMPARED:
+            like = await provider.compare(order, like)
+        if like:
+            candidates.append(like)
+    return replace(findings, candidates=tuple(candidates))
 
 
 async def ask(shop: RunContext, attempt: Attempt) -> Settlement:
     """One question to the provider, held against what the ledger knows."""
     provider = shop.provider_of(attempt)
-    order = Order(attempt.id, sent_model(attempt.model), attempt.inputs, settings.start_timeout_s())
-    findings = possible(attempt, await provider.find(order, sent_at(attempt)))
-    ids = [c.ticket.request_id for c in findings.candidates]
-    known = await shop.book(shop.ledger.request_ids, attempt.service, attempt.account, ids)
-    rivals = 0
-    if findings.ambiguous:
-        others = await shop.book(shop.ledger.in_states, ("posting", "unknown"), [attempt.service])
-        # A listing is of an endpoint: what another version of its API has sent is in it too.
-        same = (o for o in others if sent_model(o.model).endpoint == order.model.endpoint)
-        rivals = sum(other.id != attempt.id for other in same)
+    findings = await listed(shop, attempt)
     return settle(
         findings,
-        sorted(known),
         silent_s=silent_s(attempt),
         quiet_s=provider.quiet_s,
-        rivals=rivals,
+        clocks_agree=provider.clock.agrees,
     )
+
+
+async def refusal_stands(shop: RunContext, attempt: Attempt) -> bool:
+    """Whether neither listing nor bill knows a request that was refused.
+
+    Asked for a few seconds only: what says no in the service's own words was seldom taken.
+    """
+    until = monotonic() + REFUSAL_S
+    while True:
+        findings = await listed(shop, attempt)
+        if findings.candidates:
+            return False
+        if monotonic() >= until:
+            return findings.complete and not await charged_unnamed(shop, attempt)
+        await asyncio.sleep(ASK_S[0])
+
+
+def order_of(attempt: Attempt) -> Order:
+    model = sent_model(attempt.model)
+    return Order(attempt.id, model, attempt.inputs, settings.start_timeout_s())
+
+
+async def known_of(shop: RunContext, attempt: Attempt, ids: Sequence[str]) -> set[str]:
+    return await shop.book(shop.ledger.request_ids, attempt.service, attempt.account, ids)
 
 
 def unsettled(attempt: Attempt, what: str, remedy: str) -> OutcomeUnknownError:
@@ -126,13 +245,3 @@ def unsettled(attempt: Attempt, what: str, remedy: str) -> OutcomeUnknownError:
         paid="unknown",
         remedy=remedy,
     )
-
-
-def adopt_strays(ledger: Ledger) -> None:
-    """Request ids that the ledger could not take when they came, from the file of last resort."""
-    for stray in fallback.strays():
-        attempt = ledger.find(stray.attempt_id)
-        if attempt and attempt.state in ("posting", "unknown"):
-            # By now it may have been found and adopted in another way.
-            with suppress(ValueError):
-                ledger.mark_submitted(attempt, stray.ticket, "noted in the emergency file")

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from blocks.errors import SetupError
-from blocks.files import free_bytes, replacing
+from blocks.files import free_bytes, replacing, sha256_file
 from blocks.storage.clip_store import MIN_FREE_BYTES
 from flows.shots.job import Job
+from flows.shots.names import file_name
 
 
 @dataclass(frozen=True)
@@ -24,11 +26,12 @@ class Place:
         return self.out / "film.mp4"
 
     def sequence(self, name: str) -> Path:
-        return self.out / "sequences" / f"{name}.mp4"
+        return self.out / "sequences" / f"{file_name(name)}.mp4"
 
     def clip(self, job: Job) -> Path:
         take = f".t{job.take}" if job.shot.takes > 1 else ""
-        return self.out / "clips" / job.shot.sequence / f"{job.shot.shot}{take}.mp4"
+        folder = self.out / "clips" / file_name(job.shot.sequence)
+        return folder / f"{file_name(job.shot.shot)}{take}.mp4"
 
     @property
     def costs(self) -> Path:
@@ -90,6 +93,28 @@ class Place:
         with part_of(target) as part:
             shutil.copyfile(clip, part)
             os.utime(part, ns=(source.st_atime_ns, source.st_mtime_ns))
+
+    def extra_clips(self, jobs: Iterable[Job]) -> dict[Path, str]:
+        """Videos among the clips that are none of these jobs', and their SHA-256s."""
+        kept = {self.clip(job) for job in jobs}
+        found = self.out.glob("clips/*/*.mp4")
+        return {path: sha256_file(path) for path in found if path not in kept and path.is_file()}
+
+    def sequences_made(self) -> list[Path]:
+        """The files of the sequences that the folder's manifest names."""
+        with suppress(OSError, ValueError, KeyError, TypeError):
+            shots = json.loads(self.manifest.read_bytes())["shots"]
+            named = {self.sequence(str(shot["sequence"])) for shot in shots}
+            return [p for p in sorted(named) if p.parent == self.out / "sequences" and p.is_file()]
+        return []
+
+    def remove(self, files: Iterable[Path]) -> None:
+        """And the folders that are empty then."""
+        for path in files:
+            path.unlink(missing_ok=True)
+            if path.parent.parent == self.out / "clips":
+                with suppress(OSError):
+                    path.parent.rmdir()
 
 
 def write_atomically(path: Path, text: str) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 from blocks.ledger import Attempt
 from blocks.media.probe import duration_of
 from blocks.money import plain
-from flows.costs.bill import Item, total
+from flows.costs.statement import Statement, reason_of
 from flows.output.folder import Place, write_atomically
 from flows.planning.plan import Line
 from flows.run.context import Clip
@@ -21,15 +21,19 @@ from flows.stitch import Stitched
 def manifest_of(
     film: Stitched | None,
     lines: Sequence[Line],
-    items: Sequence[Item],
+    accounts: Statement,
     attempts: Mapping[str, Attempt],
     clips: Mapping[str, Clip],
     states: Mapping[str, str | None],
     place: Place,
 ) -> dict[str, Any]:
-    """The manifest as JSON values. Paths are relative to the output folder."""
+    """The manifest as JSON values. Paths are relative to the output folder.
+
+    `besides`, where there is any, is what was charged for clips that the list no longer asks for:
+    with it the costs of the shots come to the totals.
+    """
     shots = []
-    for line, item in zip(lines, items, strict=True):
+    for line, item in zip(lines, accounts.takes, strict=True):
         job = line.job
         attempt = attempts.get(job.fingerprint)
         clip = clips.get(job.fingerprint)
@@ -53,7 +57,18 @@ def manifest_of(
                 "path": place.clip(job).relative_to(place.out).as_posix() if clip else None,
             }
         )
-    units, cost_usd = total(items)
+    besides = [
+        {
+            "sequence": item.sequence,
+            "shot": item.shot,
+            "take": item.take,
+            "why": reason_of(item),
+            "request_id": item.request_id,
+            "units": plain(item.units),
+            "cost_usd": plain(item.cost_usd),
+        }
+        for item in accounts.besides
+    ]
     return {
         "film": film
         and {
@@ -63,7 +78,8 @@ def manifest_of(
             "sha256": film.sha256,
         },
         "shots": shots,
-        "totals": {"units": plain(units), "cost_usd": plain(cost_usd)},
+        "totals": {"units": plain(accounts.units), "cost_usd": plain(accounts.cost_usd)},
+        **({"besides": besides} if besides else {}),
     }
 
 

@@ -1,9 +1,9 @@
-"""What a list asks for that its last run did not."""
+"""What a list asks for that it did not when its film was last made."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,9 +13,12 @@ from typing import Any
 from sqlalchemy import select
 
 from blocks.ledger import Ledger
+from blocks.ledger.film_runs import MadeList, last_list, run_ids
 from blocks.ledger.queries import chunks
-from blocks.ledger.tables import attempts, runs
+from blocks.ledger.tables import attempts
+from blocks.providers.services import is_sandboxed
 from flows.planning.plan import Line
+from flows.shots import FilmId
 
 MAX_EXPLAINED = 2_000
 """Changed shots of which it is said what has changed."""
@@ -23,15 +26,17 @@ MAX_EXPLAINED = 2_000
 Key = tuple[str, str, int]
 """Sequence, shot, take."""
 
+Transition = tuple[str, str]
+"""Its kind, and over how many seconds."""
+
 
 @dataclass(frozen=True)
 class Before:
-    """The newest attempt of a take in the runs of this list."""
+    """A take as it was. `transition` is None where that is not known."""
 
-    attempt_id: str
     fingerprint: str
     model: str
-    created_at: datetime
+    transition: Transition | None = None
 
 
 @dataclass(frozen=True)
@@ -50,13 +55,25 @@ class Change:
 
 
 @dataclass(frozen=True)
+class Recut:
+    """How a shot begins, before and now; it costs nothing."""
+
+    name: str
+    before: str
+    now: str
+
+
+@dataclass(frozen=True)
 class Changes:
-    """`since` is None where the list was never made here."""
+    """`since` is None where the film was never made here. `renamed` are (now, before): the clip is
+    the same."""
 
     since: datetime | None
     new: tuple[str, ...]
     changed: tuple[Change, ...]
     removed: tuple[str, ...]
+    renamed: tuple[tuple[str, str], ...]
+    recut: tuple[Recut, ...]
     unchanged: int
 
 
@@ -64,25 +81,48 @@ def changes_of(
     lines: Sequence[Line],
     before: Mapping[Key, Before],
     asked: Mapping[str, Asked],
-    last: Collection[Key] | None,
+    since: datetime | None,
 ) -> Changes:
-    """`last` are the takes of the last manifest; None: there is none to be read."""
+    """`asked` is by fingerprint."""
     now = {key_of(line): line for line in lines}
-    new = [name_of(key) for key in now if key not in before]
-    changed = []
+    gone = {key: was for key, was in before.items() if key not in now}
+    were = {was.fingerprint: key for key, was in gone.items()}
+    renamed: dict[Key, Key] = {}
     for key, line in now.items():
-        was = before.get(key)
-        if was is None or was.fingerprint in {job.fingerprint for job in line.job.alternatives}:
+        if key not in before:
+            keys = (were.pop(job.fingerprint, None) for job in line.job.alternatives)
+            if old := next(filter(None, keys), None):
+                renamed[key] = old
+    changed, recut = [], []
+    for key, line in now.items():
+        was = before.get(renamed.get(key, key))
+        if was is None:
             continue
-        changed.append(Change(name_of(key), difference(line, was, asked.get(was.attempt_id))))
-    gone = [key for key in before if key not in now and (last is None or key in last)]
+        if was.fingerprint not in {job.fingerprint for job in line.job.alternatives}:
+            changed.append(Change(name_of(key), difference(line, was, asked.get(was.fingerprint))))
+        begins = transition_of(line)
+        if was.transition and was.transition != begins and line.is_chosen:
+            recut.append(Recut(name_of(key), words_of(was.transition), words_of(begins)))
+    new = [key for key in now if key not in before and key not in renamed]
     return Changes(
-        max((was.created_at for was in before.values()), default=None),
-        tuple(new),
+        since,
+        tuple(map(name_of, new)),
         tuple(changed),
-        tuple(map(name_of, gone)),
-        len(now) - len(new) - len(changed),
+        tuple(name_of(key) for key in gone if key not in renamed.values()),
+        tuple((name_of(key), name_of(old)) for key, old in renamed.items()),
+        tuple(recut),
+        len(now) - len(new) - len(changed) - len(renamed),
     )
+
+
+def transition_of(line: Line) -> Transition:
+    shot = line.job.shot
+    return (shot.transition, f"{shot.transition_s.normalize():f}")
+
+
+def words_of(transition: Transition) -> str:
+    kind, seconds = transition
+    return kind if kind == "cut" else f"{kind} over {seconds} s"
 
 
 def difference(line: Line, was: Before, asked: Asked | None) -> tuple[str, ...]:
@@ -108,50 +148,97 @@ def name_of(key: Key) -> str:
     return f"{sequence}/{shot}.t{take}"
 
 
-def made_before(ledger: Ledger, film: str, services: Collection[str]) -> dict[Key, Before]:
-    """By take; requests that were never sent do not count."""
-    query = (
-        select(
-            attempts.c.sequence,
-            attempts.c.shot,
-            attempts.c.take,
-            attempts.c.id,
-            attempts.c.fingerprint,
-            attempts.c.model,
-            attempts.c.created_at,
+def noted(lines: Sequence[Line]) -> list[dict[str, Any]]:
+    """The list as it is kept until it is made the next time."""
+    return [
+        {
+            "sequence": line.job.shot.sequence,
+            "shot": line.job.shot.shot,
+            "take": line.job.take,
+            "fingerprint": line.job.fingerprint,
+            "model": line.job.shot.model,
+            "transition": transition_of(line),
+        }
+        for line in lines
+    ]
+
+
+def as_noted(made: MadeList) -> dict[Key, Before]:
+    return {
+        (each["sequence"], each["shot"], each["take"]): Before(
+            each["fingerprint"], each["model"], tuple(each["transition"])
         )
-        .join(runs, runs.c.id == attempts.c.run_id)
-        .where(
-            runs.c.name == film,
-            attempts.c.service.in_(sorted(services)),
-            attempts.c.posted_at.is_not(None),
-        )
-        .order_by(attempts.c.created_at)
-    )
+        for each in made.shots
+    }
+
+
+def bought_before(
+    ledger: Ledger, run_ids: Sequence[str], *, live: bool
+) -> dict[Key, tuple[Before, datetime]]:
+    """The newest attempt of each take in these runs, and when; a request that was never sent does
+    not count."""
+    found: dict[Key, tuple[Before, datetime]] = {}
     with ledger.engine.connect() as connection:
-        return {(row[0], row[1], row[2]): Before(*row[3:]) for row in connection.execute(query)}
+        for some in chunks(run_ids):
+            query = select(
+                attempts.c.sequence,
+                attempts.c.shot,
+                attempts.c.take,
+                attempts.c.created_at,
+                attempts.c.fingerprint,
+                attempts.c.model,
+                attempts.c.service,
+            ).where(attempts.c.run_id.in_(some), attempts.c.posted_at.is_not(None))
+            for *key, at, fingerprint, model, service in connection.execute(query):
+                take = (key[0], key[1], key[2])
+                if is_sandboxed(service) != live and (take not in found or found[take][1] < at):
+                    found[take] = (Before(fingerprint, model), at)
+    return found
 
 
-def asked_with(ledger: Ledger, attempt_ids: Sequence[str]) -> dict[str, Asked]:
+def asked_with(ledger: Ledger, fingerprints: Sequence[str]) -> dict[str, Asked]:
     found = {}
     with ledger.engine.connect() as connection:
-        for some in chunks(attempt_ids[:MAX_EXPLAINED]):
-            query = select(attempts.c.id, attempts.c.inputs, attempts.c.seed).where(
-                attempts.c.id.in_(some)
+        for some in chunks(fingerprints[:MAX_EXPLAINED]):
+            query = (
+                select(attempts.c.fingerprint, attempts.c.inputs, attempts.c.seed)
+                .where(attempts.c.fingerprint.in_(some))
+                .order_by(attempts.c.created_at)
             )
-            for attempt_id, inputs, seed in connection.execute(query):
-                found[attempt_id] = Asked(inputs, seed)
+            for fingerprint, inputs, seed in connection.execute(query):
+                found[fingerprint] = Asked(inputs, seed)
     return found
 
 
 def changes_since(
-    ledger: Ledger, lines: Sequence[Line], film: str, services: Collection[str], manifest: Path
+    ledger: Ledger, lines: Sequence[Line], film: FilmId, manifest: Path, *, live: bool
 ) -> Changes:
-    """Against the ledger's runs of the list; the last manifest says which shots it then had."""
-    before = made_before(ledger, film, services)
-    now = {key_of(line): line.job.fingerprint for line in lines}
-    differ = [w.attempt_id for k, w in before.items() if k in now and now[k] != w.fingerprint]
-    return changes_of(lines, before, asked_with(ledger, differ), last_takes(manifest))
+    """Against the list that the film was last made of.
+
+    Where an earlier version made it, that is not noted: what its runs have bought says it, and the
+    last manifest which of those shots the list still had.
+    """
+    since: datetime | None
+    made = next(
+        filter(None, (last_list(ledger, k, live=live) for k in (film.key, film.place))), None
+    )
+    if made:
+        before, since = as_noted(made), made.at
+    else:
+        keys = [job.fingerprint for line in lines for job in line.job.alternatives]
+        ids = run_ids(ledger, film.key, film.name, film.place, keys)
+        bought = bought_before(ledger, ids, live=live)
+        since = max((at for _, at in bought.values()), default=None)
+        last = last_takes(manifest)
+        now = set(map(key_of, lines))
+        before = {
+            key: was
+            for key, (was, _) in bought.items()
+            if key in now or last is None or key in last
+        }
+    current = {key_of(line): line.job.fingerprint for line in lines}
+    differ = [w.fingerprint for k, w in before.items() if current.get(k, "") != w.fingerprint]
+    return changes_of(lines, before, asked_with(ledger, differ), since)
 
 
 def last_takes(manifest: Path) -> set[Key] | None:

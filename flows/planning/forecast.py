@@ -21,6 +21,7 @@ from flows.planning.plan import Line, Plan
 from flows.planning.prices import SOLD_BY
 from flows.run.context import RunContext
 from flows.run.opening import has_account
+from flows.shots import FilmId
 from flows.shots.job import service_of
 
 
@@ -33,6 +34,8 @@ class Share:
     to_buy: int
     units: Decimal
     cost_usd: Decimal
+    units_of: Mapping[str, Decimal]
+    """By provider: those of two are no sum."""
 
 
 @dataclass(frozen=True)
@@ -56,13 +59,11 @@ async def sold_services(*, live: bool) -> set[str]:
     return {service_name(name, live=live) for name in names}
 
 
-async def look_ahead(shop: RunContext, plan: Plan, film: str, *, live: bool) -> Outlook:
+async def look_ahead(shop: RunContext, plan: Plan, film: FilmId, *, live: bool) -> Outlook:
     models = [model for model in MODELS.values() if model.provider in SOLD_BY]
     prices = await unit_prices(shop, models, live=live)
-    services = {line.job.service for line in plan.lines}
-    changes = await shop.book(
-        changes_since, shop.ledger, plan.lines, film, services, Path("out") / film / "manifest.json"
-    )
+    manifest = Path("out") / film.name / "manifest.json"
+    changes = await shop.book(changes_since, shop.ledger, plan.lines, film, manifest, live=live)
     wanted = {(x.job.service, x.job.shot.model) for x in plan.lines if x.need == "buy"}
     past_s = await shop.book(history, shop.ledger, sorted(wanted))
     limits = {
@@ -91,6 +92,7 @@ def shares(plan: Plan, key: Callable[[Line], str]) -> list[Share]:
             sum(line.need == "buy" for line in lines),
             sum((line.units for line in lines), Decimal(0)),
             sum((line.cost_usd for line in lines), Decimal(0)),
+            Plan(tuple(lines)).units_of,
         )
         for name, lines in groups.items()
     ]

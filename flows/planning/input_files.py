@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 import httpx
@@ -13,7 +13,14 @@ from blocks import settings
 from blocks.errors import ClipError, InputError, ShotreelError
 from blocks.files import sha256_file
 from blocks.providers.base import Again
-from blocks.providers.download import Fetched, Vanished, download
+from blocks.providers.download import (
+    Fetched,
+    Patience,
+    Vanished,
+    check_media_url,
+    download,
+)
+from blocks.providers.http import Trusted, origin
 from blocks.providers.retry import again_until
 from flows.shots.job import InputFile
 
@@ -83,16 +90,30 @@ async def gather_files(
     return files
 
 
+async def _check_public(url: str, hosts: Collection[Trusted]) -> None:
+    """A list from somebody else must not look around on this machine and its network, where a
+    router or a cloud's metadata service answers whoever asks. Raises InputError."""
+    try:
+        await check_media_url(url, hosts)
+    except ClipError:
+        raise InputError(
+            f"{httpx.URL(url).host} is not a public address.",
+            remedy="If the list is yours, and the file too, set SHOTREEL_ALLOW_PRIVATE_URLS=yes.",
+        ) from None
+
+
 async def _bring(client: httpx.AsyncClient, url: str, max_bytes: int) -> Path:
     folder = settings.home() / "pictures"
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / hashlib.sha256(url.encode()).hexdigest()
     path.unlink(missing_ok=True)
-    # The list's author may well keep files on a machine of their own.
-    hosts = {httpx.URL(url).host}
+    # Whoever allows private addresses may well keep files on a machine of their own.
+    own: set[Trusted] = {origin(url)[1:]} if settings.allows_private_urls() else set()
+    await _check_public(url, own)
+    patience = Patience()
 
     async def one_try() -> Fetched | Vanished | Again:
-        return await download(client, url, path, hosts)
+        return await download(client, url, path, own, patience)
 
     found: Fetched | Vanished = await again_until(PATIENCE_S, one_try, url)
     if not isinstance(found, Fetched):

@@ -11,17 +11,18 @@ from typing import Literal
 
 from blocks.errors import BudgetError
 from blocks.ledger import Attempt, Intent
+from blocks.ledger.proof import price_key
 from blocks.money import usd
 from blocks.providers.base import Quote
-from blocks.providers.model import FILE_COLUMNS, Inputs, Whole
+from blocks.providers.model import Inputs, Whole
+from blocks.providers.services import provider_name
+from flows.planning.remembered import write_down_remembered
 from flows.run.context import RunContext
 from flows.shots.job import Job
 
 Need = Literal["buy", "shared", "bought", "stored", "held"]
 """buy: a new request · shared: another shot of the list buys the same clip · bought: paid or in
 flight, to be brought home · stored: here · held: ended in a way that a person has to look at"""
-
-NOT_PRICED = frozenset({"prompt", "seed", *FILE_COLUMNS})
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,11 @@ class Line:
     quote: Quote
     need: Need
     or_else: tuple[Quote, ...] = ()
+
+    @property
+    def is_chosen(self) -> bool:
+        """Whether this take is the one in the film."""
+        return self.job.take == 1
 
     @property
     def cost_usd(self) -> Decimal:
@@ -61,6 +67,15 @@ class Plan:
         return sum((line.units for line in self.lines), Decimal(0))
 
     @property
+    def units_of(self) -> dict[str, Decimal]:
+        """By provider: units of two providers are different things."""
+        found: dict[str, Decimal] = {}
+        for line in self.lines:
+            provider = provider_name(line.job.service)
+            found[provider] = found.get(provider, Decimal(0)) + line.units
+        return found
+
+    @property
     def cost_usd(self) -> Decimal:
         return sum((line.cost_usd for line in self.lines), Decimal(0))
 
@@ -73,14 +88,20 @@ class Plan:
         return sum(line.need == need for line in self.lines)
 
 
-async def make_plan(shop: RunContext, jobs: Sequence[Job]) -> Plan:
+async def make_plan(shop: RunContext, jobs: Sequence[Job], film: str = "") -> Plan:
     """Price every job, and look up what the ledger and the store already have.
 
+    What Prefect remembers and the ledger does not is written down again, for the `film`.
     Of alternatives, one that is paid for or under way stands before those that are not.
     """
     every = [choice for job in jobs for choice in job.alternatives]
     quotes = await price_jobs(shop, every)
-    held = await shop.book(shop.ledger.holders, list({job.fingerprint for job in every}))
+    keys = list({job.fingerprint for job in every})
+    held = await shop.book(shop.ledger.holders, keys)
+    unknown = {job.fingerprint: job for job in every if job.fingerprint not in held}
+    intents = [intent_of(shop, job, quotes[key], job.seed or 0) for key, job in unknown.items()]
+    if await write_down_remembered(shop, intents, film):
+        held = await shop.book(shop.ledger.holders, keys)
     lines: list[Line] = []
     seen: set[str] = set()
     for first in jobs:
@@ -107,15 +128,29 @@ def need_of(attempt: Attempt | None, *, shared: bool) -> Need:
 
 async def price_jobs(shop: RunContext, jobs: Sequence[Job]) -> dict[str, Quote]:
     """Prices by fingerprint. Jobs that differ only in words, seed or files cost the same."""
-    known: dict[tuple[str, tuple[tuple[str, object], ...]], Quote] = {}
+    known: dict[tuple[str, str], Quote] = {}
     quotes: dict[str, Quote] = {}
     for job in jobs:
-        priced = tuple(sorted((k, v) for k, v in job.inputs.items() if k not in NOT_PRICED))
-        key = (job.shot.model, priced)
+        key = (job.shot.model, price_key(job.inputs))
         if key not in known:
-            known[key] = await shop.providers[job.service].price(job.model, final_inputs(job))
+            known[key] = await price_of(shop, job)
         quotes[job.fingerprint] = known[key]
     return quotes
+
+
+async def price_of(shop: RunContext, job: Job) -> Quote:
+    """What the provider quotes, or what it has charged for such a job, where that was more."""
+    provider, inputs = shop.providers[job.service], final_inputs(job)
+    quote = await provider.price(job.model, inputs)
+    if quote.source == "no_price":
+        return quote
+    counted = await shop.book(
+        shop.ledger.counted, job.service, provider.account, job.shot.model, inputs
+    )
+    if counted is None or counted.cost_usd <= quote.cost_usd or not counted.units:
+        return quote
+    unit_price_usd = counted.cost_usd / counted.units
+    return Quote(counted.units, unit_price_usd, quote.as_of, "counted")
 
 
 def final_inputs(job: Job, seed: int | None = None) -> Inputs:
@@ -132,22 +167,26 @@ def intents_of(shop: RunContext, plan: Plan, draw: Draw) -> dict[str, Intent]:
     for job, quote in chain.from_iterable(choices):
         if job.fingerprint in intents:
             continue
-        provider = shop.providers[job.service]
         seed = job.seed if job.seed is not None else draw(job.model.open_seeds())
-        intents[job.fingerprint] = Intent(
-            fingerprint=job.fingerprint,
-            service=job.service,
-            account=provider.account,
-            model=job.shot.model,
-            sequence=job.shot.sequence,
-            shot=job.shot.shot,
-            take=job.take,
-            inputs=final_inputs(job, seed),
-            seed=seed,
-            quote=quote,
-            monthly_budget_usd=provider.monthly_budget_usd,
-        )
+        intents[job.fingerprint] = intent_of(shop, job, quote, seed)
     return intents
+
+
+def intent_of(shop: RunContext, job: Job, quote: Quote, seed: int) -> Intent:
+    provider = shop.providers[job.service]
+    return Intent(
+        fingerprint=job.fingerprint,
+        service=job.service,
+        account=provider.account,
+        model=job.shot.model,
+        sequence=job.shot.sequence,
+        shot=job.shot.shot,
+        take=job.take,
+        inputs=final_inputs(job, seed),
+        seed=seed,
+        quote=quote,
+        monthly_budget_usd=provider.monthly_budget_usd,
+    )
 
 
 def check_budget(plan: Plan, budget_usd: Decimal | None) -> None:

@@ -16,7 +16,7 @@ from blocks.providers.catalogue import MODELS
 from blocks.providers.model import Model
 from blocks.providers.prices import COUNTED_UNITS, CURRENCY, PriceRule, shipped
 from blocks.providers.services import service_name
-from flows.report.progress import Progress
+from flows.run.context import Unwatched
 from flows.run.opening import has_account, open_run
 
 SOLD_BY = ("fal", "wavespeed")
@@ -64,7 +64,7 @@ async def refresh_prices(*, live: bool) -> list[Price]:
     opened = {service for name, service in services.items() if name not in keyless}
     models = [model for model in MODELS.values() if model.provider in SOLD_BY]
     found = []
-    async with open_run(opened, Progress(), run_id="prices", spends=False) as shop:
+    async with open_run(opened, Unwatched(), run_id="prices", spends=False) as shop:
         for model in models:
             service = services[model.provider]
             provider = shop.providers.get(service)

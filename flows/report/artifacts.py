@@ -6,7 +6,9 @@ import asyncio
 from base64 import b64encode
 from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from time import monotonic
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -20,19 +22,21 @@ from prefect.artifacts import (
 )
 from prefect.context import FlowRunContext
 
-from blocks.money import plain, usd
-from flows.costs.bill import Item, total, totals_by
-from flows.costs.statement import Statement
+from blocks.money import cents, short, units_told, usd
+from flows.costs.statement import Statement, reason_of
 from flows.planning.forecast import Outlook
 from flows.planning.plan import Plan
 from flows.report.forecast import markdown
 from flows.report.markdown import table
-from flows.report.progress import FINISHED, Progress
+from flows.report.progress import Progress
+from flows.shots import Problem
 
 MAX_ROWS = 2_000
 """A table artifact travels as one JSON and is shown as one page."""
 
 EVERY_S = 2.0
+TELL_EVERY_S = 10
+"""How finely the time is told: each telling is a request to Prefect."""
 
 NEEDS = {
     "buy": "to buy",
@@ -43,20 +47,40 @@ NEEDS = {
 }
 
 
+SHOW_S = 10.0
+PAUSE_S = 60.0
+
+
+@dataclass
+class Pause:
+    until_s: float = 0.0
+
+
+_pause = Pause()
+
 T = TypeVar("T")
 
 
 async def shown(call: Coroutine[Any, Any, T]) -> T | None:
-    """Prefect shows a run; where it cannot, the run goes on: its clips are paid for."""
+    """Prefect shows a run; where it cannot, the run goes on: its clips are paid for.
+
+    Its client asks a server that is gone again for a minute, each time: a call has less, and for a
+    while after one that came to nothing there is no other.
+    """
+    if monotonic() < _pause.until_s:
+        call.close()
+        return None
     try:
-        return await call
-    except httpx.HTTPError:
+        async with asyncio.timeout(SHOW_S):
+            return await call
+    except (httpx.HTTPError, TimeoutError):
+        _pause.until_s = monotonic() + PAUSE_S
         return None
 
 
 @asynccontextmanager
 async def progress_of(board: Progress, plan: Plan) -> AsyncIterator[None]:
-    """Show the plan, then the share of clips that are here, until the block ends."""
+    """Show the plan, then how much of the work is done, until the block ends."""
     if FlowRunContext.get() is None:
         yield
         return
@@ -84,28 +108,32 @@ async def _update(progress: UUID | None, board: Progress) -> None:
 
 
 def _percent(board: Progress) -> float:
-    done = sum(row.state in FINISHED for row in board.rows.values())
-    return 100.0 * done / len(board.rows) if board.rows else 100.0
+    return 100.0 * board.share
 
 
 def describe(board: Progress) -> str:
     counts = ", ".join(f"{n} {state}" for state, n in sorted(board.counts.items()))
-    return f"{counts or 'no clips'}; ordered for {usd(board.spent_usd)} in this run"
+    minutes, seconds = divmod(int(board.elapsed_s) // TELL_EVERY_S * TELL_EVERY_S, 60)
+    return (
+        f"{board.doing}; {counts or 'no clips'}; ordered for {usd(board.spent_usd)} in this run; "
+        f"{minutes}:{seconds:02} min"
+    )
 
 
 async def show_plan(plan: Plan) -> None:
     rows: list[dict[str, Any]] = [
         {
             "shot": line.job.name,
-            "USD": plain(line.cost_usd),
-            "units": plain(line.units),
+            "USD": cents(line.cost_usd),
+            "units": short(line.units),
             "need": NEEDS[line.need],
             "model": line.job.shot.model,
             "fingerprint": line.job.fingerprint[:12],
         }
         for line in plan.lines[:MAX_ROWS]
     ]
-    rows.append({"shot": "total", "USD": plain(plan.cost_usd), "units": plain(plan.units)})
+    sums = {"USD": cents(plan.cost_usd), "units": units_told(plan.units_of)}
+    rows.append({"shot": "total", **sums})
     title = _cut("What would be bought", len(plan.lines))
     await shown(acreate_table_artifact(rows, "plan", title))
 
@@ -115,36 +143,38 @@ async def show_outlook(outlook: Outlook) -> None:
     await shown(acreate_markdown_artifact(markdown(outlook), "outlook", title))
 
 
-async def show_bill(items: Sequence[Item]) -> None:
+async def show_bill(accounts: Statement) -> None:
     if FlowRunContext.get() is None:
         return
+    items = accounts.items
     rows: list[dict[str, Any]] = [
         {
             "shot": f"{i.sequence}/{i.shot}" + (f" take {i.take}" if i.take > 1 else ""),
-            "USD": plain(i.cost_usd),
-            "units": plain(i.units),
+            "USD": cents(i.cost_usd),
+            "units": short(i.units),
             "state": i.state,
+            "in film": i.in_film,
             "model": i.model,
             "counted by": i.source,
             "request": i.request_id,
         }
         for i in items[:MAX_ROWS]
     ]
-    units, cost_usd = total(items)
-    rows.append({"shot": "total", "USD": plain(cost_usd), "units": plain(units)})
-    title = _cut("What each shot has cost", len(items))
+    sums = {"USD": cents(accounts.cost_usd), "units": units_told(accounts.units_of)}
+    rows.append({"shot": "total", **sums})
+    title = _cut("What the film has cost", len(items))
     await shown(acreate_table_artifact(rows, "bill", title))
 
 
 async def show_accounts(accounts: Statement) -> None:
-    """Where the bill differs from the estimate, and what was paid in vain; if there is any."""
+    """Where the bill differs from the estimate, and what of it is not in the film; if any."""
     if FlowRunContext.get() is None:
         return
     rows: list[dict[str, Any]] = [
         {
             "shot": each.name,
-            "USD": plain(each.cost_usd),
-            "estimate": plain(each.estimate_usd),
+            "USD": cents(each.cost_usd),
+            "estimate": cents(each.estimate_usd),
             "why": each.why,
             "request": each.request_id,
         }
@@ -153,24 +183,41 @@ async def show_accounts(accounts: Statement) -> None:
     rows += [
         {
             "shot": each.name,
-            "USD": plain(each.cost_usd),
-            "why": each.why,
+            "USD": cents(each.cost_usd),
+            "why": reason_of(each),
             "request": each.request_id,
         }
-        for each in accounts.in_vain
+        for each in accounts.not_in_film
     ]
     if rows:
-        title = _cut("Estimate against actual, and what was paid in vain", len(rows))
+        title = _cut("Estimate against actual, and what is not in the film", len(rows))
         await shown(acreate_table_artifact(rows[:MAX_ROWS], "differences", title))
 
 
-async def show_summary(summary: str, items: Sequence[Item], files: Sequence[Path]) -> None:
+async def show_problems(problems: Sequence[Problem]) -> None:
+    """What is wrong with a list, a row a problem."""
+    if FlowRunContext.get() is None:
+        return
+    rows: list[dict[str, Any]] = [
+        {
+            "row": problem.row if problem.row is not None else "",
+            "column": problem.column,
+            "value": problem.value,
+            "what is wrong": problem.reason,
+        }
+        for problem in problems[:MAX_ROWS]
+    ]
+    title = _cut("What is wrong with the shot list", len(problems))
+    await shown(acreate_table_artifact(rows, "problems", title))
+
+
+async def show_summary(summary: str, accounts: Statement, files: Sequence[Path]) -> None:
     """The files by their paths: a browser opens no file:// link of a page that a server served."""
     if FlowRunContext.get() is None:
         return
     sums = (
-        (t.key, plain(t.cost_usd), plain(t.units), str(t.attempts))
-        for t in totals_by(items, "sequence")
+        (t.key, cents(t.cost_usd), units_told(t.units_of), str(t.attempts))
+        for t in accounts.by("sequence")
     )
     lines = [summary, "", *table(("sequence", " USD", " units", " clips"), sums)]
     lines += ["", *(f"- `{file.absolute()}`" for file in files if file.exists())]

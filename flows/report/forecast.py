@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from html import escape
 
-from blocks.money import plain, usd
+from blocks.money import column, units_told
 from flows.planning.changes import Changes
 from flows.planning.comparison import Offer
 from flows.planning.forecast import Outlook, Share
@@ -21,9 +21,9 @@ OFFERS = ("the whole list on", " clips", " USD", "")
 def markdown(outlook: Outlook) -> str:
     lines: list[str] = []
     for title, shares in parts(outlook):
-        lines += [*table((title, *SHARES), map(share_cells, shares[:MAX_LINES])), ""]
+        lines += [*table((title, *SHARES), share_rows(shares[:MAX_LINES])), ""]
     lines += [f"- {escape(told)}" for told in changes_told(outlook.changes)]
-    lines += ["", *table(OFFERS, map(offer_cells, outlook.offers)), ""]
+    lines += ["", *table(OFFERS, offer_rows(outlook.offers)), ""]
     return "\n".join([*lines, *time_told(outlook)])
 
 
@@ -34,36 +34,55 @@ def parts(outlook: Outlook) -> Iterator[tuple[str, Sequence[Share]]]:
             yield title, shares
 
 
-def share_cells(share: Share) -> tuple[str, ...]:
-    return (
-        share.key,
-        str(share.clips),
-        str(share.to_buy),
-        plain(share.units),
-        plain(share.cost_usd),
-    )
+def share_rows(shares: Sequence[Share]) -> Iterator[tuple[str, ...]]:
+    for share, cost in zip(shares, column(share.cost_usd for share in shares), strict=True):
+        yield share.key, str(share.clips), str(share.to_buy), units_told(share.units_of), cost
 
 
 def changes_told(changes: Changes) -> list[str]:
-    """Nothing where the list was never made here."""
+    """Nothing where the film was never made here."""
     if changes.since is None:
         return []
-    told = (
-        f"Since the run of {changes.since:%Y-%m-%d %H:%M} UTC: {len(changes.new)} new, "
-        f"{len(changes.changed)} changed, {len(changes.removed)} removed, "
-        f"{changes.unchanged} as they were."
-    )
-    return [told, *(f"{c.name}: {', '.join(c.what)}" for c in changes.changed[:MAX_NAMED])]
+    counts = {
+        "new": len(changes.new),
+        "changed": len(changes.changed),
+        "removed": len(changes.removed),
+        "renamed": len(changes.renamed),
+        "with another transition": len(changes.recut),
+    }
+    always = ("new", "changed", "removed")
+    told = [f"{count} {what}" for what, count in counts.items() if count or what in always]
+    return [
+        f"Since the run of {changes.since:%Y-%m-%d %H:%M} UTC: {', '.join(told)}, "
+        f"{changes.unchanged} as they were.",
+        *few(
+            [
+                f"{c.name}: {', '.join(c.what) or 'goes on from another clip'}"
+                for c in changes.changed
+            ]
+        ),
+        *few([f"{name}: new" for name in changes.new]),
+        *few([f"{name}: removed" for name in changes.removed]),
+        *few([f"{name}: was {was}" for name, was in changes.renamed]),
+        *few([f"{c.name}: begins with {c.now}, was {c.before}" for c in changes.recut]),
+    ]
 
 
-def offer_cells(offer: Offer) -> tuple[str, ...]:
-    """What the whole list would cost on a model, were nothing of it here."""
-    why = ""
-    if offer.refusals:
-        first = offer.refusals[0]
-        why = f"not {offer.refused}: row {first.row}, {first.why}"
-    cost = "unknown" if offer.cost_usd is None else usd(offer.cost_usd).removeprefix("$")
-    return offer.model, str(offer.clips), cost if offer.clips else "", why
+def few(told: list[str]) -> list[str]:
+    more = len(told) - MAX_NAMED
+    return [*told[:MAX_NAMED], *([f"… and {more} more"] if more > 0 else [])]
+
+
+def offer_rows(offers: Sequence[Offer]) -> Iterator[tuple[str, ...]]:
+    """What the whole list would cost on each model, were nothing of it here."""
+    costs = iter(column(o.cost_usd for o in offers if o.clips and o.cost_usd is not None))
+    for offer in offers:
+        why = ""
+        if offer.refusals:
+            first = offer.refusals[0]
+            why = f"not {offer.refused}: row {first.row}, {first.why}"
+        known = "unknown" if offer.cost_usd is None else next(costs) if offer.clips else ""
+        yield offer.model, str(offer.clips), known if offer.clips else "", why
 
 
 def time_told(outlook: Outlook) -> list[str]:

@@ -23,11 +23,21 @@ WORDS = {
     "stored": "here",
 }
 FINISHED = frozenset({"stored", "failed"})
+PHASES: dict[Phase, str] = {
+    "reading": "reading the shot list",
+    "planning": "planning",
+    "generating": "making clips",
+    "stitching": "stitching the film",
+    "done": "done",
+}
+DRAWN = "putting the film together"
+MAX_NAMED = 3
 
 
 @dataclass
 class Row:
-    """One clip. `cost_usd` counts towards `spent_usd` only where this run bought it."""
+    """One clip. `cost_usd` counts towards `spent_usd` only where this run bought it; `ordered` says
+    that it was, whatever has become of it."""
 
     name: str
     state: str
@@ -36,6 +46,7 @@ class Row:
     bought_here: bool
     begun_s: float | None = None
     ended_s: float | None = None
+    ordered: bool = False
 
     @property
     def words(self) -> str:
@@ -56,10 +67,16 @@ class Progress:
     phase: Phase = "reading"
     rows: dict[str, Row] = field(default_factory=dict)
     messages: list[str] = field(default_factory=list)
+    drawing: dict[str, float] = field(default_factory=dict)
+    """What is being drawn, and since when."""
+    _pieces: int = 0
+    _drawn: set[str] = field(default_factory=set)
+    _share: float = 0.0
     _done_s: list[float] = field(default_factory=list)
+    _began_s: float = field(default_factory=monotonic)
     _started_s: float = 0.0
 
-    def plan(self, plan: Plan) -> None:
+    def plan(self, plan: Plan, *, stitches: bool = False) -> None:
         self.phase = "generating"
         self._started_s = monotonic()
         for line in plan.lines:
@@ -73,6 +90,18 @@ class Progress:
                 line.cost_usd,
                 line.need == "buy",
             )
+        if stitches:  # each sequence, and the film
+            self._pieces = len({line.job.shot.sequence for line in plan.lines}) + 1
+        self._tell(None)
+
+    def begins(self, what: str) -> None:
+        """It is being drawn: a sequence, or the film."""
+        self.drawing[what] = monotonic()
+        self._tell(None)
+
+    def ends(self, what: str) -> None:
+        self.drawing.pop(what, None)
+        self._drawn.add(what)
         self._tell(None)
 
     def state(self, fingerprint: str, state: str, note: str = "") -> None:
@@ -80,6 +109,7 @@ class Progress:
         if row is None or (row.state, row.note) == (state, note):
             return
         now = monotonic()
+        row.ordered |= state in ("submitted", "ready", "stored")
         if row.begun_s is None and state in ("posting", "submitted"):
             row.begun_s = now
         if row.state not in FINISHED and state in FINISHED:
@@ -98,10 +128,37 @@ class Progress:
 
     @property
     def spent_usd(self) -> Decimal:
-        """Ordered by this run: what is at the provider, and what came of it."""
-        ordered = ("submitted", "ready", "stored")
-        bought = (r for r in self.rows.values() if r.bought_here and r.state in ordered)
+        """Ordered by this run, whatever has come of it: it never falls."""
+        bought = (row for row in self.rows.values() if row.bought_here and row.ordered)
         return sum((row.cost_usd for row in bought), Decimal(0))
+
+    @property
+    def elapsed_s(self) -> float:
+        return monotonic() - self._began_s
+
+    @property
+    def share(self) -> float:
+        """How much of the work is done, from 0 to 1: clips, and what is drawn of them. A clip that
+        is ordered anew takes nothing back."""
+        done = sum(row.state in FINISHED for row in self.rows.values()) + len(self._drawn)
+        work = len(self.rows) + self._pieces
+        now = 1.0 if self.phase == "done" else done / work if work else 0.0
+        self._share = min(1.0, max(self._share, now))
+        return self._share
+
+    @property
+    def is_drawing(self) -> bool:
+        """Every clip has come, or will not: what is left is to draw."""
+        return self.phase in ("generating", "stitching") and not self.unfinished()
+
+    @property
+    def doing(self) -> str:
+        """What the run is at, in words."""
+        if self.is_drawing:
+            what = ", ".join(list(self.drawing)[:MAX_NAMED])
+            more = len(self.drawing) - MAX_NAMED
+            return f"drawing {what}{f' and {more} more' if more > 0 else ''}" if what else DRAWN
+        return PHASES[self.phase]
 
     @property
     def counts(self) -> Counter[str]:

@@ -29,13 +29,6 @@ COLOURS = {
     "posting": "blue",
     "reserved": "dim",
 }
-PHASES = {
-    "reading": "reading the shot list",
-    "planning": "planning",
-    "generating": "making clips",
-    "stitching": "stitching the film",
-    "done": "done",
-}
 
 
 class LiveView:
@@ -98,11 +91,12 @@ def draw(board: Progress, height: int) -> RenderableType:
     hidden = len(rows) - len(shown)
     footer = Table.grid(padding=(0, 2, 0, 0))
     footer.add_row(
-        ProgressBar(total=max(1, len(rows)), completed=done, width=30),
+        ProgressBar(total=1.0, completed=board.share, width=30),
         f"{done} of {len(rows)} clips",
         f"[bold]{usd(board.spent_usd)}[/] ordered",
+        took_words(board.elapsed_s),
         left_words(board),
-        f"[dim]{PHASES[board.phase]}[/]",
+        f"[dim]{escape(board.doing)}[/]",
     )
     parts: list[RenderableType] = [table]
     if hidden:
@@ -117,9 +111,14 @@ def busy_first(board: Progress) -> list[Row]:
 
 def left_words(board: Progress) -> str:
     left_s = board.left_s
-    if board.phase != "generating" or left_s is None:
+    if board.phase != "generating" or left_s is None or not board.unfinished():
         return ""
     return f"about {left_s:.0f} s left" if left_s < 90 else f"about {left_s / 60:.0f} min left"
+
+
+def took_words(seconds: float) -> str:
+    minutes, rest = divmod(int(seconds), 60)
+    return f"{minutes}:{rest:02}"
 
 
 def say_new(console: Console, board: Progress, said: int) -> int:
@@ -136,14 +135,16 @@ class PlainView:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._said: dict[str, str] = {}
-        self._phase = ""
+        self._stage = ""
         self._messages = 0
 
     def changed(self, board: Progress, fingerprint: str | None) -> None:
         self._messages = say_new(self._console, board, self._messages)
-        if board.phase != self._phase:
-            self._phase = board.phase
-            self._console.print(PHASES[board.phase], markup=False, highlight=False)
+        stage = "drawing" if board.is_drawing else board.phase
+        if stage != self._stage:
+            self._stage = stage
+            told = f"{took_words(board.elapsed_s)} {board.doing}"
+            self._console.print(told, markup=False, highlight=False, soft_wrap=True)
         if fingerprint is None:
             return
         row = board.rows[fingerprint]

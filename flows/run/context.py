@@ -13,7 +13,7 @@ from typing import Any, ParamSpec, Protocol, TypeVar
 import httpx
 from sqlalchemy.exc import DBAPIError
 
-from blocks.errors import AccountPausedError, SetupError
+from blocks.errors import AccountPausedError, OverchargedError, SetupError
 from blocks.ledger import Attempt, Intent, Ledger
 from blocks.ledger.writer import LedgerWriter
 from blocks.media.probe import MediaInfo
@@ -39,6 +39,28 @@ class Watcher(Protocol):
     def state(self, fingerprint: str, state: str, note: str = "") -> None: ...
 
     def say(self, message: str) -> None: ...
+
+    def begins(self, what: str) -> None:
+        """It is being drawn."""
+        ...
+
+    def ends(self, what: str) -> None: ...
+
+
+class Unwatched:
+    """Tells nobody."""
+
+    def state(self, fingerprint: str, state: str, note: str = "") -> None:
+        pass
+
+    def say(self, message: str) -> None:
+        pass
+
+    def begins(self, what: str) -> None:
+        pass
+
+    def ends(self, what: str) -> None:
+        pass
 
 
 @dataclass(frozen=True)
@@ -85,6 +107,10 @@ class RunContext:
     """Clips that dead processes had ordered and that this run brings home, by fingerprint."""
     sounds: dict[str, asyncio.Future[Any]] = field(default_factory=dict)
     """Sound of films, likewise."""
+    driven: set[str] = field(default_factory=set)
+    """Fingerprints whose attempts a task of this run goes on with."""
+    overcharged: dict[tuple[str, str], OverchargedError] = field(default_factory=dict)
+    """Models that are stopped, by service and name: they were charged far above their quotes."""
     stop: SetupError | None = None
     """Set where money can no longer be written down: nothing more is bought."""
 

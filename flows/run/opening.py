@@ -14,6 +14,7 @@ from prefect.settings import PREFECT_API_URL
 from blocks import settings
 from blocks.errors import InputError
 from blocks.ledger import Ledger
+from blocks.ledger.fallback import adopt_strays
 from blocks.ledger.price_history import price_rules
 from blocks.providers.base import Provider
 from blocks.providers.comfyui.account import ComfyUIAccount
@@ -26,7 +27,6 @@ from blocks.sandbox import Sandbox
 from blocks.sandbox.server import environment_of
 from blocks.storage.clip_store import ClipStore
 from blocks.storage.places import clips_place, ledger_place, saved_block
-from flows.generate.settle import adopt_strays
 from flows.run.context import RunContext, Watcher
 
 Account = FalAccount | WaveSpeedAccount | ComfyUIAccount

@@ -33,7 +33,7 @@ class CellReader:
 
     def read(self, column: str, reader: Callable[[str], T], default: T) -> T:
         """The value of `column`; the default where it is empty, or wrong."""
-        raw: str = getattr(self.cells, column)
+        raw = self.cells.get(column, "")
         if not raw:
             return default
         try:
@@ -57,6 +57,19 @@ def read_input(model: Model, column: str, raw: str) -> Value:
     if kind is None:
         raise WrongCellError(not_taken(model, column))
     return read_as(kind, raw)
+
+
+def read_of_any(column: str, raw: str) -> None:
+    """For a row whose model is not known. Raises WrongCellError where no model takes the value."""
+    kinds = [model.inputs[column] for model in MODELS.values() if column in model.inputs]
+    for kind in kinds:
+        try:
+            kind.read(raw)
+        except ValueError:
+            continue
+        return
+    if kinds:
+        raise WrongCellError(f"is not {kinds[0].allowed}, nor what another model takes")
 
 
 def not_taken(model: Model, column: str) -> str:

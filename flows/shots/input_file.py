@@ -40,9 +40,12 @@ class InputFiles:
         self._fault = {"image": cache(picture_fault), "video": cache(video_fault)}
         self._known: dict[tuple[str, str], str | WrongCellError] = {}
 
-    def read(self, model: Model, position: int, column: str, raw: str) -> str:
-        """`@previous`, the URL, or the absolute path. Raises WrongCellError."""
-        if column not in model.inputs:
+    def read(self, model: Model | None, position: int, column: str, raw: str) -> str:
+        """`@previous`, the URL, or the absolute path. Raises WrongCellError.
+
+        `model` is None where the list names one that is not known.
+        """
+        if model is not None and column not in model.inputs:
             raise WrongCellError(not_taken(model, column))
         if raw.lower() == PREVIOUS:
             if position == 1:

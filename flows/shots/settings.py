@@ -16,29 +16,31 @@ from math import floor
 from blocks.providers.catalogue import DEFAULT_MODEL, MODELS, find_model
 from blocks.providers.comfyui.workflow import WorkflowError
 from blocks.providers.model import FILE_COLUMNS, Model, Value, Whole
-from flows.shots.cell import CellReader, Fault, WrongCellError, read_as, read_input
+from flows.shots.cell import (
+    CellReader,
+    Fault,
+    WrongCellError,
+    read_as,
+    read_input,
+    read_of_any,
+)
+from flows.shots.columns import INPUTS
 from flows.shots.table import Cells, nearest
 
 TAKES = Whole(1, 20)
 CUT = "cut"
 TRANSITIONS = (CUT, "dissolve", "fade", "wipe", "slide")
 TRANSITION_S = Decimal("0.5")
-INPUT_COLUMNS = (
-    "num_frames",
-    "frames_per_second",
-    "resolution",
-    "aspect_ratio",
-    "num_inference_steps",
-    "enable_safety_checker",
-    "start_frame",
-)
-# A German or French spreadsheet writes 4,5.
-DECIMAL = re.compile(r"[0-9]{1,6}(?:[.,][0-9]{1,30})?")
+TIMES = frozenset({"model", "num_frames", "frames_per_second", "duration_s"})
+"""Columns that say how long a clip is."""
+# A German or French spreadsheet writes 4,5; a shooting list 4 s.
+DECIMAL = re.compile(r"([0-9]{1,6}(?:[.,][0-9]{1,30})?)(?: ?(?:s|sec|seconds))?", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
     """`inputs` lacks prompt, seed and files; `model` is None if there is none of that name.
+    `duration_s` is how long the clip is expected to be, None where the list does not say it.
 
     Cells that are in `faults` count as empty.
     """
@@ -49,6 +51,7 @@ class Settings:
     transition: str
     transition_s: Decimal
     faults: tuple[Fault, ...]
+    duration_s: Fraction | None = None
 
 
 FindModel = Callable[[str], Model | None]
@@ -62,15 +65,21 @@ def read_settings(cells: Cells, find: FindModel = find_model) -> Settings:
     cell = CellReader(cells)
     nothing: Value | None = None
     model = cell.read(
-        "model", partial(_model, find), None if cells.model else MODELS[DEFAULT_MODEL]
+        "model", partial(_model, find), None if cells["model"] else MODELS[DEFAULT_MODEL]
     )
     takes = cell.read("takes", lambda raw: int(read_as(TAKES, raw)), 1)
     transition = cell.read("transition", _transition, CUT)
     default_s = Decimal(0) if transition == CUT else TRANSITION_S
-    transition_s = cell.read("transition_s", partial(_transition_s, cells.transition), default_s)
+    transition_s = cell.read("transition_s", partial(_transition_s, cells["transition"]), default_s)
     inputs: dict[str, Value] = {}
-    if model is not None:
-        for column in INPUT_COLUMNS:
+    duration_s: Fraction | None = None
+    if model is None:
+        for column in INPUTS:
+            cell.read(column, partial(read_of_any, column), None)
+        cell.read("duration_s", _decimal, None)
+    else:
+        _check_takes(cell, model, takes)
+        for column in INPUTS:
             value = cell.read(column, partial(read_input, model, column), nothing)
             if value is not None:
                 inputs[column] = value
@@ -80,7 +89,10 @@ def read_settings(cells: Cells, find: FindModel = find_model) -> Settings:
         inputs = {**model.defaults, **inputs}
         for column in ("seed", *FILE_COLUMNS):
             inputs.pop(column, None)
-    return Settings(model, inputs, takes, transition, transition_s, tuple(cell.faults))
+        if not any(fault.column in TIMES for fault in cell.faults):
+            duration_s = model.clip_frames(inputs) / model.clip_rate(inputs)
+    faults = tuple(cell.faults)
+    return Settings(model, inputs, takes, transition, transition_s, faults, duration_s)
 
 
 def read_seed(model: Model, raw: str, takes: int) -> int | None:
@@ -94,6 +106,17 @@ def read_seed(model: Model, raw: str, takes: int) -> int | None:
     except WrongCellError as error:
         raise WrongCellError(f"with {takes} takes ends at {last}, which {error}") from None
     return seed
+
+
+def _check_takes(cell: CellReader, model: Model, takes: int) -> None:
+    """Every take is another clip: of another seed, which the model has to have."""
+    if takes > model.most_takes and not cell.cells["seed"]:
+        why = (
+            f"{model.name} takes no seed, so that all takes would be one and the same clip"
+            if model.repeats
+            else f"{model.name} has {model.most_takes:,} seeds"
+        )
+        cell.faults.append(Fault("takes", str(takes), f"is more than it can give: {why}"))
 
 
 def _model(find: FindModel, raw: str) -> Model | None:
@@ -125,9 +148,10 @@ def _transition_s(transition: str, raw: str) -> Decimal:
 
 
 def _decimal(raw: str) -> Decimal:
-    if not DECIMAL.fullmatch(raw):
+    number = DECIMAL.fullmatch(raw)
+    if number is None:
         raise WrongCellError("is not a number of seconds, such as 4 or 4.5")
-    return Decimal(raw.replace(",", "."))
+    return Decimal(number[1].replace(",", "."))
 
 
 def _frames(model: Model, given: dict[str, Value], raw: str) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
 
@@ -21,7 +21,7 @@ class Shot:
 
     `transition` is how the shot begins, over `transition_s` shared with the shot before it in its
     sequence; 0 for a cut. `sequence_title` is what a card before its sequence says, at one of the
-    sequence's shots or more.
+    sequence's shots or more. `own` are the list's own columns (x_...), as they stand there.
     """
 
     row: int
@@ -39,6 +39,7 @@ class Shot:
     or_else: Shot | None = None
     caption: str = ""
     sequence_title: str = ""
+    own: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def name(self) -> str:

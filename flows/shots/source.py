@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import json
+import os
 import re
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 from urllib.request import url2pathname
 
 import fsspec
 import httpx
 
+from blocks import settings
 from blocks.errors import InputError
+from blocks.files import replacing
 from flows.shots.problem import shown
 from flows.shots.table import is_header
 
@@ -24,20 +29,30 @@ FETCH_TIMEOUT_S = 30.0
 MAX_REDIRECTS = 5
 
 POSSIBLE = (
-    "A shot list is the path of a CSV file, an http(s) or other URL of one (s3://bucket/list.csv), "
-    "or CSV text whose first line names the columns."
+    "A shot list is the path of a CSV file or an .xlsx workbook, an http(s) or other URL of one "
+    "(s3://bucket/list.csv), the link of a shared Google Sheet, or CSV text whose first line names "
+    "the columns."
 )
 # `simplecache::s3://...` is a URL to fsspec; `C:\list.csv` is not one.
 URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)(?:://|::)")
+SHEET = re.compile(r"([^#]*\.xls[xm](\?[^#]*)?)#(.+)", re.IGNORECASE)
+GOOGLE_SHEET = re.compile(r"/spreadsheets/(?:u/[0-9]+/)?d/(e/)?([A-Za-z0-9_-]{10,200})(?:/|$)")
+GID = re.compile(r"(?:^|&)gid=([0-9]{1,20})(?:&|$)")
+
+
+KEY_NAME = re.compile(r"key|token|secret|sig|auth|pass|pwd|credential", re.IGNORECASE)
+KEY_CHARS = 16
 
 
 @dataclass(frozen=True)
 class Source:
-    """`label` names the list in messages; `folder` is where its relative paths start, if any."""
+    """`label` names the list in messages; `folder` is where its relative paths start, if any;
+    `sheet` is what it says of a workbook's sheet, by default the first."""
 
     label: str
     data: bytes
     folder: Path | None
+    sheet: str = ""
 
 
 def open_source(source: str) -> Source:
@@ -52,12 +67,107 @@ def _open(source: str) -> Source:
         return Source("The pasted list", _encoded(source), None)
     if not source.strip():
         raise InputError("No shot list is named.", remedy=POSSIBLE)
-    label = shown(_without_secrets(source), 300)
+    label = shown(without_secrets(source), 300)
+    source, sheet = split_sheet(source)
     if path := local_path(source):
-        return Source(shown(path.name), _read_file(path, label), path.parent)
+        return Source(shown(path.name), _read_file(path, label), path.parent, sheet)
     if source.lower().startswith(("http://", "https://")):
-        return Source(label, _fetch(source, label), None)
-    return Source(label, _read_remote(source, label), None)
+        return Source(label, _fetch(as_csv_of_google(source) or source, label), None, sheet)
+    return Source(label, _read_remote(source, label), None, sheet)
+
+
+def split_sheet(source: str) -> tuple[str, str]:
+    """(workbook, sheet) of `film.xlsx#Night`; a file that is called so is itself."""
+    match = SHEET.fullmatch(source)
+    if match is None or (not URL.match(source) and _exists(Path(source))):
+        return source, ""
+    return match[1], unquote(match[3]) if URL.match(source) else match[3]
+
+
+def as_csv_of_google(url: str) -> str | None:
+    """Where a Google Sheet that is shared by link gives itself as CSV; None for other URLs.
+
+    The forms are those of the address line (`/edit#gid=0`), of Share, and of Publish to web
+    (`/d/e/.../pubhtml`). The export takes the sheet by its `gid`, by default the first.
+    """
+    found = google_sheet(url)
+    if found is None:
+        return None
+    document, gid, published = found
+    base = f"{settings.url('GOOGLE_SHEETS_URL')}/spreadsheets/d/"
+    end = f"e/{document}/pub?output=csv" if published else f"{document}/export?format=csv"
+    return base + end + (f"&gid={gid}" if gid else "")
+
+
+def google_sheet(url: str) -> tuple[str, str, bool] | None:
+    """(document, gid or "", whether it is one that is published) of a link to a Google Sheet."""
+    hosts = {settings.DEFAULT_URLS["GOOGLE_SHEETS_URL"], settings.url("GOOGLE_SHEETS_URL")}
+    try:
+        parts = urlsplit(url)
+        ours = {urlsplit(host).netloc.lower() for host in hosts}
+    except ValueError:
+        return None
+    match = GOOGLE_SHEET.match(parts.path)
+    if parts.netloc.lower() not in ours or match is None:
+        return None
+    gid = GID.search(f"{parts.fragment}&{parts.query}")
+    return match[2], gid[1] if gid else "", bool(match[1])
+
+
+def without_key(source: str) -> str:
+    """The source, or the path of a private copy where it is a link with a query or a password.
+
+    Prefect keeps and shows what a run is started with. Raises InputError.
+    """
+    if is_pasted(source) or local_path(source) or without_secrets(source) == source:
+        return source
+    place = place_of(source)
+    folder = settings.own_home() / "lists" / hashlib.sha256(place.encode()).hexdigest()[:16]
+    copy = folder / f"{list_name(source)}.csv"
+    with replacing(copy) as part:
+        part.touch(0o600)
+        part.write_bytes(open_source(source).data)
+    # The copy is of the same film as its link.
+    copy.with_suffix(".toml").write_text(
+        f"name = {json.dumps(place, ensure_ascii=False)}\n", "utf-8"
+    )
+    return str(copy)
+
+
+def place_of(source: str) -> str:
+    """Where a list is, without what lets one in: its absolute path, or its URL."""
+    source, sheet = split_sheet(source)
+    if path := local_path(source):
+        place = os.path.realpath(path)
+    else:
+        place = without_secrets(source)
+        found = google_sheet(source)
+        sheet = f"gid={found[1]}" if found and found[1] else sheet
+    return f"{place}#{sheet}" if sheet else place
+
+
+def refuse_key(source: str) -> None:
+    """Raises InputError for a run that was started with a link that carries a key."""
+    if is_pasted(source) or local_path(source) or not _holds_key(source):
+        return
+    raise InputError(
+        f"{shown(without_secrets(source), 300)}: this link carries a key, which is in Prefect's "
+        "record of this run.",
+        remedy="Nothing was bought. Delete this run, have the link's key changed, and start it "
+        "with the list's text, a path, or a bucket whose key is in the worker's environment; or "
+        "run `shotreel make` with the link, which keeps it to itself.",
+    )
+
+
+def _holds_key(source: str) -> bool:
+    """By its name or by its length: what chooses a sheet or a format (`gid=0`) is short."""
+    with suppress(ValueError):
+        url = urlsplit(source)
+        pairs = parse_qsl(url.query, keep_blank_values=True)
+        return bool(url.password) or any(
+            KEY_NAME.search(name) or len(value) >= KEY_CHARS for name, value in pairs
+        )
+    return True
 
 
 def list_name(source: str) -> str:
@@ -65,12 +175,15 @@ def list_name(source: str) -> str:
     if is_pasted(source):
         digest = hashlib.sha256(source.encode("utf-8", "surrogatepass")).hexdigest()
         return f"pasted-{digest[:8]}"
+    source, sheet = split_sheet(source)
     if path := local_path(source):
         stem = path.stem
+    elif google := google_sheet(source):
+        stem = "-".join(filter(None, ("sheet", google[0][:12], google[1].lstrip("0"))))
     else:
         place = _split(source)
         stem = Path(unquote(place[1])).stem or place[0]
-    return safe_name(stem)
+    return safe_name(f"{stem}-{sheet}" if sheet else stem)
 
 
 def safe_name(text: str) -> str:
@@ -187,7 +300,7 @@ def _split(source: str) -> tuple[str, str]:
         return "", source
 
 
-def _without_secrets(source: str) -> str:
+def without_secrets(source: str) -> str:
     """A URL without user, password and query: links to buckets carry their key there."""
     if not URL.match(source):
         return source

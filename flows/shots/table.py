@@ -1,112 +1,205 @@
-"""Text -> rows of named cells: separators, quotes, the header, and every limit of size."""
+"""Records -> rows of named cells: the header, what it means, and every limit of size."""
 
 from __future__ import annotations
 
-import csv
-import io
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from difflib import get_close_matches
-from itertools import repeat
-from typing import NamedTuple
 
-import pandas as pd
-
+from flows.shots.columns import COLUMNS, OWN_PREFIX, SHARED, WORDS, column_named, is_for_people
+from flows.shots.csv_text import QuoteError, records
 from flows.shots.problem import Problems, shown
+from flows.shots.text import CONTROL, is_invisible
 
 SEPARATORS = (",", ";", "\t")
 MAX_ROWS = 200_000
 MAX_COLUMNS = 64
 MAX_CELL_CHARS = 100_000
 MAX_LINE_CHARS = 1_000_000
-OWN_PREFIX = "x_"
+# Excel's own first line, by which it tells itself the separator.
+SEPARATOR_LINE = re.compile(r'"?sep=([^\w\s"]|\t)"?[,;\t ]*(?:\n|\Z)', re.IGNORECASE)
+WHOLE_NUMBER = re.compile(r"[0-9]{1,20}(?:\.0+)?")
+NUMBERS = ("seed", "num_frames", "frames_per_second", "duration_s", "takes", "num_inference_steps")
 
 
-class Cells(NamedTuple):
-    """The cells of one row, without spaces around them; empty where the list says nothing."""
+class Cells(dict[str, str]):
+    """The cells of one row by their columns, without spaces around them; empty where the list
+    says nothing."""
 
-    sequence: str
-    shot: str
-    prompt: str
-    image: str
-    video: str
-    seed: str
-    notes: str
-    caption: str
-    sequence_title: str
-    model: str
-    num_frames: str
-    duration_s: str
-    frames_per_second: str
-    resolution: str
-    aspect_ratio: str
-    num_inference_steps: str
-    enable_safety_checker: str
-    start_frame: str
-    takes: str
-    transition: str
-    transition_s: str
+    def __missing__(self, column: str) -> str:
+        return ""
 
     @property
-    def settings(self) -> tuple[str, ...]:
-        """The cells from `model` on, which many rows have in common."""
-        return self[9:]
+    def settings(self) -> tuple[str | None, ...]:
+        """The cells that many rows have in common."""
+        return tuple(map(self.get, SHARED))
 
 
-COLUMNS = Cells._fields
+@dataclass(frozen=True)
+class Header:
+    """`names` are the columns that the headers mean; "" for one that is left aside."""
+
+    row: int
+    names: tuple[str, ...]
+    meanings: dict[str, str] = field(default_factory=dict)
+    """Headers that are called otherwise than their column."""
+    left_aside: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Table:
+    header: Header
+    rows: list[tuple[int, Cells]]
+    separator: str = ""
 
 
 def is_header(line: str) -> bool:
     """Whether a line names columns of a shot list, `prompt` among them, and nothing else."""
     if len(line) > MAX_CELL_CHARS:
         return False
-    names = _split_header(line)[1]
-    return "prompt" in names and all(map(_is_column, names))
+    names = [column_named(name) for name in _split_header(line)[1]]
+    return "prompt" in names and None not in names
 
 
-def read_table(text: str, problems: Problems) -> list[tuple[int, Cells]]:
-    """(row, cells) of every row that is not empty.
+def read_csv(text: str, problems: Problems) -> Table:
+    """The rows that are not empty.
 
-    Unknown columns and rows with too many cells are added to `problems`. Raises ShotListError
-    where nothing more can be said: no header, no shots, broken quotes, a limit exceeded.
+    Unknown columns, rows with too many cells and quotes that cannot be read are added to
+    `problems`. Raises ShotListError where nothing more can be said: no header, no shots, a limit
+    exceeded.
     """
     _check_lines(text, problems)
-    first = re.search(r"[^\n,;\t ]", text)
+    hint = SEPARATOR_LINE.match(text)
+    # No spreadsheet shows it: the rows are counted behind it.
+    top = hint.end() if hint else 0
+    first = re.compile(r"[^\n,;\t ]").search(text, top)
     if first is None:
         problems.stop("the list is empty; its first line names the columns, at least prompt")
-    start = text.rfind("\n", 0, first.start()) + 1
-    header_row = text.count("\n", 0, start) + 1
+    start = max(text.rfind("\n", 0, first.start()) + 1, top)
+    header_row = text.count("\n", top, start) + 1
     head = text[start : start + MAX_CELL_CHARS]
     if len(head) == MAX_CELL_CHARS and "\n" not in head:
         problems.stop(f"has more than {MAX_CELL_CHARS:,} characters", row=header_row)
-    separator, names = _split_header(head)
-    _check_header(names, header_row, problems)
+    separator = hint[1] if hint else _split_header(head)[0]
+    found = _readable(text, separator, start, header_row, problems)
+    return read_rows(found, header_row, problems, separator)
 
-    body = text[start:] if start else text
-    frame, overfull = _parse(body, separator, len(names), header_row, problems)
-    if len(frame) > MAX_ROWS + 1:
-        problems.stop(f"the list has more than {MAX_ROWS:,} rows; split it")
-    columns = [[cell.strip() for cell in frame[i].tolist()] for i in range(len(names))]
-    del frame
-    _check_lengths(names, columns, header_row, problems)
 
-    unnamed = [column for name, column in zip(names, columns, strict=True) if not name]
-    for column in unnamed:
-        for index, cell in enumerate(column[1:], 1):
-            if cell:
-                problems.add(header_row + index, "", cell, "stands in a column without a name")
-    by_name = dict(zip(names, columns, strict=True))
-    cells = [by_name.get(name, repeat("")) for name in COLUMNS]
-    rows = [
-        (header_row + index, Cells._make(known))
-        for index, (everything, known) in enumerate(
-            zip(zip(*columns, strict=True), zip(*cells, strict=False), strict=False)
-        )
-        if index and any(everything) and header_row + index not in overfull
-    ]
-    if not rows and not overfull:
+def read_rows(
+    found: Iterable[Sequence[str]], header_row: int, problems: Problems, separator: str = ""
+) -> Table:
+    """The rows of records, the first of which is the header, in row `header_row`."""
+    rows: list[tuple[int, Cells]] = []
+    header: Header | None = None
+    before = problems.count
+    for row, record in enumerate(found, header_row):
+        if row - header_row > MAX_ROWS:
+            problems.stop(f"the list has more than {MAX_ROWS:,} rows; split it")
+        cells = [cell.strip() for cell in record]
+        if header is None:
+            header = read_header(cells, row, problems)
+            before = problems.count
+        elif any(cells):
+            known = _row(row, cells, header, problems, separator)
+            if known is not None:
+                rows.append((row, known))
+    if header is None:
+        problems.raise_any()
+        problems.stop("the list is empty; its first line names the columns, at least prompt")
+    if not rows and problems.count == before:
         problems.stop("the list has a header and no shots", row=header_row)
-    return rows
+    return Table(header, rows, separator)
+
+
+def read_header(cells: Sequence[str], row: int, problems: Problems) -> Header:
+    """Adds what is wrong to the problems; stops where no shot could be read below it."""
+    named = [cell for cell in cells if cell]
+    if len(cells) > MAX_COLUMNS and len(named) > MAX_COLUMNS:
+        problems.stop(f"names {len(cells):,} columns; at most {MAX_COLUMNS} are read", row=row)
+    names: list[str] = []
+    said: dict[str, list[str]] = {}
+    left_aside: list[str] = []
+    for cell in cells:
+        name = column_named(cell)
+        if name:
+            said.setdefault(name, []).append(cell)
+        elif name is None and is_for_people(cell):
+            left_aside.append(cell)
+        elif name is None and cell.lower() not in said:
+            said[cell.lower()] = []
+            reason = "is no column of a shot list" + nearest(cell, tuple(COLUMNS))
+            problems.add(row, "", cell, f"{reason} (columns of your own start with {OWN_PREFIX})")
+        names.append(name or (OWN_PREFIX if cell else ""))
+    twice = {name: headers for name, headers in said.items() if len(headers) > 1}
+    for name, headers in twice.items():
+        problems.add(row, name, "", _ambiguous(name, headers))
+    if "prompt" not in names:
+        problems.stop(
+            f"there is no column prompt; the columns are {', '.join(COLUMNS)}; "
+            "they are separated by commas, semicolons or tabs",
+            row=row,
+        )
+    if twice:
+        problems.raise_any()
+    meanings = {
+        header: name
+        for name, headers in said.items()
+        for header in headers
+        if name in COLUMNS and header.lower() != name
+    }
+    return Header(row, tuple(names), meanings, tuple(left_aside))
+
+
+def _ambiguous(name: str, headers: Sequence[str]) -> str:
+    if len({header.lower() for header in headers}) == 1:
+        return "is there more than once; keep one of these columns"
+    both = " and ".join(f'"{shown(header)}"' for header in headers)
+    return (
+        f"is what {both} mean; keep one of them, and begin the other's name with {OWN_PREFIX} "
+        "to leave it aside"
+    )
+
+
+def _row(
+    row: int, cells: list[str], header: Header, problems: Problems, separator: str
+) -> Cells | None:
+    """The row's cells; None where there is a problem with them."""
+    before = problems.count
+    width = len(header.names)
+    if len(cells) > width and any(cells[width:]):
+        reason = f"has {len(cells):,} cells, the header {width}"
+        remedy = f'; put quotes (") around text that holds "{separator}"' if separator else ""
+        problems.add(row, "", "", reason + remedy)
+        return None
+    if separator and (swallowed := _swallowed(cells, header, separator)):
+        reason = (
+            'opens a quote (") that takes in what looks like rows of their own; close it where the '
+            "cell ends, or write the cell on one line"
+        )
+        problems.add(row, header.names[cells.index(swallowed)], swallowed, reason)
+        return None
+    known = Cells()
+    for name, cell in zip(header.names, cells, strict=False):
+        if not cell:
+            continue
+        if len(cell) > MAX_CELL_CHARS:
+            problems.stop(
+                f'"{shown(cell)}" has {len(cell):,} characters, more than {MAX_CELL_CHARS:,}; '
+                'perhaps a quote (") is missing',
+                row=row,
+                column=name,
+            )
+        if not name:
+            problems.add(row, "", cell, "stands in a column without a name")
+        if name in WORDS and not (cell.isascii() and cell.isprintable()):
+            if control := CONTROL.search(cell):
+                reason = f"holds the control character {ascii(control[0])[1:-1]}; remove it"
+                problems.add(row, name, cell, reason)
+            elif is_invisible(cell):
+                problems.add(row, name, cell, "holds invisible characters only; remove them")
+        known[name] = cell
+    return known if problems.count == before else None
 
 
 def nearest(word: str, words: Sequence[str]) -> str:
@@ -116,17 +209,64 @@ def nearest(word: str, words: Sequence[str]) -> str:
     return f"; did you mean {found[0]}?" if found else ""
 
 
+def _readable(
+    text: str, separator: str, start: int, first_row: int, problems: Problems
+) -> Iterator[Sequence[str]]:
+    """The records of a text. Those whose quotes cannot be read are problems and come empty; goes on
+    behind them where it is certain that the next one begins."""
+    at: int | None = start
+    index = 0
+    while at is not None:
+        try:
+            for record in records(text, separator, at, index):
+                yield record
+                index += 1
+            return
+        except QuoteError as error:
+            problems.add(first_row + error.index, "", "", error.reason)
+            if error.index == 0:
+                return
+            yield ()
+            index, at = error.index + 1, error.resumes_at
+
+
+def _swallowed(cells: Sequence[str], header: Header, separator: str) -> str:
+    """A cell in quotes that holds what looks like rows of the list: as many cells as the header,
+    with a number where numbers stand. "" where there is none."""
+    for at, cell in enumerate(cells[: len(header.names)]):
+        if "\n" not in cell or separator not in cell:
+            continue
+        lines = cell.split("\n")
+        rows = [[*cells[:at], *lines[0].split(separator)]]
+        rows += [line.split(separator) for line in lines[1:-1]]
+        if any(_is_row(row, header) for row in rows):
+            return cell
+    return ""
+
+
+def _is_row(cells: Sequence[str], header: Header) -> bool:
+    return len(cells) == len(header.names) and any(
+        name in NUMBERS and WHOLE_NUMBER.fullmatch(cell.strip())
+        for name, cell in zip(header.names, cells, strict=True)
+    )
+
+
 def _split_header(head: str) -> tuple[str, list[str]]:
     """(separator, names): the separator by which most names are columns that we know."""
     readings = []
     for separator in SEPARATORS:
-        record = next(_records(head, separator), [])
-        readings.append((separator, [name.strip().lower() for name in record]))
-    return max(readings, key=lambda reading: (sum(map(_is_column, reading[1])), len(reading[1])))
-
-
-def _is_column(name: str) -> bool:
-    return name in COLUMNS or name.startswith(OWN_PREFIX)
+        try:
+            record = next(records(head, separator), [])
+        except QuoteError:
+            record = []
+        readings.append((separator, [name.strip() for name in record]))
+    return max(
+        readings,
+        key=lambda reading: (
+            sum(bool(column_named(name)) or is_for_people(name) for name in reading[1]),
+            len(reading[1]),
+        ),
+    )
 
 
 def _check_lines(text: str, problems: Problems) -> None:
@@ -138,104 +278,3 @@ def _check_lines(text: str, problems: Problems) -> None:
             line = text.count("\n", 0, start) + 1
             problems.stop(f"line {line:,} has more than {MAX_LINE_CHARS:,} characters")
         start = end + 1
-
-
-def _check_header(names: list[str], row: int, problems: Problems) -> None:
-    if len(names) > MAX_COLUMNS:
-        problems.stop(f"names {len(names):,} columns; at most {MAX_COLUMNS} are read", row=row)
-    for name in dict.fromkeys(filter(None, names)):
-        if not _is_column(name):
-            reason = "is no column of a shot list" + nearest(name, COLUMNS)
-            problems.add(row, "", name, f"{reason} (columns of your own start with {OWN_PREFIX})")
-    twice = [name for name in dict.fromkeys(filter(None, names)) if names.count(name) > 1]
-    for name in twice:
-        problems.add(row, name, "", "is there more than once; keep one of these columns")
-    if "prompt" not in names:
-        problems.stop(
-            f"there is no column prompt; the columns are {', '.join(COLUMNS)}; "
-            "they are separated by commas, semicolons or tabs",
-            row=row,
-        )
-    if twice:
-        problems.raise_any()
-
-
-def _parse(
-    text: str, separator: str, width: int, header_row: int, problems: Problems
-) -> tuple[pd.DataFrame, set[int]]:
-    """The cells, and the rows that have more of them than the header."""
-    try:
-        return _read_csv(text, separator, width, cut=False), set()
-    except pd.errors.ParserError:
-        # pandas stops at the first row that is too long; people want to hear of all of them.
-        overfull = _overfull(text, separator, width, header_row, problems)
-    try:
-        return _read_csv(text, separator, width, cut=True), overfull
-    except pd.errors.ParserError as error:
-        quote = re.search(r"EOF inside string starting at row (\d+)", str(error))
-        if quote is None:
-            problems.stop(f"the list is not CSV: {shown(str(error), 200)}")
-        problems.stop(
-            'opens a quote (") that never ends; close it, or write "" for a quote inside a cell',
-            row=header_row + int(quote.group(1)),
-        )
-
-
-def _read_csv(text: str, separator: str, width: int, *, cut: bool) -> pd.DataFrame:
-    return pd.read_csv(
-        io.StringIO(text),
-        sep=separator,
-        engine="c",
-        header=None,
-        names=range(width),
-        # Without it, rows longer than the header would shift every cell into another column.
-        index_col=False,
-        # With it, pandas drops the cells beyond the header instead of refusing them.
-        usecols=range(width) if cut else None,
-        dtype=str,
-        keep_default_na=False,
-        na_filter=False,
-        skip_blank_lines=False,
-        skipinitialspace=True,
-        nrows=MAX_ROWS + 2,
-    )
-
-
-def _overfull(
-    text: str, separator: str, width: int, header_row: int, problems: Problems
-) -> set[int]:
-    rows = set()
-    for row, record in enumerate(_records(text, separator), header_row):
-        if any(map(str.strip, record[width:])):
-            rows.add(row)
-            reason = f"has {len(record):,} cells, the header {width}"
-            problems.add(
-                row, "", "", f'{reason}; put quotes (") around text that holds "{separator}"'
-            )
-        if row - header_row > MAX_ROWS:
-            break
-    return rows
-
-
-def _records(text: str, separator: str) -> Iterator[list[str]]:
-    """Python's own reading, record by record; it ends where a cell is absurdly long."""
-    try:
-        yield from csv.reader(io.StringIO(text), delimiter=separator, skipinitialspace=True)
-    except csv.Error:
-        return
-
-
-def _check_lengths(
-    names: list[str], columns: list[list[str]], header_row: int, problems: Problems
-) -> None:
-    for name, column in zip(names, columns, strict=True):
-        for index, cell in enumerate(column):
-            if len(cell) > MAX_CELL_CHARS:
-                problems.add(
-                    header_row + index,
-                    name,
-                    cell,
-                    f"has {len(cell):,} characters, more than {MAX_CELL_CHARS:,}; "
-                    'perhaps a quote (") is missing',
-                )
-                problems.raise_any()

@@ -27,7 +27,7 @@ def film_order(plan: Plan) -> dict[str, list[Line]]:
     """Lines by sequence, in list order; the first take of a shot is the one in the film."""
     order: dict[str, list[Line]] = {}
     for line in plan.lines:
-        if line.job.take == 1:
+        if line.is_chosen:
             order.setdefault(line.job.shot.sequence, []).append(line)
     return order
 

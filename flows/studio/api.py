@@ -17,7 +17,7 @@ WITHOUT_WORKER = (
 
 
 @contextmanager
-def server(api_url: str) -> Iterator[httpx.Client]:
+def server(api_url: str, timeout_s: float = 30) -> Iterator[httpx.Client]:
     """Prefect's own client, for it repeats a 503. Raises SetupError where nobody answers.
 
     Prefect's server on SQLite answers 503 to a request that would write while another one writes
@@ -26,7 +26,11 @@ def server(api_url: str) -> Iterator[httpx.Client]:
     from prefect.client.base import PrefectHttpxSyncClient
 
     with PrefectHttpxSyncClient(
-        base_url=api_url, trust_env=False, timeout=30, raise_on_all_errors=False
+        base_url=api_url,
+        trust_env=False,
+        timeout=timeout_s,
+        raise_on_all_errors=False,
+        enable_csrf_support=True,
     ) as client:
         try:
             yield client
@@ -84,7 +88,21 @@ def end_runs(api_url: str, pool: str) -> list[str]:
             client.post(
                 f"/flow_runs/{run['id']}/set_state", json={"state": state, "force": True}
             ).raise_for_status()
+            end_tasks(client, run["id"], state)
     return [str(run["name"]) for run in runs]
+
+
+def end_tasks(client: httpx.Client, run_id: str, state: dict[str, str]) -> None:
+    """What a run has left behind would look for ever as if it were running."""
+    left = {
+        "flow_runs": {"id": {"any_": [run_id]}},
+        "task_runs": {"state": {"type": {"any_": ["PENDING", "RUNNING"]}}},
+    }
+    while tasks := read(client, "/task_runs/filter", left):
+        for task in tasks:
+            client.post(
+                f"/task_runs/{task['id']}/set_state", json={"state": state, "force": True}
+            ).raise_for_status()
 
 
 def read(client: httpx.Client, path: str, wanted: dict[str, Any]) -> list[dict[str, Any]]:

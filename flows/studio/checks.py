@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 
 from flows.studio import part
-from flows.studio.api import TAG, read
+from flows.studio.api import TAG, read, server
 from flows.studio.check import Check
 from flows.studio.place import answers, here
 from flows.studio.prepare import POOL
@@ -32,7 +32,7 @@ def prefect_checks() -> list[Check]:
         return [no_server()]
     state = here().read()
     ours = state is not None and state.api_url == url
-    with httpx.Client(base_url=url, timeout=10) as client:
+    with server(url, timeout_s=10) as client:
         try:
             client.get("/health").raise_for_status()
             served = str(client.get("/admin/version").json())

@@ -20,6 +20,7 @@ from flows.studio.api import end_runs, kept, set_logos
 from flows.studio.part import Part, end_marked, is_locked, stop, take, write_pid
 from flows.studio.place import State, StudioPlace, answers
 from flows.studio.prepare import POOL
+from flows.studio.server import HOSTS
 
 START_S = 180.0
 LOOK_EVERY_S = 1.0
@@ -37,7 +38,13 @@ def environment(place: StudioPlace, state: State, base: Mapping[str, str]) -> di
     env = {**prefect_settings.DEFAULTS, **base}
     if env[QUIET] == prefect_settings.DEFAULTS[QUIET]:
         del env[QUIET]  # here the console is a log file
-    for name in ("PREFECT_API_KEY", "PREFECT_API_AUTH_STRING", "PREFECT_PROFILE"):
+    for name in (
+        "PREFECT_API_KEY",
+        "PREFECT_API_AUTH_STRING",
+        "PREFECT_SERVER_API_AUTH_STRING",
+        "PREFECT_PROFILE",
+        HOSTS,
+    ):
         env.pop(name, None)
     origins = f"{state.ui_url},http://localhost:{state.port}"
     return env | {
@@ -47,6 +54,9 @@ def environment(place: StudioPlace, state: State, base: Mapping[str, str]) -> di
         "PREFECT_UI_URL": state.ui_url,
         # Any page in the browser could otherwise start a run.
         "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": origins,
+        "PREFECT_SERVER_CSRF_PROTECTION_ENABLED": "true",
+        "PREFECT_SERVER_API_HOST": "127.0.0.1",
+        "PREFECT_SERVER_API_PORT": str(state.port),
         "PREFECT_WORKER_QUERY_SECONDS": env.get("PREFECT_WORKER_QUERY_SECONDS", "2"),
         "SHOTREEL_HOME": str(place.home),
         FOLDER: state.folder,
@@ -61,7 +71,7 @@ def environment(place: StudioPlace, state: State, base: Mapping[str, str]) -> di
 def parts_of(place: StudioPlace, state: State, env: Mapping[str, str]) -> dict[str, Part]:
     latency_s = env.get("SHOTREEL_SANDBOX_LATENCY_S") or "1.5"
     commands: dict[str, Sequence[str]] = {
-        "server": [PREFECT, "server", "start", "--host", "127.0.0.1", "--port", str(state.port)],
+        "server": [sys.executable, "-P", "-m", "flows.studio.server"],
         "sandbox": [
             *(*PYTHON, "-m", "flows.cli", "sandbox"),
             *("--port", str(state.sandbox_port), "--latency", latency_s),

@@ -79,7 +79,7 @@ class StudioPlace:
     def make(self) -> None:
         """The folders, for their owner alone: Prefect's database holds keys. Raises SetupError."""
         try:
-            for folder in (self.folder, self.prefect_home):
+            for folder in (self.home, self.folder, self.prefect_home):
                 folder.mkdir(parents=True, exist_ok=True)
                 folder.chmod(0o700)
         except OSError as error:

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any, Literal
 
 from prefect import task
 from prefect.context import TaskRunContext
 from prefect.serializers import Serializer
 
-from blocks import settings
 from blocks.errors import UnreachableError
-from blocks.files import sha256_file
 from flows.generate.all_clips import Bring
 from flows.generate.lifecycle import bring_home
+from flows.planning.remembered import read_clip, results_folder
 from flows.run.context import Clip, current
 
 
@@ -32,11 +30,7 @@ class ClipSerializer(Serializer):  # Prefect finds it by the bare class
         return json.dumps(values).encode()
 
     def loads(self, blob: bytes) -> Clip:
-        values = json.loads(blob)
-        clip = Clip(**{**values, "path": Path(values["path"])})
-        if sha256_file(clip.path) != clip.sha256:
-            raise ValueError("the clip was altered")
-        return clip
+        return read_clip(blob)
 
 
 def by_fingerprint(context: TaskRunContext, parameters: dict[str, Any]) -> str:
@@ -73,6 +67,6 @@ async def bring_planned(name: str, fingerprint: str) -> Clip:
 
 def as_task() -> Bring:
     """The task, with its results beside the ledger, whatever PREFECT_HOME is."""
-    kept: Any = generate_clip.with_options(result_storage=settings.home() / "prefect-results")
+    kept: Any = generate_clip.with_options(result_storage=results_folder())
     bring: Bring = kept
     return bring

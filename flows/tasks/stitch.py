@@ -94,17 +94,22 @@ async def _stitched(
     finish: Finish,
     seal: Seal | None = None,
 ) -> Stitched | ShotreelError | None:
-    if items is None:
-        return None  # a shot is missing, and then the old one is to stay
-    if not has_clip(items):
-        # Nothing of the list is in it: under its name it would pass for what was asked for.
-        await asyncio.to_thread(_set_aside, out)
-        return None
-    current.get().task_runs += 1
+    shop = current.get()
+    named = f"sequence {what}" if out.parent.name == "sequences" else "the film"
     try:
+        if items is None:
+            return None  # a shot is missing, and then the old one is to stay
+        if not has_clip(items):
+            # Nothing of the list is in it: under its name it would pass for what was asked for.
+            await asyncio.to_thread(_set_aside, out)
+            return None
+        shop.task_runs += 1
+        shop.watcher.begins(named)
         return await stitch_items(what, unvisited(items), out, finish, seal)
     except ShotreelError as error:
         return error
+    finally:
+        shop.watcher.ends(named)
 
 
 async def draw_early(plan: Plan, clips: Clips, finish: Finish) -> None:

@@ -17,7 +17,17 @@ import pytest
 from PIL import Image
 
 from blocks.errors import InputError
-from blocks.providers.base import Failed, Findings, Order, Polled, Ready, Refused, Unknown, Waiting
+from blocks.providers.base import (
+    Failed,
+    Findings,
+    Gone,
+    Order,
+    Polled,
+    Ready,
+    Refused,
+    Unknown,
+    Waiting,
+)
 from blocks.providers.catalogue import MODELS, sent_model
 from blocks.providers.comfyui import wire
 from blocks.providers.comfyui.account import ComfyUI, ComfyUIAccount
@@ -106,16 +116,17 @@ def test_a_request_that_never_arrived_is_proved_absent(server: Server) -> None:
         assert isinstance(await comfyui.submit(order()), Unknown)
         return await comfyui.find(order(), NOW)
 
-    assert server.with_account(act) == Findings((), complete=True)
+    assert server.with_account(act) == Findings(())
 
 
 def test_a_server_that_does_not_answer_proves_nothing(server: Server) -> None:
     server.misbehave(at="poll", do="status", status=502)
     findings = server.with_account(lambda comfyui: comfyui.find(order(), NOW))
-    assert findings == Findings((), complete=False)
+    assert not findings.candidates
+    assert "502" in findings.unread
 
 
-def test_a_restart_that_forgot_the_prompt_is_noticed_and_may_be_tried_again(run: Run) -> None:
+def test_a_restart_that_forgot_the_prompt_is_noticed(run: Run) -> None:
     server = run(latency_s=30)
 
     async def act(comfyui: ComfyUI) -> tuple[Polled, Polled]:
@@ -126,8 +137,7 @@ def test_a_restart_that_forgot_the_prompt_is_noticed_and_may_be_tried_again(run:
 
     before, after = server.with_account(act)
     assert before == Waiting()
-    assert isinstance(after, Failed)
-    assert (after.charged, after.transient) == ("no", True)
+    assert isinstance(after, Gone)
 
 
 def test_what_waits_is_told_its_place_and_what_is_cancelled_never_runs(run: Run) -> None:
@@ -145,7 +155,7 @@ def test_what_waits_is_told_its_place_and_what_is_cancelled_never_runs(run: Run)
     assert isinstance(interrupted, Failed)
     assert (interrupted.charged, interrupted.transient) == ("no", False)
     assert "interrupted" in interrupted.reason
-    assert isinstance(deleted, Failed)
+    assert isinstance(deleted, Gone)
 
 
 def test_a_cancelled_prompt_leaves_another_at_work_alone(run: Run) -> None:

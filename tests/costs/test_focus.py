@@ -23,7 +23,7 @@ from blocks.ledger.price_history import note_top_up, paid_in
 from blocks.providers.base import Bill, Failed
 from flows.costs.focus import write_focus
 from flows.costs.focus_columns import EMPTY, MANDATORY, OWN, Version, columns_of
-from flows.costs.spend import spending
+from flows.costs.spend import Which, spending
 from tests.ledger.books import change, in_state
 
 USD = Decimal
@@ -60,7 +60,7 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
 
 
 def written(ledger: Ledger, path: Path, version: Version = "1.2") -> list[dict[str, str]]:
-    write_focus(path, spending(ledger, live=True), paid_in(ledger, live=True), version)
+    write_focus(path, spending(ledger, Which(live=True)), paid_in(ledger, live=True), version)
     with path.open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
 
@@ -189,7 +189,7 @@ def test_billing_period_of_december_ends_with_the_year(ledger: Ledger, tmp_path:
 def test_parquet_holds_what_the_csv_holds(ledger: Ledger, tmp_path: Path) -> None:
     rows = written(ledger, tmp_path / "focus.csv")
     path = tmp_path / "focus.parquet"
-    write_focus(path, spending(ledger, live=True), paid_in(ledger, live=True))
+    write_focus(path, spending(ledger, Which(live=True)), paid_in(ledger, live=True))
     frame = pd.read_parquet(path)
     assert list(frame.columns) == list(rows[0])
     assert sum(frame["EffectiveCost"]) == total(rows, "EffectiveCost")
@@ -207,7 +207,7 @@ def test_parquet_without_pyarrow_says_how_to_get_it(
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     path = tmp_path / "focus.parquet"
     with pytest.raises(SetupError) as caught:
-        write_focus(path, spending(ledger, live=True), paid_in(ledger, live=True))
+        write_focus(path, spending(ledger, Which(live=True)), paid_in(ledger, live=True))
     assert "shotreel[parquet]" in caught.value.remedy
     assert not path.exists()
 

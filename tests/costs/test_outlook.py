@@ -20,7 +20,7 @@ from flows.planning.prices import SOLD_BY
 from flows.report.forecast import markdown
 from flows.shots import read_shots
 from flows.shots.job import InputFile, Job, jobs_of
-from tests.generate.studio import Studio, write
+from tests.generate.studio import LIST, Studio, write
 from tests.ledger.books import quote
 
 USD = Decimal
@@ -143,7 +143,7 @@ def test_model_without_a_history_takes_a_guess(monkeypatch: pytest.MonkeyPatch) 
 
 
 def outlook(shots: str) -> Outlook:
-    return asyncio.run(outlook_of(read_shots(shots), "list", live=False))
+    return asyncio.run(outlook_of(read_shots(shots), LIST, live=False))
 
 
 def test_first_plan_is_all_new_and_a_second_says_what_changed(

@@ -99,7 +99,10 @@ def audit(ledger_url: str, clips: Path, told: Mapping[str, Any], posts: Any) -> 
             if not found.cause:
                 result.problems.append(f"{found.shot} is {found.state} without a reason")
         if cost_usd != costs.get(found.id, Decimal(0)):
-            if found.state in ("stored", "ready", "lost", "released"):
+            is_booked = found.state in ("stored", "ready", "released") or (
+                found.state == "lost" and found.charged is not None
+            )
+            if is_booked:
                 result.problems.append(
                     f"{found.shot} ({found.state}): the ledger says {costs.get(found.id)}, the "
                     f"service {cost_usd}"

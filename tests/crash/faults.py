@@ -36,6 +36,17 @@ def submit(do: str, **more: Any) -> Rule:
 
 
 LOST = submit("drop_after_accept")
+NOT_FOUND: Rule = {"at": "poll", "do": "not_found", "times": 0}
+HIDDEN: Rule = {"at": "listing", "do": "hidden", "times": 0}
+FAILED: Rule = {"at": "listing", "do": "failed", "status": 503, "times": 0}
+BROKEN = {"detail": "Runner trouble", "error_type": "runner_connection_error"}
+BROKEN_RESULT: Rule = {"at": "result", "do": "status", "status": 503, "body": BROKEN, "times": 0}
+DENIED = {
+    "code": 422,
+    "message": "prompt: not this one",
+    "detail": [{"loc": ["body", "prompt"], "msg": "not this one", "type": "value_error"}],
+}
+OBJECTS = {"videos": [{"url": "{path}"}]}
 
 FAULTS = {
     fault.name: fault
@@ -58,6 +69,8 @@ FAULTS = {
         Fault("429-retry-after", (submit("status", status=429, headers={"Retry-After": "1"}),)),
         Fault("403-no-balance", (submit("status", status=403, body=LOCKED, times=0),), lasts=True),
         Fault("refused-connection", machine="service-away"),
+        Fault("422-accepted", (submit("status_after_accept", status=422, body=DENIED),)),
+        Fault("307-accepted", (submit("status_after_accept", status=307),)),
         # its job
         Fault("late", ({"at": "job", "do": "late", "delay_s": 1.5},)),
         Fault(
@@ -107,6 +120,20 @@ FAULTS = {
         Fault("poll-404", ({"at": "poll", "do": "not_found", "times": 2},)),
         Fault("result-504", ({"at": "result", "do": "gateway_504", "times": 2},)),
         Fault("result-404", ({"at": "result", "do": "not_found"},)),
+        # one source against another
+        Fault("nobody-knows-it-yet", (dict(NOT_FOUND, times=3), dict(HIDDEN, times=3))),
+        Fault("nobody-knows-it", (NOT_FOUND, HIDDEN), lasts=True),
+        Fault(
+            "result-against-status",
+            (dict(BROKEN_RESULT, times=3), {"at": "listing", "do": "no_output", "times": 0}),
+        ),
+        Fault("result-and-listing-against-bill", (BROKEN_RESULT, FAILED), lasts=True),
+        Fault("listing-against-result", (dict(NOT_FOUND, times=1), FAILED), lasts=True),
+        Fault("flagged", ({"at": "result", "do": "flagged", "times": 0},), lasts=True),
+        Fault(
+            "outputs-as-objects",
+            ({"at": "result", "do": "output", "output": OBJECTS, "times": 0},),
+        ),
         # its media
         Fault("media-404", ({"at": "media", "do": "not_found"},)),
         Fault("media-gone", ({"at": "media", "do": "gone", "times": 0},), ends="lost", lasts=True),
@@ -114,6 +141,8 @@ FAULTS = {
         Fault("media-short", ({"at": "media", "do": "short", "times": 2},)),
         Fault("media-corrupt", ({"at": "media", "do": "corrupt"},)),
         Fault("media-never-right", ({"at": "media", "do": "corrupt", "times": 0},), lasts=True),
+        Fault("media-webp", ({"at": "media", "do": "webp", "times": 0},), lasts=True),
+        Fault("media-404-awhile", ({"at": "media", "do": "not_found", "times": 4},)),
         Fault("media-dropped", ({"at": "media", "do": "drop"},)),
         Fault("media-loop", ({"at": "media", "do": "redirect_loop"},)),
         # asking for a lost request
@@ -123,6 +152,16 @@ FAULTS = {
         Fault("listing-500", (LOST, {"at": "listing", "do": "status", "status": 500, "times": 2})),
         Fault("listing-garbage",
               (LOST, {"at": "listing", "do": "status", "status": 200, "body": {"items": 1}})),
+        Fault(
+            "listing-rewritten",
+            (LOST, {"at": "listing", "do": "rewritten", "times": 0}),
+            services=("fal",),
+        ),
+        Fault(
+            "listing-403",
+            (LOST, {"at": "listing", "do": "status", "status": 403, "times": 0}),
+            lasts=True,
+        ),
         # the machine
         Fault("disk-full", machine="disk-full", lasts=True),
         Fault("ledger-locked", machine="ledger-locked"),

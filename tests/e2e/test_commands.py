@@ -223,3 +223,27 @@ def test_a_list_of_100_000_shots_is_planned_to_the_cent(world: World) -> None:
     units = sum(4 + -(-(n % 97) // 24) for n in range(ROWS))
     assert told["to_buy"] == len(told["shots"]) == ROWS
     assert told["totals"] == {"units": str(units), "cost_usd": f"{units * 8 / 100:.2f}"}
+
+
+def test_plan_says_how_the_list_was_read(world: World) -> None:
+    words = "A fisherman’s boat — dawn"
+    (world.folder / "list.csv").write_bytes(
+        f"sep=;\r\nScene;Description;Camera\r\nDawn?;{words};low\r\n".encode("cp1252")
+    )
+    done = world.run("plan", "list.csv")
+    assert done.code == 0, done.err
+    said = " ".join(done.out.split())
+    assert "list.csv: CSV in Windows-1252, separated by semicolons." in said
+    assert 'Read as: "Scene" is sequence, "Description" is prompt.' in said
+    assert 'Not sent to any model: "Camera".' in said
+    assert 'The files of "Dawn?" are called "Dawn_"' in said
+    assert world.run("plan", "list.csv", "--json").json["list"] == {
+        "source": "list.csv",
+        "format": "csv",
+        "encoding": "Windows-1252",
+        "separator": ";",
+        "sheet": None,
+        "columns": {"Scene": "sequence", "Description": "prompt"},
+        "left_aside": ["Camera"],
+        "files": {"Dawn?": "Dawn_"},
+    }

@@ -7,10 +7,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from PIL import Image
 
+from flows.studio import api
 from tests.e2e.world import World
 from tests.output.conftest import Issue, boxes, issue, needs
 
@@ -35,10 +35,8 @@ def sha256(path: Path) -> str:
 
 
 def artifacts(world: World, key: str) -> list[dict[str, Any]]:
-    api = world.env["PREFECT_API_URL"]
-    found = httpx.post(f"{api}/artifacts/filter", json={"artifacts": {"key": {"any_": [key]}}})
-    listed: list[dict[str, Any]] = found.json()
-    return listed
+    with api.server(world.env["PREFECT_API_URL"]) as client:
+        return api.read(client, "/artifacts/filter", {"artifacts": {"key": {"any_": [key]}}})
 
 
 def test_the_film_is_handed_over_once(world: World) -> None:

@@ -16,6 +16,7 @@ import httpx
 import pytest
 import yaml
 
+from flows.shots import list_name
 from flows.studio import api
 from flows.tasks.generate_clip import generate_clip
 from tests.e2e.film import assert_film_is_its_clips
@@ -134,6 +135,41 @@ def test_a_refused_plan_fails_the_run_with_its_reason(
     assert "the budget is $0.10" in run["state"]["message"]
 
 
+FLOW = (
+    "import asyncio; from flows.make_film import make_film;"
+    "asyncio.run(make_film({text!r}, return_state=True))"
+)
+
+
+def test_a_pasted_list_with_errors_fails_in_words_and_shows_them_as_a_table(
+    world: World, prefect_server: PrefectServer
+) -> None:
+    text = "prompt,seed,model\nSea,x,\n,4,fal-ai/magic\n"
+    done = subprocess.run(
+        [sys.executable, "-c", FLOW.format(text=text)],
+        cwd=world.folder,
+        env={**clean_environment(), **world.env, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    logged = done.stdout + done.stderr
+    assert "Traceback" not in logged
+    assert logged.count("fal-ai/magic") == 1, logged
+    run = flow_run(prefect_server, list_name(text))
+    assert run["state"]["type"] == "FAILED"
+    assert "row 2, seed" in run["state"]["message"]
+    assert "3 problems; nothing was bought" in run["state"]["message"]
+    [table] = prefect_server.ask("artifacts/filter", flow_runs=of_run(run))
+    assert table["key"] == "problems"
+    assert [(row["row"], row["column"]) for row in json.loads(table["data"])] == [
+        (2, "seed"),
+        (3, "model"),
+        (3, "prompt"),
+    ]
+    assert world.posts == 0
+
+
 def test_every_task_run_is_recorded_after_a_run_on_the_embedded_server(
     world: World, tmp_path: Path
 ) -> None:
@@ -196,8 +232,12 @@ def test_who_asks_while_another_writes_is_heard(
         old = api.schedules_of(prefect_server.client)["recover", "every-15-minutes"]
         schedule = f"/deployments/{old['deployment_id']}/schedules/{old['id']}"
         prefect_server.client.patch(schedule, json={"active": True}).raise_for_status()
+        token = httpx.get(f"{prefect_server.url}/csrf-token?client=test").json()["token"]
+        headers = {"Prefect-Csrf-Token": token, "Prefect-Csrf-Client": "test"}
         writer.execute("BEGIN IMMEDIATE")
-        refused = httpx.patch(f"{prefect_server.url}{schedule}", json={"active": True})
+        refused = httpx.patch(
+            f"{prefect_server.url}{schedule}", json={"active": True}, headers=headers
+        )
         assert refused.status_code == 503
         threading.Timer(0.5, writer.rollback).start()
     assert not api.schedules_of(prefect_server.client)["recover", "every-15-minutes"]["active"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -21,9 +21,11 @@ from flows.planning.plan import Plan, check_budget
 from flows.report.progress import Progress
 from flows.run.context import Clip, current
 from flows.run.opening import open_run
-from flows.shots import read_shots
+from flows.shots import FilmId, read_shots
 from flows.shots.job import services_of
 from flows.tasks.generate_clip import bring_planned
+
+LIST = FilmId("list", "list", "")
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,8 @@ class Made:
     plan: Plan
     outcomes: Mapping[str, Outcome]
     bill: Mapping[str, Item]
+    items: Sequence[Item] = ()
+    """The whole bill."""
 
     def clip(self, name: str) -> Clip:
         outcome = self.outcomes[name]
@@ -75,7 +79,7 @@ class Studio:
             current.set(shop)
             plan = await plan_list(shop, rows, live=False)
             check_budget(plan, budget_usd)
-            await reserve(shop, plan, "list", budget_usd)
+            await reserve(shop, plan, LIST.name, budget_usd)
             clips = Clips(bring_planned)
             try:
                 clips.start(shop, plan)
@@ -83,10 +87,10 @@ class Studio:
             finally:
                 await clips.stop()
             plan = clips.as_made(plan)
-            items = await shop.book(bill_of, shop.ledger, plan.lines)
+            items = await shop.book(bill_of, shop.ledger, plan.lines, LIST.key)
         names = [line.job.shot.shot for line in plan.lines]
         outcomes = {line.job.shot.shot: found[line.job.fingerprint] for line in plan.lines}
-        return Made(plan, outcomes, dict(zip(names, items, strict=True)))
+        return Made(plan, outcomes, dict(zip(names, items, strict=False)), tuple(items))
 
 
 def write(path: Path, *rows: str) -> str:

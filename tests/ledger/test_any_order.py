@@ -21,6 +21,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from blocks.errors import BudgetError
 from blocks.ledger import Attempt, Ledger, State
+from blocks.ledger.proof import CountAwaitedError
 from blocks.ledger.states import NEXT, OCCUPYING, OPEN
 from blocks.providers.base import Bill, Failed, Ticket
 from tests.ledger.books import change, intent, rows
@@ -92,7 +93,9 @@ class AnyOrder(RuleBasedStateMachine):
         """Both would send what they see waiting: each acts on being told that it may."""
         for by in (first, 1 - first):
             view = self.view(number, "reserved")
-            claimed = self.ledgers[by].claim(view, ROOM) if view else None
+            claimed = None
+            with suppress(CountAwaitedError, BudgetError):
+                claimed = self.ledgers[by].claim(view, ROOM) if view else None
             if claimed is not None and claimed.state == "posting":
                 self.sent[claimed.id] += 1
                 self.sender[claimed.id] = by

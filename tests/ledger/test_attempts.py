@@ -80,6 +80,75 @@ def test_lost_clip_is_paid_and_not_bought_again(ledger: Ledger) -> None:
     assert reserved(ledger).id == attempt.id
 
 
+@pytest.mark.parametrize("state", ["reserved", "posting", "unknown", "submitted", "ready"])
+def test_person_cannot_give_up_what_a_living_process_is_at_work_on(
+    ledger: Ledger, state: State
+) -> None:
+    ledger.start_run("run", "film", None)
+    attempt = in_state(ledger, state)
+    with pytest.raises(ValueError, match="running process"):
+        ledger.let_go(attempt.id, "a person decided")
+    assert ledger.get(attempt.id) == attempt
+
+
+@pytest.mark.parametrize("state", ["posting", "unknown", "submitted", "ready"])
+def test_person_can_give_up_whatever_no_process_is_at_work_on(
+    open_ledger: OpenLedger, state: State
+) -> None:
+    ended = open_ledger()
+    attempt = in_state(ended, state)
+    ended.close()
+    ledger = open_ledger()
+    assert ledger.let_go(attempt.id, "a person decided").state == "released"
+    assert reserved(ledger).id != attempt.id
+
+
+def test_what_ended_can_be_given_up_beside_a_living_process(ledger: Ledger) -> None:
+    ledger.start_run("run", "film", None)
+    lost = ledger.mark_lost(in_state(ledger, "submitted"), "HTTP 404")
+    assert ledger.let_go(lost.id, "a person decided").state == "released"
+
+
+def test_request_can_be_adopted_for_an_attempt_that_was_given_up(ledger: Ledger) -> None:
+    attempt = ledger.release(in_state(ledger, "unknown"), "nobody knows it")
+    adopted = ledger.adopt(attempt.id, Ticket("r9"), "a person decided")
+    assert (adopted.state, adopted.request_id, adopted.holds) == ("submitted", "r9", 1)
+    assert reserved(ledger).id == attempt.id
+
+
+def test_adopted_request_of_a_shot_that_was_bought_again_is_named_and_no_more(
+    ledger: Ledger,
+) -> None:
+    first = ledger.release(in_state(ledger, "unknown"), "nobody knows it")
+    second = in_state(ledger, "stored")
+    adopted = ledger.adopt(first.id, Ticket("r9"), "a person decided")
+    assert (adopted.state, adopted.request_id, adopted.holds) == ("released", "r9", 0)
+    assert ledger.holders(["f1"]) == {"f1": second}
+
+
+@pytest.mark.parametrize("state", ["reserved", "posting", "submitted", "ready", "stored"])
+def test_adoption_that_cannot_be_says_why(ledger: Ledger, state: State) -> None:
+    attempt = in_state(ledger, state)
+    with pytest.raises(ValueError, match=state):
+        ledger.adopt(attempt.id, Ticket("r9"), "a person decided")
+    assert ledger.get(attempt.id) == attempt
+
+
+def test_no_two_attempts_adopt_one_request(ledger: Ledger) -> None:
+    taken = in_state(ledger, "submitted", "f1")
+    other = ledger.release(in_state(ledger, "unknown", "f2"), "nobody knows it")
+    with pytest.raises(ValueError, match="belongs to another attempt"):
+        ledger.adopt(other.id, Ticket(str(taken.request_id)), "a person decided")
+
+
+def test_what_was_lost_goes_on_where_the_provider_is_at_work_on_it(ledger: Ledger) -> None:
+    lost = ledger.mark_lost(in_state(ledger, "submitted"), "HTTP 404")
+    assert lost.ended_at is not None  # so that the bill can be held against it
+    known = ledger.mark_known(lost, "at work after all")
+    assert (known.state, known.request_id) == ("submitted", lost.request_id)
+    assert known.owner_id == ledger.owner_id
+
+
 def test_released_shot_is_bought_anew_and_the_old_attempt_stays_on_record(ledger: Ledger) -> None:
     old = in_state(ledger, "posting")
     assert ledger.release(old, "HTTP 422: too dark").state == "released"
@@ -249,3 +318,9 @@ def test_index_itself_refuses_a_second_live_attempt(ledger: Ledger) -> None:
     reserved(ledger)
     with pytest.raises(IntegrityError):
         change(ledger, "UPDATE attempts SET holds = 1 WHERE id = :id", id=attempt.id)
+
+
+@pytest.mark.parametrize("seed", [0, -3, 2**63 - 1, 2**63, 2**64 - 1, 10**30])
+def test_a_seed_of_any_size_is_kept(ledger: Ledger, seed: int) -> None:
+    attempt = ledger.get(reserved(ledger, seed=seed, inputs={"seed": seed}).id)
+    assert (attempt.seed, attempt.inputs["seed"]) == (seed, seed)

@@ -6,6 +6,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from blocks.errors import SetupError
 from blocks.ledger import Ledger
 from blocks.ledger.engine import BUSY_TIMEOUT_S, writing
 from blocks.ledger.location import ledger_url
+from blocks.storage.clip_store import ClipStore
 from tests.ledger.books import in_state, reserved, rows
 from tests.ledger.conftest import OpenLedger
 
@@ -221,3 +223,26 @@ def test_ledger_is_where_the_environment_says(
     assert ledger_url() == f"sqlite:///{tmp_path}/ledger.sqlite"
     monkeypatch.setenv("SHOTREEL_LEDGER_URL", "postgresql://db/shotreel")
     assert ledger_url() == "postgresql://db/shotreel"
+
+
+def test_prompts_and_request_ids_are_for_the_owner_of_the_home_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also in a home that is there already, as an earlier version or a wide umask has left it."""
+    home = tmp_path / "home"
+    monkeypatch.setenv("SHOTREEL_HOME", str(home))
+    before = os.umask(0)
+    try:
+        for _ in range(2):
+            with closing(Ledger(ledger_url())):
+                ClipStore()
+                found = {
+                    path: path.stat().st_mode & 0o777 for path in (home, *home.glob("ledger*"))
+                }
+                assert len(found) == 4, "the ledger, what is written ahead, and its index"
+                assert found.pop(home) == 0o700
+                assert set(found.values()) == {0o600}, found
+                for path in (home, *home.glob("ledger*")):
+                    path.chmod(0o755 if path == home else 0o644)
+    finally:
+        os.umask(before)

@@ -69,87 +69,41 @@ def test_fingerprint_is_free_only_where_nothing_can_be_owed(
 
 
 @pytest.mark.parametrize(
-    ("findings", "known", "silent_s", "quiet_s", "rivals", "settlement"),
+    ("findings", "silent_s", "quiet_s", "settlement"),
     [
-        pytest.param(Findings((A,)), [], 1, 660, 0, Adopt(A), id="one match: adopted at once"),
-        pytest.param(Findings((A,)), [], 1, None, 0, Adopt(A), id="also without a quiet period"),
+        pytest.param(Findings((A,)), 1, 660, Adopt(A), id="one match: adopted at once"),
+        pytest.param(Findings((A,)), 1, None, Adopt(A), id="also without a quiet period"),
+        pytest.param(Findings((A, PERHAPS)), 1, 660, Adopt(A), id="a sure one before a vague one"),
+        pytest.param(Findings((A, B)), 1, 660, AskPerson((A, B)), id="several: a person decides"),
         pytest.param(
-            Findings((A, B)), ["b"], 1, 660, 0, Adopt(A), id="what the ledger knows is not it"
+            Findings(()), 10, 660, KeepAsking(650.0), id="nothing yet: ask until it is quiet"
         ),
         pytest.param(
-            Findings((A, PERHAPS)), [], 1, 660, 0, Adopt(A), id="a sure one before a vague one"
+            Findings(()), 660, 660, "release", id="nothing after the quiet period: released"
         ),
         pytest.param(
-            Findings((A, B)), [], 1, 660, 0, AskPerson((A, B)), id="several: a person decides"
+            Findings((), "half"), 700, 660, KeepAsking(1.0, "half"), id="half a listing: no proof"
         ),
         pytest.param(
-            Findings((A,), ambiguous=True),
-            [],
-            1,
-            660,
-            1,
-            AskPerson((A,)),
-            id="it could be a rival's",
+            Findings((PERHAPS,), "half"), 9, None, KeepAsking(None, "half"), id="nor of a match"
+        ),
+        pytest.param(Findings((A,), "half"), 1, 660, Adopt(A), id="a match in half a listing"),
+        pytest.param(
+            Findings(()), 10**6, None, KeepAsking(None), id="silence without a bound is no proof"
+        ),
+        pytest.param(Findings((PERHAPS,)), 10, 660, KeepAsking(650.0), id="perhaps: ask again"),
+        pytest.param(
+            Findings((PERHAPS,)), 700, 660, AskPerson((PERHAPS,)), id="still perhaps: a person"
         ),
         pytest.param(
-            Findings(()), [], 10, 660, 0, KeepAsking(650.0), id="nothing yet: ask until it is quiet"
-        ),
-        pytest.param(
-            Findings(()), [], 660, 660, 0, "release", id="nothing after the quiet period: released"
-        ),
-        pytest.param(
-            Findings((B,)), ["b"], 700, 660, 0, "release", id="only what is known: released"
-        ),
-        pytest.param(
-            Findings((), complete=False),
-            [],
-            700,
-            660,
-            0,
-            KeepAsking(1.0),
-            id="half a listing proves nothing",
-        ),
-        pytest.param(
-            Findings(()),
-            [],
-            10**6,
-            None,
-            0,
-            KeepAsking(None),
-            id="silence without a bound proves nothing",
-        ),
-        pytest.param(
-            Findings((PERHAPS,)), [], 10, 660, 0, KeepAsking(650.0), id="perhaps: ask again"
-        ),
-        pytest.param(
-            Findings((PERHAPS,)),
-            [],
-            700,
-            660,
-            0,
-            AskPerson((PERHAPS,)),
-            id="still perhaps: a person",
-        ),
-        pytest.param(
-            Findings((PERHAPS,)),
-            [],
-            10,
-            None,
-            0,
-            AskPerson((PERHAPS,)),
-            id="perhaps, without a bound",
+            Findings((PERHAPS,)), 10, None, AskPerson((PERHAPS,)), id="perhaps, without a bound"
         ),
     ],
 )
 def test_unknown_outcome_is_settled_by_what_the_provider_lists(
-    findings: Findings,
-    known: list[str],
-    silent_s: float,
-    quiet_s: float | None,
-    rivals: int,
-    settlement: Settlement | str,
+    findings: Findings, silent_s: float, quiet_s: float | None, settlement: Settlement | str
 ) -> None:
-    found = settle(findings, known, silent_s=silent_s, quiet_s=quiet_s, rivals=rivals)
+    found = settle(findings, silent_s=silent_s, quiet_s=quiet_s)
     if settlement == "release":
         assert isinstance(found, Release)
         assert found.cause

@@ -16,7 +16,7 @@ from blocks.ledger import Intent, Ledger
 from blocks.media.probe import probe
 from blocks.providers.base import Failed, Quote, Ticket
 from flows.costs.bill import bill_of
-from flows.costs.statement import paid_for, state_accounts
+from flows.costs.statement import state_accounts
 from flows.output.folder import Place, write_atomically
 from flows.output.manifest import manifest_of
 from flows.planning.plan import Line, Plan
@@ -89,14 +89,12 @@ class Stage:
         self.film = stitch(items, self.place.film, cache=self.folder / "cache")
 
     def report(self, run_id: str = RUN) -> Report:
-        items = bill_of(self.ledger, self.lines, "list")
-        services = {line.job.service for line in self.lines}
-        accounts = state_accounts(
-            "list", self.lines, items, paid_for(self.ledger, "list", services)
-        )
+        accounts = state_accounts("list", self.lines, bill_of(self.ledger, self.lines, "list"))
         keys = [line.job.fingerprint for line in self.lines]
         attempts = self.ledger.holders(keys)
-        manifest = manifest_of(self.film, self.lines, items, attempts, self.clips, {}, self.place)
+        manifest = manifest_of(
+            self.film, self.lines, accounts, attempts, self.clips, {}, self.place
+        )
         return report_of(
             "list",
             run_id,

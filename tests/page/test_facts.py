@@ -86,8 +86,8 @@ def test_the_page_adds_up_to_the_ledger(stage: Stage) -> None:
     money = report.money
     # Two takes at 6 units, one failure at 2, one clip at 4 for two shots, one at 6.
     assert money.cost_nano_usd == (2 * 6 + 2 + 4 + 6) * 8 * CENTS
-    assert money.in_this_run_nano_usd == money.paid_nano_usd == money.cost_nano_usd
-    assert money.in_vain_nano_usd == 2 * 8 * CENTS
+    assert money.in_this_run_nano_usd == money.cost_nano_usd
+    assert money.beside == (("other take", 6 * 8 * CENTS), ("no clip", 2 * 8 * CENTS))
     assert sum(shot.cost_nano_usd for shot in report.shots) == money.cost_nano_usd
     for groups in (money.by_sequence, money.by_model):
         assert sum(group.cost_nano_usd for group in groups) == money.cost_nano_usd

@@ -213,3 +213,5 @@ def test_a_body_that_is_too_large_is_refused(client: Client) -> None:
 def test_only_loopback_names_are_answered(client: Client) -> None:
     url = f"{client.sandbox.url}/sandbox/charges"
     assert web.get(url, headers={"Host": "films.example"}).status_code == 403
+    for origin in ("https://films.example", "http://127.0.0.1:9", "null"):
+        assert web.get(url, headers={"Origin": origin}).status_code == 403

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from blocks.errors import ShotreelError
 from blocks.providers.catalogue import MODELS
 from flows.shots import list_name, read_shots
-from flows.shots.table import COLUMNS
+from flows.shots.columns import COLUMNS
 
 HARD = settings(
     max_examples=300,

@@ -18,12 +18,21 @@ from flows.shots import list_name, read_shots, source
 
 Refused = Callable[[str], str]
 LIST = "prompt\nA wave\n"
+SHEET = "1AbC-d_EfGhIjKlMnOp"
 
 
 class Lists(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         path = self.path.partition("?")[0]
-        if path == "/list.csv":
+        if self.path == f"/spreadsheets/d/{SHEET}/export?format=csv&gid=7":
+            self._answer(200, b"prompt\nSheet seven\n")
+        elif self.path == f"/spreadsheets/d/{SHEET}/export?format=csv":
+            self._redirect("/list.csv")
+        elif self.path == f"/spreadsheets/d/e/{SHEET}/pub?output=csv":
+            self._answer(200, b"prompt\nPublished\n")
+        elif path == "/spreadsheets/d/not-shared-01/export":
+            self._answer(200, b"<!doctype html><p>Sign in</p>")
+        elif path == "/list.csv":
             self._answer(200, LIST.encode())
         elif path.startswith("/hops/"):
             left = int(path.removeprefix("/hops/"))
@@ -117,6 +126,20 @@ def test_a_list_is_fetched_while_an_event_loop_runs(server: str) -> None:
     assert asyncio.run(flow()) == ["A wave"]
 
 
+def test_a_shared_google_sheet_is_read_by_its_link(
+    server: str, monkeypatch: pytest.MonkeyPatch, refused: Refused
+) -> None:
+    monkeypatch.setenv("GOOGLE_SHEETS_URL", server)
+    for host in ("https://docs.google.com", server):
+        link = f"{host}/spreadsheets/d/{SHEET}"
+        assert prompts(f"{link}/edit?usp=sharing") == ["A wave"]
+        assert prompts(f"{link}/edit?gid=7#gid=7") == ["Sheet seven"]
+        assert prompts(f"{link}/edit#gid=7") == ["Sheet seven"]
+        assert prompts(f"{host}/spreadsheets/d/e/{SHEET}/pubhtml") == ["Published"]
+    said = refused("https://docs.google.com/spreadsheets/d/not-shared-01/edit")
+    assert "A Google Sheet has to be shared with anyone who has the link" in said
+
+
 @pytest.mark.parametrize("text", [LIST, "PROMPT\rA wave", "\nprompt;x_a\r\nA wave;1"])
 def test_a_list_is_pasted(text: str) -> None:
     assert prompts(text) == ["A wave"]
@@ -204,6 +227,8 @@ def test_a_list_larger_than_64_mib_is_refused(folder: Path, refused: Refused) ->
         ("..", "shots"),
         ("a/.hidden", "hidden"),
         ("C:\\lists\\a.csv", "C-lists-a"),
+        (f"https://docs.google.com/spreadsheets/d/{SHEET}/edit#gid=0", "sheet-1AbC-d_EfGhI"),
+        (f"https://docs.google.com/spreadsheets/d/{SHEET}/edit#gid=7", "sheet-1AbC-d_EfGhI-7"),
         ("é" * 90 + ".csv", "é" * 50),
         ("prompt\nA wave\n", "pasted-9983838b"),
         ("\ud83d\n", "pasted-a0f3a2e4"),
@@ -212,3 +237,41 @@ def test_a_list_larger_than_64_mib_is_refused(folder: Path, refused: Refused) ->
 )
 def test_a_list_has_a_name_that_is_safe_as_a_folder(named: str, name: str) -> None:
     assert list_name(named) == name
+
+
+def test_a_link_with_a_key_in_it_is_kept_from_prefect(
+    server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SHOTREEL_HOME", str(tmp_path))
+    link = f"{server}/list.csv?token=hunter2"
+    copy = source.without_key(link)
+    assert "hunter2" not in copy and list_name(copy) == list_name(link)
+    assert read_shots(copy) == read_shots(link)
+    assert Path(copy).stat().st_mode & 0o077 == 0
+    for plain in ("film.csv", "shot,prompt\n1,Sea\n", "s3://films/a.csv", f"{server}/list.csv"):
+        assert source.without_key(plain) == plain
+
+
+@pytest.mark.parametrize(
+    ("link", "carries"),
+    [
+        ("https://h/a.csv?token=x", True),
+        ("https://h/a.csv?X-Amz-Signature=x", True),
+        ("https://h/a.csv?dl=0123456789abcdef", True),
+        ("https://user:word@h/a.csv", True),
+        ("https://h/export?format=csv&gid=12", False),
+        ("s3://films/a.csv", False),
+        ("lists/token=x.csv", False),
+    ],
+)
+def test_a_run_started_in_prefect_with_a_key_in_its_link_is_refused(
+    link: str, carries: bool
+) -> None:
+    if not carries:
+        source.refuse_key(link)
+        return
+    with pytest.raises(InputError) as caught:
+        source.refuse_key(link)
+    said = str(caught.value)
+    assert "Delete this run" in said
+    assert not any(secret in said for secret in ("=x", "word", "0123456789abcdef"))

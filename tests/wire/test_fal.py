@@ -15,6 +15,7 @@ from blocks.providers.base import (
     Accepted,
     Again,
     Bill,
+    Empty,
     Failed,
     Gone,
     Order,
@@ -28,7 +29,7 @@ from blocks.providers.base import (
 )
 from blocks.providers.catalogue import MODELS
 from blocks.providers.fal import billing, wire
-from blocks.providers.fal.wire import StatusDone
+from blocks.providers.fal.wire import Doubted, EndedWell, StatusDone
 from blocks.providers.http import Answer, AnswerLost, Reply, Undelivered, origin, read_time
 from blocks.providers.model import Inputs
 from tests.wire.replies import LOST, REFUSED_CONNECTION, answers, objects_with, reply, writable
@@ -38,6 +39,7 @@ MODEL = MODELS["fal-ai/magi-distilled"]
 REQUEST_ID = "764cabcf-b745-4b3e-ae38-1200304cf45b"
 CLIP_URL = "https://v3.fal.media/files/rabbit/clip.mp4"
 DONE = StatusDone("", "")
+FAILED = StatusDone("Oh", "")
 
 LOCKED = {
     "detail": "User is locked. Reason: Exhausted balance. Top up your balance at "
@@ -112,7 +114,9 @@ def test_accepted_submit_gives_the_id_and_the_urls_that_fal_named() -> None:
         pytest.param(reply(413, b"big"), Refused, id="413: too large"),
         pytest.param(reply(422, POLICY), Refused, id="422: refused before any work"),
         pytest.param(reply(429, b""), Again, id="429: not accepted"),
-        pytest.param(reply(301, b""), Refused, id="301: the URL is another, nothing was taken"),
+        pytest.param(reply(301, b""), Unknown, id="301: a proxy may have passed it on"),
+        pytest.param(reply(307, b""), Unknown, id="307: likewise"),
+        pytest.param(reply(308, b""), Unknown, id="308: likewise"),
         pytest.param(reply(303, b""), Unknown, id="303: may answer a request that was taken"),
         pytest.param(reply(408, b""), Unknown, id="408: may have been taken"),
         pytest.param(reply(409, b""), Unknown, id="409: undocumented, so it may have been taken"),
@@ -138,10 +142,29 @@ def test_empty_balance_and_wrong_key_ask_for_different_things() -> None:
 
 
 def test_refusal_says_which_input_and_why() -> None:
-    refused = wire.classify_submit(reply(422, POLICY))
+    refused = wire.classify_submit(reply(422, POLICY, x_fal_billable_units="0"))
     assert refused == Refused(
         "HTTP 422: body.prompt: The content could not be processed. (content_policy_violation)"
     )
+
+
+@pytest.mark.parametrize(
+    ("answer", "proven"),
+    [
+        pytest.param(reply(422, POLICY, x_fal_billable_units="0"), True, id="422, 0 units"),
+        pytest.param(reply(422, POLICY), False, id="422, no count: a model may have worked"),
+        pytest.param(reply(422, POLICY, x_fal_billable_units="4"), False, id="422, 4 units"),
+        pytest.param(reply(400, infra("bad_request")), False, id="400, no count"),
+        pytest.param(reply(404, {"detail": "no app"}), False, id="404, no count: fal may charge"),
+        pytest.param(reply(413, b"big"), True, id="413: not taken in"),
+    ],
+)
+def test_refusal_counts_at_once_only_where_the_answer_shows_that_it_was_free(
+    answer: Answer, proven: bool
+) -> None:
+    refused = wire.classify_submit(answer)
+    assert isinstance(refused, Refused)
+    assert refused.proven is proven
 
 
 def test_retry_after_of_a_429_is_kept() -> None:
@@ -253,14 +276,23 @@ def test_finished_clip_comes_with_fals_own_count(answer: Answer, units: str | No
         pytest.param(reply(401, {"detail": "no"}), Again, id="401: a key that was changed"),
         pytest.param(reply(403, LOCKED), Again, id="403: locked, and the clip is still ours"),
         pytest.param(
-            reply(504, b"<html>nginx</html>"), Again, id="504 of a gateway: clip is there"
+            reply(504, b"<html>nginx</html>"), Doubted, id="504 of a gateway: clip is there"
         ),
-        pytest.param(reply(502, {"message": "bad gateway"}), Again, id="502 JSON without detail"),
-        pytest.param(reply(400, b"<html>WAF</html>"), Again, id="400 of a gateway: clip is there"),
-        pytest.param(reply(302, b""), Again, id="redirect: not the model's word"),
-        pytest.param(reply(200, b"not json"), Again, id="200 unreadable"),
-        pytest.param(reply(200, {"video": {"url": ""}}), Again, id="200 without a URL"),
-        pytest.param(reply(200, {"video": "x"}), Again, id="200 of another shape"),
+        pytest.param(reply(504, {"detail": "Gateway Timeout"}), Doubted, id="504 with JSON"),
+        pytest.param(reply(503, infra("runner_connection_error")), Doubted, id="503 with a type"),
+        pytest.param(reply(502, {"message": "bad gateway"}), Doubted, id="502 JSON without detail"),
+        pytest.param(reply(422, POLICY), Doubted, id="422 that the status does not name"),
+        pytest.param(
+            reply(422, POLICY, x_fal_billable_units="0"), Doubted, id="nor with a count of 0"
+        ),
+        pytest.param(
+            reply(400, b"<html>WAF</html>"), Doubted, id="400 of a gateway: clip is there"
+        ),
+        pytest.param(reply(302, b""), Gone, id="redirect: not the model's word"),
+        pytest.param(reply(200, b"not json"), Gone, id="200 unreadable"),
+        pytest.param(reply(200, {"video": {"url": ""}}), Empty, id="200 without a URL"),
+        pytest.param(reply(200, {"video": None}), Empty, id="200 with no video"),
+        pytest.param(reply(200, {"video": "x"}), Empty, id="200 of another shape"),
         pytest.param(
             reply(400, {"detail": "Request is still in progress"}), Waiting, id="still in progress"
         ),
@@ -278,31 +310,40 @@ def test_result_that_is_no_verdict_fails_no_clip(answer: Answer, outcome: type) 
 @pytest.mark.parametrize(
     ("answer", "done", "charged", "units", "transient"),
     [
-        pytest.param(reply(422, POLICY), DONE, "unknown", None, False, id="422, no count: unknown"),
         pytest.param(
-            reply(422, POLICY, x_fal_billable_units="0"), DONE, "no", "0", False, id="422, 0 units"
+            reply(422, POLICY), FAILED, "unknown", None, False, id="422, no count: unknown"
+        ),
+        pytest.param(
+            reply(422, POLICY, x_fal_billable_units="0"),
+            FAILED,
+            "no",
+            "0",
+            False,
+            id="422, 0 units",
         ),
         pytest.param(
             reply(422, POLICY, x_fal_billable_units="4"),
-            DONE,
+            FAILED,
             "yes",
             "4",
             False,
             id="422 after GPU time was spent: charged",
         ),
         pytest.param(
-            reply(400, infra("downstream_service_error")), DONE, "unknown", None, False, id="400"
-        ),
-        pytest.param(reply(500, infra("internal_error")), DONE, "no", None, True, id="500 stored"),
-        pytest.param(
-            reply(504, infra("request_timeout")), DONE, "no", None, True, id="504: never started"
+            reply(400, infra("downstream_service_error")), FAILED, "unknown", None, False, id="400"
         ),
         pytest.param(
-            reply(503, infra("runner_disconnected")), DONE, "no", None, True, id="503 stored"
+            reply(500, infra("internal_error")), FAILED, "no", None, True, id="500 stored"
+        ),
+        pytest.param(
+            reply(504, infra("request_timeout")), FAILED, "no", None, True, id="504: never started"
+        ),
+        pytest.param(
+            reply(503, infra("runner_disconnected")), FAILED, "no", None, True, id="503 stored"
         ),
         pytest.param(
             reply(502, b"", x_fal_error_type="runner_incomplete_response"),
-            DONE,
+            FAILED,
             "no",
             None,
             True,
@@ -318,15 +359,15 @@ def test_result_that_is_no_verdict_fails_no_clip(answer: Answer, outcome: type) 
         ),
         pytest.param(
             reply(500, {"detail": [{"type": "internal_server_error"}]}),
-            DONE,
+            StatusDone("Oh", "internal_server_error"),
             "no",
             None,
             False,
             id="500 of the model itself",
         ),
         pytest.param(
-            reply(500, {"detail": "x"}, x_fal_retryable="true"),
-            DONE,
+            reply(500, {"detail": "x"}, x_fal_error_type="oom", x_fal_retryable="true"),
+            FAILED,
             "no",
             None,
             True,
@@ -334,19 +375,11 @@ def test_result_that_is_no_verdict_fails_no_clip(answer: Answer, outcome: type) 
         ),
         pytest.param(
             reply(500, infra("internal_error"), x_fal_billable_units="4"),
-            DONE,
+            FAILED,
             "yes",
             "4",
             True,
             id="5xx with a count: fal says that it charged",
-        ),
-        pytest.param(
-            reply(404, {"detail": "gone"}),
-            StatusDone("file_download_error", ""),
-            "unknown",
-            None,
-            False,
-            id="404 that the model returned",
         ),
     ],
 )
@@ -373,14 +406,19 @@ def listed(**item: Any) -> Reply:
     ("answer", "outcome"),
     [
         pytest.param(
-            listed(status_code=200, ended_at="2026-11-21T10:00:00Z", json_output={"video": 1}),
-            Gone("neither the queue nor the request listing knows it"),
+            listed(status_code=200, ended_at="2026-11-21T10:00:00Z"),
+            EndedWell(),
             id="ended, output not stored",
         ),
         pytest.param(
             listed(status_code=200, json_output={"video": {"url": CLIP_URL}}),
             Ready(CLIP_URL),
             id="ended, output stored",
+        ),
+        pytest.param(
+            listed(ended_at="2026-11-21T10:00:00Z", json_output={"video": None}),
+            Empty("it ended without a clip"),
+            id="ended, and there is no clip in its output",
         ),
         pytest.param(listed(started_at="2026-11-21T10:00:00Z"), Waiting(), id="still at work"),
         pytest.param(
@@ -391,13 +429,62 @@ def listed(**item: Any) -> Reply:
         pytest.param(listed(status_code=500), Failed("ended with HTTP 500", "no"), id="500: free"),
         pytest.param(
             reply(200, {"items": [{"request_id": "another"}]}),
-            Gone("neither the queue nor the request listing knows it"),
+            Gone("the request listing does not know it"),
             id="another's request",
         ),
     ],
 )
-def test_listing_tells_how_an_expired_request_ended(answer: Answer, outcome: Polled) -> None:
+def test_listing_tells_how_an_expired_request_ended(
+    answer: Answer, outcome: Polled | EndedWell
+) -> None:
     assert wire.classify_history(answer, REQUEST_ID) == outcome
+
+
+REFUSED_RESULT = Doubted(Failed("HTTP 422", "no"))
+GATEWAY = Doubted(Failed("HTTP 504", "no", transient=True))
+NOT_FOUND = Gone("HTTP 404")
+
+
+@pytest.mark.parametrize(
+    ("told", "listed", "done", "outcome"),
+    [
+        pytest.param(GATEWAY, Ready(CLIP_URL), DONE, Ready, id="the listing has the clip"),
+        pytest.param(REFUSED_RESULT, Ready(CLIP_URL), DONE, Ready, id="also beside a 422"),
+        pytest.param(GATEWAY, EndedWell(), DONE, Gone, id="ended well: ask the result again"),
+        pytest.param(GATEWAY, Waiting(), DONE, Gone, id="a listing that lags"),
+        pytest.param(GATEWAY, Gone("403"), DONE, Gone, id="a listing that is not shown"),
+        pytest.param(GATEWAY, Again("500"), DONE, Gone, id="a listing that is down"),
+        pytest.param(GATEWAY, Failed("500", "no"), DONE, Failed, id="result and listing: failed"),
+        pytest.param(NOT_FOUND, Failed("422", "no"), FAILED, Failed, id="status and listing"),
+        pytest.param(NOT_FOUND, Waiting(), None, Waiting, id="queue lags behind the listing"),
+        pytest.param(NOT_FOUND, Again("500"), None, Again, id="no listing, no loss"),
+        pytest.param(NOT_FOUND, Gone("none"), None, Gone, id="nobody knows it (yet)"),
+    ],
+)
+def test_no_single_answer_makes_a_failure(
+    told: Gone | Doubted, listed: Polled, done: StatusDone | None, outcome: type
+) -> None:
+    assert type(wire.weigh(told, listed, done)) is outcome
+
+
+def test_what_the_listing_alone_calls_unpaid_is_left_to_the_bill() -> None:
+    alone = wire.weigh(NOT_FOUND, Failed("ended with HTTP 500", "no"), None)
+    assert isinstance(alone, Failed)
+    assert alone.charged == "unknown"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param({"video": {"url": "/media/x.mp4"}}, id="a path"),
+        pytest.param({"videos": [{"url": f"{QUEUE}/media/x.mp4"}]}, id="a list of videos"),
+        pytest.param({"video": f"{QUEUE}/media/x.mp4"}, id="a text"),
+        pytest.param({"output": {"video": {"url": "/media/x.mp4"}}}, id="nested"),
+    ],
+)
+def test_clip_is_found_in_every_shape_that_models_give(body: Any) -> None:
+    found = wire.classify_result(reply(200, body), DONE, f"{QUEUE}/fal-ai/m/requests/r")
+    assert found == Ready(f"{QUEUE}/media/x.mp4")
 
 
 @pytest.mark.parametrize(
@@ -431,16 +518,19 @@ INPUTS: Inputs = {
             {**INPUTS, "num_inference_steps": "16"}, [True], id="fal stores enums as text"
         ),
         pytest.param({**INPUTS, "seed": 8}, [], id="another seed is another request"),
-        pytest.param({**INPUTS, "prompt": "The sea"}, [], id="another prompt"),
-        pytest.param({"prompt": "the sea"}, [], id="the seed is missing"),
-        pytest.param({**INPUTS, "prompt": [[["the sea"]]]}, [], id="another shape"),
+        pytest.param({**INPUTS, "prompt": " the\nsea "}, [True], id="other white space"),
+        pytest.param({**INPUTS, "prompt": "A boat"}, [False], id="the seed agrees: a person looks"),
+        pytest.param({"prompt": "the sea"}, [False], id="the seed is missing: perhaps"),
+        pytest.param({"prompt": "A boat"}, [], id="another prompt, and no seed"),
+        pytest.param({**INPUTS, "prompt": [[["the sea"]]]}, [False], id="another shape"),
         pytest.param(None, [False], id="payload not stored: perhaps"),
         pytest.param("x", [False], id="payload unreadable: perhaps"),
     ],
 )
 def test_request_is_found_by_its_pinned_seed_and_inputs(stored: Any, certain: list[bool]) -> None:
     item = {"request_id": "r", "sent_at": "2026-11-21T10:00:00Z", "json_input": stored}
-    found = wire.matches([item], INPUTS)
+    found, others = wire.matches([item], INPUTS)
+    assert others == (frozenset() if certain else {"r"})
     assert [f.certain for f in found] == certain
     assert all(f.sent_at == datetime(2026, 11, 21, 10, tzinfo=UTC) for f in found)
 
@@ -634,7 +724,8 @@ def test_poll_answer_is_always_an_outcome(status_answer: Answer, answer: Answer)
     assert isinstance(status, (Waiting, StatusDone, Gone, Again))
     done = status if isinstance(status, StatusDone) else DONE
     for outcome in (wire.classify_result(answer, done), wire.classify_history(answer, "r")):
-        assert isinstance(outcome, (Waiting, Ready, Failed, Gone, Again))
+        kinds = (Waiting, Ready, Failed, Empty, Gone, Again, Doubted, EndedWell)
+        assert isinstance(outcome, kinds)
         if isinstance(outcome, (Failed, Gone, Again)):
             assert writable(outcome.reason)
         if isinstance(outcome, Ready):
@@ -667,8 +758,8 @@ CLIP = {"video": {"url": CLIP_URL}, "seed": 7}
         pytest.param(REFUSED_CONNECTION, Again, id="no connection"),
         pytest.param(reply(200, CLIP, x_fal_request_id="r1"), Accepted, id="a clip"),
         pytest.param(reply(200, CLIP), Unknown, id="a clip without a request id"),
-        pytest.param(reply(200, {}, x_fal_request_id="r1"), Unknown, id="an id without a clip"),
-        pytest.param(reply(200, b"<html>", x_fal_request_id="r1"), Unknown, id="unreadable"),
+        pytest.param(reply(200, {}, x_fal_request_id="r1"), Accepted, id="an id without a clip"),
+        pytest.param(reply(200, b"<html>", x_fal_request_id="r1"), Accepted, id="unreadable"),
         pytest.param(
             reply(429, {"error_type": "concurrent_requests_limit"}, x_fal_needs_retry="1"),
             Again,

@@ -13,7 +13,9 @@ from blocks.providers.base import (
     Accepted,
     Again,
     Bill,
+    Empty,
     Failed,
+    Found,
     Gone,
     ListPrice,
     Order,
@@ -86,6 +88,7 @@ def test_accepted_submit_gives_the_prediction_id() -> None:
             id="no credit, under a code that no page names",
         ),
         pytest.param(reply(429, {"message": "slow down"}), Again, id="429: not accepted"),
+        pytest.param(reply(307, b""), Unknown, id="307: a proxy may have passed it on"),
         pytest.param(reply(303, b""), Unknown, id="303: may answer a request that was taken"),
         pytest.param(reply(408), Unknown, id="408: may have been taken"),
         pytest.param(reply(409), Unknown, id="409: undocumented, so it may have been taken"),
@@ -131,16 +134,51 @@ def test_retry_after_of_a_429_is_kept() -> None:
             id="a wait that ran out while the task goes on",
         ),
         pytest.param(
-            reply(200, {"data": {"status": "completed", "outputs": []}}), Again, id="no output yet"
+            reply(200, {"data": {"status": "completed", "outputs": []}}), Empty, id="no output yet"
         ),
         pytest.param(
-            reply(200, {"data": {"status": "completed", "outputs": "x"}}), Again, id="odd outputs"
+            reply(200, {"data": {"status": "completed", "outputs": "x"}}), Empty, id="odd outputs"
         ),
         pytest.param(reply(404, {"message": "not found"}), Gone, id="404: ask the listing"),
     ],
 )
 def test_result_that_is_no_verdict_fails_no_clip(answer: Answer, outcome: type) -> None:
     assert type(wire.classify_result(answer)) is outcome
+
+
+def test_completed_without_an_output_says_why() -> None:
+    data = {"status": "completed", "outputs": [], "has_nsfw_contents": [True]}
+    empty = wire.classify_result(reply(200, {"data": data}))
+    assert isinstance(empty, Empty)
+    assert "NSFW" in empty.reason
+
+
+@pytest.mark.parametrize("output", [CLIP_URL, {"url": CLIP_URL}, {"video": CLIP_URL}])
+def test_output_may_be_a_url_or_an_object_that_holds_one(output: Any) -> None:
+    data = {"status": "completed", "outputs": [output]}
+    assert wire.classify_result(reply(200, {"data": data})) == Ready(CLIP_URL)
+
+
+@pytest.mark.parametrize(
+    ("data", "certain"),
+    [
+        pytest.param({"input": {"prompt": "the sea", "seed": 7}}, True, id="the same inputs"),
+        pytest.param({"inputs": {"prompt": "the  sea", "seed": 7}}, True, id="by another name"),
+        pytest.param({"input": {"prompt": "a boat", "seed": 7}}, False, id="the seed agrees"),
+        pytest.param({"input": {"prompt": "the sea", "seed": 8}}, None, id="a stranger's seed"),
+    ],
+)
+def test_a_candidate_is_ours_only_by_what_it_was_asked(data: Any, certain: bool | None) -> None:
+    candidate = Found(Ticket(ID), certain=False)
+    stored = wire.inputs_of(envelope(id=ID, **data))
+    assert stored is not None
+    found = wire.compared(stored, candidate, {"prompt": "the sea", "seed": 7})
+    assert (found and found.certain) is certain
+
+
+@pytest.mark.parametrize("answer", [LOST, reply(404), envelope(id=ID), envelope(input="x")])
+def test_prediction_need_not_say_what_it_was_asked(answer: Answer) -> None:
+    assert wire.inputs_of(answer) is None
 
 
 def test_finished_clip_is_the_first_output_that_is_a_url() -> None:
@@ -186,6 +224,7 @@ def test_listed_predictions_of_the_model_are_candidates_with_their_times() -> No
         {"model": MODEL.endpoint},
     ]
     found = wire.candidates(items, MODEL.endpoint)
+    assert not any(f.certain for f in found)
     assert [(f.ticket.request_id, f.sent_at) for f in found] == [
         ("a", datetime(2026, 11, 21, 10, 0, 0, 500_000, tzinfo=UTC)),
         ("c", datetime(2026, 11, 21, 10, 0, 1, tzinfo=UTC)),

@@ -22,9 +22,9 @@ from blocks.providers.base import (
     Again,
     Bill,
     BillingPage,
-    Failed,
     Findings,
     Found,
+    Gone,
     ListPrice,
     Order,
     Polled,
@@ -33,6 +33,7 @@ from blocks.providers.base import (
     Ticket,
     Waiting,
 )
+from blocks.providers.clock import ServiceClock
 from blocks.providers.comfyui import wire
 from blocks.providers.comfyui.workflow import Workflow
 from blocks.providers.http import UPLOAD_TIMEOUT_S, Answer, Call, Reply, origin, send
@@ -100,8 +101,11 @@ class ComfyUI:
         self.max_per_minute: int | None = None
         self.monthly_budget_usd = block.monthly_budget_usd
         self.quiet_s = settings.seconds("SHOTREEL_QUIET_S", QUIET_S)
+        self.gone_s = QUIET_S
+        self.kept = timedelta(days=7)  # until somebody empties the folder
         self.refund_s = 0.0
-        self.trusted_hosts = frozenset({origin(self.url)[1]})
+        self.clock = ServiceClock()
+        self.trusted_hosts = frozenset({origin(self.url)[1:]})
         # Another server may answer at this URL tomorrow, or its input folder be emptied.
         self.uploads_kept = timedelta(0)
         self._uploaded: dict[str, str] = {}
@@ -127,7 +131,7 @@ class ComfyUI:
         """A prompt that is in neither queue nor history was forgotten, by a restart perhaps."""
         found = await self._look(ticket.request_id)
         if found is None:
-            return Failed("ComfyUI no longer knows it: it was restarted", "no", transient=True)
+            return Gone("ComfyUI no longer knows it: it was restarted")
         return wire.classify_entry(found, self.url) if isinstance(found, Mapping) else found
 
     async def cancel(self, model: Model, ticket: Ticket) -> None:
@@ -148,7 +152,10 @@ class ComfyUI:
             return Findings(())
         if isinstance(found, (Waiting, Mapping)):
             return Findings((Found(ours),))
-        return Findings((), complete=False)
+        return Findings((), f"ComfyUI does not say: {found.reason}")
+
+    async def compare(self, order: Order, found: Found) -> Found:
+        return found
 
     async def price(self, model: Model, inputs: Inputs) -> Quote:
         return Quote(Decimal(0), Decimal(0), datetime.now(UTC).date(), "no_price")

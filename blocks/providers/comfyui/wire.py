@@ -81,6 +81,7 @@ def submit_call(url: str, order: Order) -> Call:
             "extra_data": {"shotreel": ours},  # shown to whoever looks into the queue
         },
         timeout_s=SUBMIT_TIMEOUT_S,
+        last_look=order.last_look,
     )
 
 

@@ -212,6 +212,7 @@ def _workflow(name: str, graph: Graph, sidecar: Sidecar, digest: str) -> Workflo
         frames_per_second=Fraction(sidecar.clip.frames_per_second),
         num_frames=sidecar.clip.num_frames,
         required=required,
+        repeats="seed" not in kinds,
         version=digest,
         graph=graph,
         sidecar=sidecar,

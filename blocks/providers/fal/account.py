@@ -22,7 +22,9 @@ from blocks.providers.base import (
     Again,
     Bill,
     BillingPage,
+    Failed,
     Findings,
+    Found,
     Gone,
     ListPrice,
     NoFeed,
@@ -31,16 +33,24 @@ from blocks.providers.base import (
     Quote,
     Submitted,
     Ticket,
+    Waiting,
 )
+from blocks.providers.clock import ServiceClock
 from blocks.providers.fal import billing, wire
 from blocks.providers.fal.upload import Upload
-from blocks.providers.http import Call, Reply, origin, send
+from blocks.providers.http import Call, Reply, origin, send, told_by
 from blocks.providers.model import Inputs, Model
 from blocks.providers.prices import quote_of, shipped
 from blocks.providers.services import is_sandboxed
 
 QUIET_GRACE_S = 60.0
-CLOCK_SKEW = timedelta(minutes=2)
+KEPT = timedelta(days=30)
+"""How long payloads, and with them results, are stored (fal docs, Data retention)."""
+
+LOOK_BACK = timedelta(days=1)
+"""How much older listed requests are looked at: no clock and no time zone is so wrong, and seed
+and inputs tell requests apart."""
+
 MAX_LISTING_PAGES = 50
 BILLING_PAGE_SIZE = 5_000  # fal takes 10,000; a reply has to stay below MAX_REPLY_BYTES
 
@@ -132,7 +142,7 @@ class _Listing:
 
     since: datetime
     items: list[dict[str, Any]] = field(default_factory=list)
-    complete: bool = False
+    unread: str = ""
     read: bool = False
 
 
@@ -156,9 +166,12 @@ class Fal:
         self.quiet_s = settings.seconds(
             "SHOTREEL_QUIET_S", settings.start_timeout_s() + QUIET_GRACE_S
         )
+        self.gone_s = float(settings.start_timeout_s())  # until then it may be in no listing
+        self.kept = KEPT
         self.refund_s = 0.0  # what is not billed is never charged
         urls = (block.queue_url, block.run_url, block.media_url, block.rest_url)
-        self.trusted_hosts = frozenset(origin(url)[1] for url in urls)
+        self.clock = ServiceClock()
+        self.trusted_hosts = frozenset(origin(url)[1:] for url in urls)
         self.uploads_kept = timedelta(days=6)
         self.price_book = shipped()
         self._prices: dict[str, asyncio.Task[ListPrice | None]] = {}
@@ -174,7 +187,7 @@ class Fal:
         headers = {**self._auth, **({} if self.block.platform_retries else NO_RETRY)}
         if self.block.transport == "direct":
             call = wire.direct_call(self.block.run_url, order, headers)
-            return wire.classify_direct(await send(self.client, call, self._secret))
+            return wire.classify_direct(await send(self.client, call, self._secret), call.url)
         call = wire.submit_call(self.block.queue_url, order, headers)
         return wire.classify_submit(await send(self.client, call, self._secret))
 
@@ -182,13 +195,27 @@ class Fal:
         if ready := wire.delivered(ticket):
             return ready
         status = wire.classify_status(await self._get(self._url(model, ticket, "status_url")))
-        if isinstance(status, Gone):
-            return await self._history(model, ticket)
-        if not isinstance(status, wire.StatusDone):
+        if isinstance(status, Waiting | Again):
             return status
-        result = await self._get(self._url(model, ticket, "response_url"))
-        outcome = wire.classify_result(result, status)
-        return await self._history(model, ticket) if isinstance(outcome, Gone) else outcome
+        done = status if isinstance(status, wire.StatusDone) else None
+        told: Polled | wire.Doubted
+        if isinstance(status, wire.StatusDone):
+            told = await self._result(model, ticket, status)
+        else:
+            told = status
+        if not isinstance(told, Gone | wire.Doubted):
+            return told
+        listed = await self._history(model, ticket)
+        if done is None and isinstance(listed, wire.EndedWell):
+            result = await self._result(model, ticket, wire.StatusDone("", ""))
+            if not isinstance(result, Gone | wire.Doubted):
+                return result
+        outcome = wire.weigh(told, listed, done)
+        if isinstance(told, wire.Doubted) and isinstance(outcome, Failed):
+            bill = await self.billed(ticket)
+            if bill and bill.cost_usd:
+                return Gone(f"{outcome.reason}; but the bill says that it was charged")
+        return outcome
 
     async def cancel(self, model: Model, ticket: Ticket) -> None:
         await send(
@@ -202,9 +229,13 @@ class Fal:
 
         Source: platform API, "List requests by endpoint"; payloads are stored for 30 days.
         """
-        listing = await self._listing_since(order.model.endpoint, since - CLOCK_SKEW)
-        sent = order.model.body(order.inputs)
-        return Findings(tuple(wire.matches(listing.items, sent)), listing.complete)
+        listing = await self._listing_since(order.model.endpoint, self.clock.at(since) - LOOK_BACK)
+        found, others = wire.matches(listing.items, order.model.body(order.inputs))
+        return Findings(tuple(found), listing.unread, others)
+
+    async def compare(self, order: Order, found: Found) -> Found:
+        """The listing has the inputs: there is no more to be known."""
+        return found
 
     async def _listing_since(self, endpoint: str, since: datetime) -> _Listing:
         """The requests since then or earlier, read after this call.
@@ -231,19 +262,20 @@ class Fal:
         # By id: a request that comes in meanwhile may push another onto the next page, again.
         found: dict[str, dict[str, Any]] = {}
         cursor: str | None = None
-        complete = False
+        unread = f"the request listing goes on after {MAX_LISTING_PAGES} pages"
         for _ in range(MAX_LISTING_PAGES):
             page = params + ((("cursor", cursor),) if cursor else ())
             answer = await self._get(f"{self.block.platform_url}/models/requests/by-endpoint", page)
             items = wire.items_of(answer) if isinstance(answer, Reply) and answer.ok else None
             if items is None:
+                unread = f"the request listing cannot be read: {told_by(answer)}"
                 break
             found |= {str(item.get("request_id")): item for item in items}
             cursor = answer.object().get("next_cursor")
             if not cursor:
-                complete = True
+                unread = ""
                 break
-        listing.items, listing.complete, listing.read = list(found.values()), complete, True
+        listing.items, listing.unread, listing.read = list(found.values()), unread, True
 
     async def price(self, model: Model, inputs: Inputs) -> Quote:
         """By the price book, where the account does not contradict it; else the account's.
@@ -300,19 +332,26 @@ class Fal:
         )
         return await place.run()
 
-    async def _history(self, model: Model, ticket: Ticket) -> Polled:
+    async def _result(
+        self, model: Model, ticket: Ticket, status: wire.StatusDone
+    ) -> Polled | wire.Doubted:
+        url = self._url(model, ticket, "response_url")
+        return wire.classify_result(await self._get(url), status, url)
+
+    async def _history(self, model: Model, ticket: Ticket) -> Polled | wire.EndedWell:
         params = (
             ("endpoint_id", model.endpoint),
             ("request_id", ticket.request_id),
             ("expand", "payloads"),
         )
         answer = await self._get(f"{self.block.platform_url}/models/requests/by-endpoint", params)
-        return wire.classify_history(answer, ticket.request_id)
+        return wire.classify_history(answer, ticket.request_id, self.block.queue_url)
 
     def _url(self, model: Model, ticket: Ticket, name: str) -> str:
         return wire.request_url(self.block.queue_url, model.endpoint, ticket, name)
 
     async def _get(self, url: str, params: tuple[tuple[str, str], ...] = ()) -> Any:
-        return await send(
-            self.client, Call("GET", url, headers=self._auth, params=params), self._secret
-        )
+        call = Call("GET", url, headers=self._auth, params=params)
+        answer = await send(self.client, call, self._secret)
+        self.clock.note(answer)
+        return answer

@@ -3,11 +3,11 @@
 Sources: the models' pages on fal (input schemas, pricing texts) and, for the siblings' inputs, the
 endpoint types of the official JavaScript client 1.10.1.
 
-Prices stand in the price book (`blocks/providers/prices.toml`) where a page names them. No page that could be
-read names one for `fal-ai/magi`, `fal-ai/magi-distilled/image-to-video` and
-`fal-ai/magi-distilled/extend-video`: without the account's answer nothing is bought there. That
-their units are counted like those of their siblings is a reading; what a clip has really cost
-comes with it.
+Prices stand in the price book (`blocks/providers/prices.toml`) where a page names them. No page
+that could be read names one for `fal-ai/magi`, `fal-ai/magi-distilled/image-to-video` and `fal-
+ai/magi-distilled/extend-video`: without the account's answer nothing is bought there. That their
+units are counted like those of their siblings is a reading; what a clip has really cost comes with
+it.
 """
 
 from __future__ import annotations

@@ -7,16 +7,19 @@ Python client 1.0.3, the platform's OpenAPI description. What it says about mone
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 from urllib.parse import quote
 
 from blocks.errors import Paid
+from blocks.likeness import likeness
 from blocks.money import read_amount
+from blocks.outputs import clip_url, why_empty
 from blocks.providers.base import (
     Accepted,
     Again,
+    Empty,
     Failed,
     Found,
     Gone,
@@ -94,6 +97,7 @@ def submit_call(base_url: str, order: Order, headers: Mapping[str, str]) -> Call
         },
         json=order.model.body(order.inputs),
         timeout_s=SUBMIT_TIMEOUT_S,
+        last_look=order.last_look,
     )
 
 
@@ -122,16 +126,17 @@ def classify_submit(answer: Answer) -> Submitted:
         return Paused(what, TOP_UP if broke else CHECK_KEY)
     if leaves_open(status):
         return Unknown(what)
-    return Refused(what)
+    # What was refused before any work says so: without the units header it may be charged (fal's
+    # own framework, `api.py`; FAQ: "422 may still be charged if a runner spent GPU time").
+    return Refused(what, proven=status in (405, 413) or read_units(answer) == 0)
 
 
-def classify_direct(answer: Answer) -> Submitted:
+def classify_direct(answer: Answer, base_url: str = "") -> Submitted:
     """A direct call has the clip in its answer; the ticket takes it along for `poll`.
 
     There is no queue: "429 `concurrent_requests_limit`" is the account's limit (fal docs,
     Concurrency limits). A request that could not start in time never starts (Common parameters).
-    A 400 or 422 is a refusal only where the units header says that it was free: without it a
-    model may have worked, and the request listing is asked.
+    A 400 or 422 without the units header may come from a model that has worked: it is unknown.
     """
     if not isinstance(answer, Reply):
         return classify_submit(answer)
@@ -139,10 +144,12 @@ def classify_direct(answer: Answer) -> Submitted:
     units = read_units(answer)
     if answer.ok:
         request_id = answer.headers.get("x-fal-request-id", "")
-        url = media_url_of(answer.json())
+        url = clip_url(answer.json(), base_url)
         ticket = read_ticket({"request_id": request_id})
-        if ticket is None or url is None:
-            return Unknown(f"HTTP {answer.status} without a clip or a request id")
+        if ticket is None:
+            return Unknown(f"HTTP {answer.status} without a request id")
+        if url is None:
+            return Accepted(ticket)  # the listing may say more
         counted = {} if units is None else {BILLED: str(units)}
         return Accepted(Ticket(ticket.request_id, {MEDIA: url, **counted}))
     if answer.status == 504 and "x-fal-request-timeout-type" in answer.headers:
@@ -188,6 +195,18 @@ class StatusDone:
         self.failed = bool(error or error_type)
 
 
+@dataclass(frozen=True)
+class Doubted:
+    """A failure of which the result alone speaks: it is held against the request listing."""
+
+    failed: Failed
+
+
+@dataclass(frozen=True)
+class EndedWell:
+    """The listing knows that it has ended well, and does not say where its clip is."""
+
+
 def classify_status(answer: Answer) -> Waiting | StatusDone | Gone | Again:
     if not isinstance(answer, Reply):
         return Again(answer.reason)
@@ -208,38 +227,80 @@ def classify_status(answer: Answer) -> Waiting | StatusDone | Gone | Again:
     return Again(f"HTTP {answer.status}: {detail_of(answer)}", answer.retry_after_s)
 
 
-def classify_result(answer: Answer, done: StatusDone) -> Polled:
-    """What a COMPLETED request came to. 5xx are never billed (fal docs, Pricing)."""
+def classify_result(answer: Answer, done: StatusDone, base_url: str = "") -> Polled | Doubted:
+    """What a COMPLETED request came to. 5xx of a model are never billed (fal docs, Pricing).
+
+    A failure counts where status and result both name it. A 5xx alone may be a gateway's, whatever
+    its body says: the clip is there, and only its fetch failed.
+    """
     if not isinstance(answer, Reply):
         return Again(answer.reason)
-    units = read_units(answer)
     if answer.ok:
-        url = media_url_of(answer.json())
-        if url:
-            return Ready(url, units)
-        return Again(f"HTTP {answer.status} with an unreadable result")
+        return classify_output(answer, base_url)
     if "still in progress" in detail_of(answer).lower():
         return Waiting()
-    body = answer.object()
-    error_type = plain(
-        text(body.get("error_type"))
-        or answer.headers.get("x-fal-error-type", "")
-        or done.error_type
-    )
-    reason = f"HTTP {answer.status}: {detail_of(answer) or done.error or error_type}"
-    if answer.status == 404 and not done.failed:
+    told = read_error_type(answer)
+    reason = f"HTTP {answer.status}: {detail_of(answer) or done.error or done.error_type or told}"
+    if answer.status in (401, 403, 408, 429):
+        return Again(reason, answer.retry_after_s)
+    if answer.status == 404 or answer.status < 400:
         return Gone(reason)
-    considered = bool(done.failed or error_type or "detail" in body)
-    if answer.status < 400 or not considered:
-        # A gateway in front of the result store, not the model: the clip is there.
-        return Again(reason, answer.retry_after_s)
-    if answer.status in (401, 403, 408, 429) and not done.failed:
-        return Again(reason, answer.retry_after_s)
+    units = read_units(answer)
     if answer.status >= 500:
+        kind = told or done.error_type
         retryable = answer.headers.get("x-fal-retryable", "").lower() == "true"
         charged: Paid = "yes" if units else "no"
-        return Failed(reason, charged, units, error_type in TRANSIENT_TYPES or retryable)
-    return Failed(reason, "unknown" if units is None else "yes" if units else "no", units)
+        failed = Failed(reason, charged, units, kind in TRANSIENT_TYPES or retryable)
+        agreed = done.failed and (
+            done.error_type in TRANSIENT_TYPES or (told and told == (done.error_type or told))
+        )
+    else:
+        paid: Paid = "unknown" if units is None else "yes" if units else "no"
+        failed, agreed = Failed(reason, paid, units), done.failed
+    return failed if agreed else Doubted(failed)
+
+
+def classify_output(reply: Reply, base_url: str) -> Ready | Empty | Gone:
+    body = reply.json()
+    if url := clip_url(body, base_url):
+        return Ready(url, read_units(reply))
+    if isinstance(body, dict):
+        return Empty(why_empty(body))
+    return Gone(f"HTTP {reply.status} with an unreadable result")
+
+
+def read_error_type(reply: Reply) -> str:
+    """The kind of an error: of a platform's by name, of a model's that of its first detail."""
+    body = reply.object()
+    detail = body.get("detail")
+    first = detail[0] if isinstance(detail, list) and detail else None
+    listed = text(first.get("type")) if isinstance(first, dict) else ""
+    return plain(
+        text(body.get("error_type")) or reply.headers.get("x-fal-error-type", "") or listed
+    )
+
+
+def weigh(told: Gone | Doubted, listed: Polled | EndedWell, done: StatusDone | None) -> Polled:
+    """What the result, or its absence, and the request listing come to together.
+
+    A failure needs two that name it: of status, result and listing. `done` is the status, None
+    where that does not know the request.
+    """
+    reason = told.failed.reason if isinstance(told, Doubted) else told.reason
+    match listed:
+        case Ready() | Empty():
+            return listed
+        case Failed() if isinstance(told, Doubted):
+            return replace(told.failed, reason=f"{reason}; the listing: {listed.reason}")
+        case Failed():
+            return listed if done and done.failed else replace(listed, charged="unknown")
+        case Waiting() | Again() if done is None:
+            return listed
+        case EndedWell():
+            return Gone(f"it ended well, says the listing, and its result cannot be had: {reason}")
+        case Gone():
+            return Gone(f"{reason}; {listed.reason}")
+    return Gone(reason)
 
 
 def read_units(reply: Reply) -> Decimal | None:
@@ -248,34 +309,30 @@ def read_units(reply: Reply) -> Decimal | None:
     return units if units is not None and units >= 0 else None
 
 
-def media_url_of(output: object) -> str | None:
-    video = output.get("video") if isinstance(output, dict) else None
-    url = video.get("url") if isinstance(video, dict) else None
-    return text(url) or None
-
-
-def classify_history(answer: Answer, request_id: str) -> Polled:
-    """The request listing, asked for a request that the queue no longer knows."""
+def classify_history(answer: Answer, request_id: str, base_url: str = "") -> Polled | EndedWell:
+    """The request listing, asked for one request."""
     if not isinstance(answer, Reply):
         return Again(answer.reason)
     if not answer.ok:
         if answer.status in (408, 429) or answer.status >= 500:
             return Again(f"HTTP {answer.status} from the request listing", answer.retry_after_s)
-        return Gone(f"the queue does not know it; the listing says HTTP {answer.status}")
+        return Gone(f"the request listing says HTTP {answer.status}")
     items = items_of(answer)
     if items is None:
         return Again(f"HTTP {answer.status} with an unreadable request listing")
     for item in items:
         if item.get("request_id") == request_id:
-            url = media_url_of(item.get("json_output"))
+            output = item.get("json_output")
+            url = clip_url(output, base_url)
             if url:
                 return Ready(url)
             code = item.get("status_code")
             if isinstance(code, int) and code >= 400:
                 return Failed(f"ended with HTTP {code}", "no" if code >= 500 else "unknown")
-            if item.get("ended_at") is None:
+            if not text(item.get("ended_at")):
                 return Waiting()
-    return Gone("neither the queue nor the request listing knows it")
+            return Empty(why_empty(output)) if isinstance(output, dict) else EndedWell()
+    return Gone("the request listing does not know it")
 
 
 def items_of(reply: Reply) -> list[dict[str, Any]] | None:
@@ -284,23 +341,22 @@ def items_of(reply: Reply) -> list[dict[str, Any]] | None:
     return [i for i in items if isinstance(i, dict)] if isinstance(items, list) else None
 
 
-def matches(items: list[dict[str, Any]], sent: Mapping[str, object]) -> list[Found]:
-    """Listed requests whose stored input holds all that was sent, the pinned seed among it."""
-    found = []
+def matches(
+    items: list[dict[str, Any]], sent: Mapping[str, object]
+) -> tuple[list[Found], frozenset[str]]:
+    """Listed requests that may be what was sent, and the ids of those that are not."""
+    found, others = [], set()
     for item in items:
-        request_id, stored = item.get("request_id"), item.get("json_input")
-        if not isinstance(request_id, str):
+        request_id = read_id(item.get("request_id"))
+        if request_id is None:
             continue
-        sent_at = read_time(item.get("sent_at"))
-        if not isinstance(stored, dict):
-            found.append(Found(Ticket(request_id), sent_at, certain=False))
-        elif all(_same(stored.get(name), value) for name, value in sent.items()):
-            found.append(Found(Ticket(request_id), sent_at))
-    return found
-
-
-def _same(stored: object, sent: object) -> bool:
-    return isinstance(stored, (str, int, float)) and (stored == sent or str(stored) == str(sent))
+        like = likeness(item.get("json_input"), sent)
+        if like == "other":
+            others.add(request_id)
+        else:
+            sent_at = read_time(item.get("sent_at"))
+            found.append(Found(Ticket(request_id), sent_at, certain=like == "same"))
+    return found, frozenset(others)
 
 
 def detail_of(reply: Reply) -> str:

@@ -34,7 +34,8 @@ from blocks.providers.base import (
     Submitted,
     Ticket,
 )
-from blocks.providers.http import UPLOAD_TIMEOUT_S, Answer, Call, Reply, origin, send
+from blocks.providers.clock import CLOCK_SKEW, ServiceClock
+from blocks.providers.http import UPLOAD_TIMEOUT_S, Answer, Call, Reply, origin, send, told_by
 from blocks.providers.model import Inputs, Model
 from blocks.providers.prices import require_usd
 from blocks.providers.wavespeed import wire
@@ -42,7 +43,6 @@ from blocks.providers.wavespeed import wire
 REFUND_S = 3 * 3600.0
 """WaveSpeed docs, Refund policy: failed tasks are refunded within three hours."""
 
-CLOCK_SKEW = timedelta(minutes=2)
 LISTED_FOR = timedelta(days=7)
 PAGE_SIZE = 100
 MAX_LISTING_PAGES = 50
@@ -135,9 +135,13 @@ class WaveSpeed:
         self.monthly_budget_usd = block.monthly_budget_usd
         # Nothing bounds when a prediction may start, so silence proves nothing by itself.
         self.quiet_s = settings.seconds("SHOTREEL_QUIET_S", None)
+        self.gone_s = float(settings.start_timeout_s())
+        self.kept = LISTED_FOR
         self.refund_s = REFUND_S
-        self.trusted_hosts = frozenset({origin(block.url)[1]})
+        self.clock = ServiceClock()
+        self.trusted_hosts = frozenset({origin(block.url)[1:]})
         self.uploads_kept = timedelta(days=6)  # WaveSpeed deletes uploads after seven days
+        self._inputs: dict[str, dict[str, Any]] = {}
         self._secret = block.key.get_secret_value()
         self._auth = {"Authorization": f"Bearer {self._secret}"}
 
@@ -150,7 +154,8 @@ class WaveSpeed:
 
     async def poll(self, model: Model, ticket: Ticket) -> Polled:
         path = f"predictions/{quote(ticket.request_id, safe='')}/result"
-        outcome = wire.classify_result(await self._send("GET", path, api=model.api))
+        answer = await self._send("GET", path, api=model.api)
+        outcome = wire.classify_result(answer, f"{self.block.url}/")
         if isinstance(outcome, Gone):
             return await self._history(model, ticket, outcome)
         return outcome
@@ -160,7 +165,20 @@ class WaveSpeed:
 
     async def find(self, order: Order, since: datetime) -> Findings:
         """Predictions of the model since then (WaveSpeed docs, List predictions; seven days)."""
-        return await self._list(order.model, since - CLOCK_SKEW)
+        if self.clock.ahead is None:
+            await self.balance()  # whatever it answers says what time it is there
+        return await self._list(order.model, self.clock.at(since) - CLOCK_SKEW)
+
+    async def compare(self, order: Order, found: Found) -> Found | None:
+        request_id = found.ticket.request_id
+        if request_id not in self._inputs:  # they never change
+            path = f"predictions/{quote(request_id, safe='')}/result"
+            answer = await self._send("GET", path, api=order.model.api)
+            stored = wire.inputs_of(answer)
+            if stored is None:
+                return found
+            self._inputs[request_id] = stored
+        return wire.compared(self._inputs[request_id], found, order.model.body(order.inputs))
 
     async def price(self, model: Model, inputs: Inputs) -> Quote:
         """What the account asks for these very inputs: no rule of thumb comes before that."""
@@ -249,6 +267,8 @@ class WaveSpeed:
             answer = await self._send("POST", "predictions", body)
             if not isinstance(answer, Reply):
                 return Again(answer.reason)
+            if answer.status in (401, 403, 404):
+                return Gone(f"{gone.reason}; the listing says HTTP {answer.status}")
             if not answer.ok:
                 return Again(f"HTTP {answer.status} from the listing", answer.retry_after_s)
             items = wire.items_of(answer)
@@ -256,7 +276,7 @@ class WaveSpeed:
                 return Again("the listing cannot be read")
             for item in items:
                 if item.get("id") == ticket.request_id:
-                    return wire.classify_prediction(item)
+                    return wire.classify_prediction(item, f"{self.block.url}/")
             if len(items) < PAGE_SIZE:
                 return gone
         return Again("the listing is too long to be read to its end")
@@ -273,13 +293,19 @@ class WaveSpeed:
             answer = await self._send("POST", "predictions", body)
             items = wire.items_of(answer) if isinstance(answer, Reply) and answer.ok else None
             if items is None:
-                return Findings(tuple(found), complete=False, ambiguous=True)
+                why = f"the listing of predictions cannot be read: {told_by(answer)}"
+                return Findings(tuple(found), why)
             found += wire.candidates(items, model.endpoint)
             if len(items) < PAGE_SIZE:
-                whole = datetime.now(UTC) - since < LISTED_FOR
-                return Findings(tuple(found), complete=whole, ambiguous=True)
-        return Findings(tuple(found), complete=False, ambiguous=True)
+                old = self.clock.at(datetime.now(UTC)) - since >= LISTED_FOR
+                return Findings(
+                    tuple(found), "predictions are listed for seven days" if old else ""
+                )
+        why = f"the listing of predictions goes on after {MAX_LISTING_PAGES} pages"
+        return Findings(tuple(found), why)
 
     async def _send(self, method: str, path: str, body: object = None, api: str = "v3") -> Answer:
         call = Call(method, f"{self.block.url}/api/{api}/{path}", headers=self._auth, json=body)
-        return await send(self.client, call, self._secret)
+        answer = await send(self.client, call, self._secret)
+        self.clock.note(answer)
+        return answer

@@ -51,7 +51,7 @@ MODELS = (
             "image": Image(),
             "num_frames": Whole(64, 192),
             "frames_per_second": Whole(5, 30),
-            "seed": Whole(1, 9_999_999_999),
+            "seed": Whole(-1, 9_999_999_999),
             "resolution": Choice(("480p", "720p")),
             "enable_safety_checker": Flag(),
             "aspect_ratio": Choice(("auto", "16:9", "9:16", "1:1")),
@@ -64,5 +64,6 @@ MODELS = (
             "aspect_ratio": "auto",
         },
         units=v2_units,
+        random_seeds=(-1,),
     ),
 )

@@ -7,16 +7,20 @@ Upload files), the official Python client 2.0.5.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
+from blocks.likeness import likeness
 from blocks.money import read_amount
+from blocks.outputs import clip_url, why_empty
 from blocks.providers.base import (
     Accepted,
     Again,
     Bill,
     BillingPage,
     BillingRow,
+    Empty,
     Failed,
     Found,
     Gone,
@@ -64,6 +68,7 @@ def submit_call(base_url: str, order: Order, headers: Mapping[str, str]) -> Call
         headers=headers,
         json=order.model.body(order.inputs),
         timeout_s=SUBMIT_TIMEOUT_S,
+        last_look=order.last_look,
     )
 
 
@@ -92,7 +97,7 @@ def classify_submit(answer: Answer) -> Submitted:
         return Paused(what, TOP_UP)
     if status in (401, 403):
         return Paused(what, CHECK_KEY)
-    return Refused(what)
+    return Refused(what, proven=status in (405, 413))
 
 
 def read_ticket(data: Mapping[str, Any]) -> Ticket | None:
@@ -104,26 +109,25 @@ def read_ticket(data: Mapping[str, Any]) -> Ticket | None:
     return Ticket(request_id, {"get": get} if get else {})
 
 
-def classify_result(answer: Answer) -> Polled:
+def classify_result(answer: Answer, base_url: str = "") -> Polled:
     if not isinstance(answer, Reply):
         return Again(answer.reason)
     if answer.status == 404:
         return Gone(f"HTTP 404: {message_of(answer)}")
     if not answer.ok:
         return Again(f"HTTP {answer.status}: {message_of(answer)}", answer.retry_after_s)
-    return classify_prediction(data_of(answer), answer.status)
+    return classify_prediction(data_of(answer), base_url, answer.status)
 
 
-def classify_prediction(data: Mapping[str, Any], http_status: int = 200) -> Polled:
+def classify_prediction(
+    data: Mapping[str, Any], base_url: str = "", http_status: int = 200
+) -> Polled:
     status = data.get("status")
     if status in ("created", "processing"):
         return Waiting()
     if status == "completed":
-        outputs = data.get("outputs")
-        for output in outputs if isinstance(outputs, list) else []:
-            if url := text(output):
-                return Ready(url)
-        return Again("completed, without an output")
+        url = clip_url(data.get("outputs"), base_url)
+        return Ready(url) if url else Empty(why_empty(data))
     if isinstance(status, str) and status in TERMINAL:
         code = data.get("code")
         code = code if isinstance(code, int) else 0
@@ -138,13 +142,32 @@ def classify_prediction(data: Mapping[str, Any], http_status: int = 200) -> Poll
 
 
 def candidates(items: list[dict[str, Any]], endpoint: str) -> list[Found]:
-    """Listed predictions of the model. Items hold no inputs, so that none is certain alone."""
+    """Listed predictions of the model. Items need not hold inputs, so that none is certain."""
     found = []
     for item in items:
         ticket = read_ticket(item)
         if ticket and item.get("model", endpoint) == endpoint:
-            found.append(Found(ticket, read_time(item.get("created_at"))))
+            found.append(Found(ticket, read_time(item.get("created_at")), certain=False))
     return found
+
+
+def inputs_of(answer: Answer) -> dict[str, Any] | None:
+    """What a prediction was asked, where it says so.
+
+    The documentation does not promise `input` (webhooks have it, the official CLI types it as
+    optional): where it is left out nobody but a person can tell whose it is.
+    """
+    data = data_of(answer) if isinstance(answer, Reply) and answer.ok else {}
+    stored = data.get("input") or data.get("inputs")
+    return stored if isinstance(stored, dict) else None
+
+
+def compared(
+    stored: Mapping[str, object], found: Found, sent: Mapping[str, object]
+) -> Found | None:
+    """The candidate, certain where it was asked what was sent. None: it is another's."""
+    like = likeness(stored, sent)
+    return None if like == "other" else replace(found, certain=like == "same")
 
 
 def items_of(reply: Reply) -> list[dict[str, Any]] | None:

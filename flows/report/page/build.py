@@ -15,8 +15,8 @@ from blocks.ledger import Attempt
 from blocks.ledger.tables import NANO, in_nano
 from blocks.providers.model import Value
 from blocks.providers.services import is_sandboxed
-from flows.costs.bill import By, Item, grouped
-from flows.costs.statement import Statement
+from flows.costs.bill import By, Item
+from flows.costs.statement import Statement, reason_of
 from flows.costs.variance import why
 from flows.planning.plan import Line
 from flows.report.page.facts import (
@@ -76,7 +76,7 @@ def report_of(
         any(not is_sandboxed(line.job.service) for line in lines),
         film_facts(film, manifest) if isinstance(film, Stitched) else None,
         str(film) if isinstance(film, ShotreelError) else "",
-        money_of(accounts, run_id, pasts),
+        money_of(accounts, run_id),
         tuple(
             run_facts(
                 runs[key].begun_at,
@@ -96,13 +96,14 @@ def report_of(
                 begins.get(place[0]) if place else None,
                 holder_of(line, mine),
                 billed(item, mine),
+                mine,
                 run_id,
                 tuple(attempt_facts(past, runs, phases) for past in mine),
             )
             for line, row, item, mine, place in zip(
                 lines,
                 rows,
-                accounts.items,
+                accounts.takes,
                 own,
                 places_in_film(spans, lines, rows),
                 strict=True,
@@ -207,6 +208,7 @@ def shot_facts(
     seam: SeamFacts | None,
     holder: Attempt | None,
     bill: Billed,
+    pasts: Sequence[Past],
     run_id: str,
     attempts: tuple[AttemptFacts, ...],
 ) -> ShotFacts:
@@ -231,7 +233,7 @@ def shot_facts(
         error_words(error, job) if error else "",
         error.remedy if error else "",
         row["request_id"],
-        nano(Decimal(row["cost_usd"])),
+        nano(without_clip_usd(pasts) if bill == "no clip" else Decimal(row["cost_usd"])),
         0 if shared else nano(quoted),
         row["cost_source"] or "",
         origin_of(holder, run_id, shared=shared),
@@ -281,9 +283,13 @@ def billed(item: Item, pasts: Sequence[Past]) -> Billed:
     """What the bill says; of a clip that no attempt holds, what has come of the orders."""
     if item.why != "not bought" or not pasts:
         return item.why
-    if any(past.cost_usd > 0 for past in pasts):
-        return "paid in vain"
-    return why(pasts[-1].attempt, None)
+    return "no clip" if without_clip_usd(pasts) else why(pasts[-1].attempt, None)
+
+
+def without_clip_usd(pasts: Sequence[Past]) -> Decimal:
+    """What was charged for orders of which no clip is here."""
+    ended = (past.cost_usd for past in pasts if past.attempt.state != "stored")
+    return sum(ended, Decimal(0))
 
 
 def seam_facts(seam: Seam) -> SeamFacts:
@@ -356,36 +362,29 @@ def run_facts(
     )
 
 
-def money_of(accounts: Statement, run_id: str, pasts: Sequence[Past]) -> Money:
-    beside = sum((v.cost_usd for v in accounts.in_vain if not v.in_bill), Decimal(0))
-    here = (c.cost_usd for past in pasts for c in past.charges if c.run_id == run_id)
+def money_of(accounts: Statement, run_id: str) -> Money:
+    beside = accounts.not_in_film_by_reason()
     return Money(
         nano(accounts.cost_usd),
         nano(accounts.estimate_usd),
-        nano(accounts.cost_usd + beside),
-        nano(sum(here, Decimal(0))),
+        nano(accounts.spent_in(run_id)),
         nano(accounts.saved_usd),
-        nano(accounts.in_vain_usd),
         nano(accounts.not_billed_usd),
         nano(accounts.awaited_usd),
-        groups(accounts.items, "sequence"),
-        groups(accounts.items, "model"),
+        groups(accounts, "sequence"),
+        groups(accounts, "model"),
         tuple(
             (d.name, nano(d.estimate_usd), nano(d.cost_usd), d.why) for d in accounts.differences
         ),
-        tuple((v.name, nano(v.cost_usd), v.why) for v in accounts.in_vain),
+        tuple((reason, nano(cost_usd)) for reason, cost_usd in beside.items()),
+        tuple((i.name, nano(i.cost_usd), reason_of(i)) for i in accounts.not_in_film),
     )
 
 
-def groups(items: Sequence[Item], by: By) -> tuple[Group, ...]:
+def groups(accounts: Statement, by: By) -> tuple[Group, ...]:
     return tuple(
-        Group(
-            key,
-            sum(item.state == "stored" for item in group),
-            nano(sum((i.estimate_usd for i in group if i.why != "not bought"), Decimal(0))),
-            nano(sum((item.cost_usd for item in group), Decimal(0))),
-        )
-        for key, group in grouped(items, by).items()
+        Group(total.key, total.clips, nano(total.estimate_usd), nano(total.cost_usd))
+        for total in accounts.by(by)
     )
 
 

@@ -16,7 +16,7 @@ from flows.report.page.phases import Kind
 
 Ms = int
 NanoUsd = int
-Billed = Why | Literal["paid in vain"]
+Billed = Why | Literal["no clip"]
 
 
 @dataclass(frozen=True)
@@ -128,25 +128,25 @@ class Group:
 
 @dataclass(frozen=True)
 class Money:
-    """The statement of the list's accounts, and what of it was paid in this run.
+    """The statement of the film's accounts, and what of it was paid in this run.
 
-    `cost` is the bill's total, `paid` that and what was paid in vain beside it. `differences` are
-    (name, estimate, cost, why), `in_vain` (name, cost, why). `not_billed` is what of the cost is an
-    estimate still, `awaited` the estimate of what was ordered and has no cost yet.
+    `cost` is what the film has cost in all its runs. `differences` are (name, estimate, cost, why);
+    of what is not in the film, `beside` are (reason, cost) and `not_in_film` (name, cost, why).
+    `not_billed` is what of the cost is an estimate still, `awaited` the estimate of what was
+    ordered and has no cost yet.
     """
 
     cost_nano_usd: NanoUsd
     quoted_nano_usd: NanoUsd
-    paid_nano_usd: NanoUsd
     in_this_run_nano_usd: NanoUsd
     saved_nano_usd: NanoUsd
-    in_vain_nano_usd: NanoUsd
     not_billed_nano_usd: NanoUsd
     awaited_nano_usd: NanoUsd
     by_sequence: tuple[Group, ...]
     by_model: tuple[Group, ...]
     differences: tuple[tuple[str, NanoUsd, NanoUsd, str], ...]
-    in_vain: tuple[tuple[str, NanoUsd, str], ...]
+    beside: tuple[tuple[str, NanoUsd], ...]
+    not_in_film: tuple[tuple[str, NanoUsd, str], ...]
 
 
 @dataclass(frozen=True)

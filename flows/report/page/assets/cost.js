@@ -25,9 +25,8 @@ const cost = (() => {
 
   const draw = () => {
     const difference = money.cost_nano_usd - money.quoted_nano_usd;
-    const beside = money.paid_nano_usd - money.cost_nano_usd;
-    const said = [`The clips were estimated at ${usd(money.quoted_nano_usd)} and cost ${usd(money.cost_nano_usd)}${difference ? `, ${usd(Math.abs(difference))} ${difference > 0 ? "more" : "less"}` : ""}.`];
-    if (money.in_vain_nano_usd) said.push(`${usd(money.in_vain_nano_usd)} was paid in vain${beside ? `, ${usd(beside)} of it on top of that` : ""}.`);
+    const said = [`The film was estimated at ${usd(money.quoted_nano_usd)} and has cost ${usd(money.cost_nano_usd)}${difference ? `, ${usd(Math.abs(difference))} ${difference > 0 ? "more" : "less"}` : ""}.`];
+    if (money.beside.length) said.push(`Of it, ${money.beside.map(([why, cost]) => `${usd(cost)} ${words.BESIDE[why]}`).join(", ")}.`);
     if (money.not_billed_nano_usd) said.push(`${usd(money.not_billed_nano_usd)} of it is an estimate still.`);
     if (money.awaited_nano_usd) said.push(`Orders that were estimated at ${usd(money.awaited_nano_usd)} are not billed yet.`);
     $("cost-words").textContent = said.join(" ");
@@ -40,9 +39,9 @@ const cost = (() => {
     if (money.differences.length)
       $("tables").append(table("Estimate against actual", ["Shot", "Estimate", "Cost", "Difference", reason],
         money.differences.map(([name, quoted, cost, why]) => [name, usd(quoted), usd(cost), more(cost - quoted), because(why)])));
-    if (money.in_vain.length)
-      $("tables").append(table("Paid in vain", ["Shot", "Paid", reason.cloneNode(true)],
-        money.in_vain.map(([name, cost, why]) => [name, usd(cost), because(why)])));
+    if (money.not_in_film.length)
+      $("tables").append(table("Paid, and not in the film", ["Shot", "Paid", reason.cloneNode(true)],
+        money.not_in_film.map(([name, cost, why]) => [name, usd(cost), because(why)])));
   };
 
   return { draw };

@@ -3,7 +3,7 @@
 
 const head = (() => {
   const { film, money, runs, shots } = facts;
-  const { count, number, stateOf, took, usd, when } = words;
+  const { count, number, stateOf, sum, took, usd, when } = words;
   const { $, el, dot } = elements;
 
   const verdict = (missing) => {
@@ -23,12 +23,12 @@ const head = (() => {
       film
         ? cell("Length", took(film.duration_s * 1000), `${count(film.num_frames, "frame")}, ${film.width} \u00d7 ${film.height}`)
         : cell("Length", "none", "there is no film"),
-      cell("Cost of the clips", usd(money.cost_nano_usd), money.awaited_nano_usd ? `and ${usd(money.awaited_nano_usd)} not billed yet` : "in all runs"),
+      cell("Cost of the film", usd(money.cost_nano_usd), money.awaited_nano_usd ? `and ${usd(money.awaited_nano_usd)} not billed yet` : "in all runs"),
       cell("Estimate", usd(money.quoted_nano_usd), difference ? `${usd(Math.abs(difference))} ${difference > 0 ? "less" : "more"} than paid` : "exactly what was paid"),
       cell("Paid in this run", usd(money.in_this_run_nano_usd), orders ? count(orders, "order") : "nothing was ordered"),
       cell("Saved in this run", usd(money.saved_nano_usd), "was there already"),
       cell("Made in", runs.length ? took(runs.at(-1).ended_ms) : "none", "from the first order to the film"),
-      cell("Paid in vain", usd(money.in_vain_nano_usd), money.in_vain_nano_usd ? "no clip came of it" : "every charge bought a clip"),
+      cell("Not in the film", usd(sum(money.beside.map(([, cost]) => cost))), money.beside.length ? money.beside.map(([why]) => why).join(", ") : "every charge is in the film"),
     ];
   };
 

@@ -21,6 +21,13 @@ const words = (() => {
     billing_feed: "from the billing feed",
     no_price: "a machine of one's own",
   };
+  /** What was paid for, and is not in the film. */
+  const BESIDE = {
+    "other take": "for other takes",
+    superseded: "for clips that others have replaced",
+    dropped: "for shots that the list no longer has",
+    "no clip": "without a clip",
+  };
   const stateOf = (shot) => STATES[shot.state] ?? [shot.state, "warn"];
 
   /** Billionths of a USD: cents always, smaller fractions where there are any. */
@@ -34,15 +41,15 @@ const words = (() => {
   /** What a shot has cost. A bill that has not come is no $0.00, and neither is what was not bought. */
   const costOf = (shot) => {
     if (shot.origin === "shared") return "shared";
-    if (shot.bill === "paid in vain") return usd(sum(shot.attempts.map((attempt) => attempt.cost_nano_usd)));
+    if (shot.bill === "no clip") return usd(shot.cost_nano_usd);
     return shot.cost_source ? usd(shot.cost_nano_usd) : shot.bill || usd(shot.cost_nano_usd);
   };
   const costInFull = (shot) => (SOURCES[shot.cost_source] ? `${costOf(shot)}, ${SOURCES[shot.cost_source]}` : costOf(shot));
   const paidFor = (shot) => {
-    if (shot.origin === "shared") return "paid with another shot";
+    if (shot.origin === "shared") return "paid with another shot or film";
     if (shot.bill === "not bought" || shot.bill === "not charged") return "nothing was paid";
     if (shot.bill === "not billed yet") return `ordered in ${shot.origin}, not billed yet`;
-    return shot.bill === "paid in vain" ? shot.bill : `paid in ${shot.origin}`;
+    return shot.bill === "no clip" ? "charged, and no clip came of it" : `paid in ${shot.origin}`;
   };
 
   const took = (ms) => {
@@ -65,5 +72,5 @@ const words = (() => {
   const plainly = (column) => column[0].toUpperCase() + column.slice(1).replaceAll("_", " ");
   const sum = (numbers) => numbers.reduce((a, b) => a + b, 0);
 
-  return { STATES, stateOf, usd, signed, costOf, costInFull, paidFor, took, clock, at, number, count, when, short, plainly, sum };
+  return { BESIDE, STATES, stateOf, usd, signed, costOf, costInFull, paidFor, took, clock, at, number, count, when, short, plainly, sum };
 })();

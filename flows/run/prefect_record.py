@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from time import monotonic
+from typing import Any
 from uuid import UUID
 
+import httpx
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import (
     FlowRunFilter,
@@ -14,7 +16,9 @@ from prefect.client.schemas.filters import (
     TaskRunFilterState,
     TaskRunFilterStateType,
 )
-from prefect.client.schemas.objects import TERMINAL_STATES
+from prefect.client.schemas.objects import TERMINAL_STATES, State, StateType
+from prefect.context import FlowRunContext
+from prefect.states import Crashed
 
 PATIENCE_S = 60.0
 LOOK_S = 0.1
@@ -40,3 +44,28 @@ async def wait_until_recorded(flow_run_id: UUID, task_runs: int) -> bool:
                 return True
             await asyncio.sleep(LOOK_S)
     return False
+
+
+async def end_left_tasks() -> None:
+    """Say of the task runs of an earlier start of this run that they have ended: its process is
+    gone, and nobody else will. Where Prefect does not take it, they only look as if they ran.
+    """
+    context = FlowRunContext.get()
+    run = context.flow_run if context else None
+    if run is None or run.run_count < 2:
+        return
+    running = TaskRunFilterStateType(any_=[StateType.PENDING, StateType.RUNNING])
+    try:
+        async with asyncio.timeout(PATIENCE_S), get_client() as client:
+            while left := await client.read_task_runs(
+                flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[run.id])),
+                task_run_filter=TaskRunFilter(state=TaskRunFilterState(type=running)),
+            ):
+                ended: State[Any] = Crashed(
+                    message="Its process has ended; the run went on in another."
+                )
+                await asyncio.gather(
+                    *(client.set_task_run_state(each.id, ended, force=True) for each in left)
+                )
+    except (httpx.HTTPError, TimeoutError):
+        return

@@ -1,0 +1,67 @@
+"""Clips that the ledger does not know and Prefect's results do: its file was lost, or moved away.
+
+They are in the store and paid for, so they are written down again before anything is planned; so
+are requests that were noted beside a ledger whose file went away under them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from blocks import settings
+from blocks.files import sha256_file
+from blocks.ledger import Intent, fallback
+from flows.run.context import Clip, RunContext
+
+
+def results_folder() -> Path:
+    """Prefect's results, beside the ledger, whatever PREFECT_HOME is."""
+    return settings.home() / "prefect-results"
+
+
+def read_clip(blob: bytes) -> Clip:
+    """What a result of `generate-clip` says. Raises ValueError where its clip was altered."""
+    values = json.loads(blob)
+    clip = Clip(**{**values, "path": Path(values["path"])})
+    if sha256_file(clip.path) != clip.sha256:
+        raise ValueError("the clip was altered")
+    return clip
+
+
+def remembered(fingerprint: str) -> Clip | None:
+    """The clip of a result that is whole and whose file is there."""
+    try:
+        record = json.loads((results_folder() / fingerprint).read_bytes())
+        return read_clip(record["result"].encode())
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def all_remembered(fingerprints: Sequence[str]) -> dict[str, Clip]:
+    if not results_folder().is_dir():
+        return {}
+    return {key: clip for key in fingerprints if (clip := remembered(key))}
+
+
+async def write_down_remembered(shop: RunContext, intents: Sequence[Intent], name: str) -> int:
+    """Adopt what is remembered of these, which the ledger does not know; gives their number."""
+    found = 0
+    ledger, sent = shop.ledger, {stray.fingerprint: stray for stray in fallback.strays()}
+    clips = await asyncio.to_thread(all_remembered, [intent.fingerprint for intent in intents])
+    for intent in intents:
+        key = intent.fingerprint
+        if clip := clips.get(key):
+            stored = (clip.attempt_id, clip.sha256, clip.num_frames)
+            found += await shop.book(ledger.adopt_stored, intent, *stored, name)
+        elif stray := sent.get(key):
+            request = (stray.attempt_id, stray.ticket)
+            found += await shop.book(ledger.adopt_sent, intent, *request, name)
+    if found:
+        shop.watcher.say(
+            f"The ledger does not know {found} clips that were paid for: was its file moved or "
+            "removed? They are written down again, at what they are estimated to have cost."
+        )
+    return found
