@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
 from functools import wraps
+from inspect import signature
 from typing import Any, ParamSpec
 
 from prefect.states import Failed
@@ -34,4 +35,6 @@ def ends_in_words(
             # On one line: Prefect logs the state with its message quoted.
             return Failed(message=str(error).replace("\n", "; "), data=error)
 
+    # Prefect looks the names in annotations up where the function stands, which is here.
+    told.__signature__ = signature(run, eval_str=True)  # type: ignore[attr-defined]
     return told
