@@ -59,6 +59,8 @@ class Made:
     notes: Sequence[str] = ()
     """What about the films is not as the list asks for it."""
     seams: Sequence[Seam] = ()
+    is_partial: bool = False
+    """Whether there is a film and shots failed: it is made of the rest."""
 
     @property
     def film(self) -> Path | None:
@@ -79,6 +81,8 @@ class Made:
     def exit_code(self) -> int:
         """0 all done, 5 an outcome stays unknown, 3 shots failed, 1 a damage of another kind."""
         codes = {error.exit_code for error in self.errors.values()}
+        if self.is_partial:
+            codes.add(ProviderError.exit_code)
         some = any(shot["state"] == "stored" for shot in self.manifest["shots"])
         if some and BudgetError.exit_code in codes:
             codes.add(ProviderError.exit_code)  # the rest is delivered
@@ -100,6 +104,7 @@ async def report(
 ) -> Made:
     """Write the manifest and the page, lay the clips out, hand the film over, and sum it up."""
     shop, title = current.get(), film_id.name
+    place = place.of(line.job for line in plan.lines)
     keys = list(outcomes)
     attempts = await shop.book(shop.ledger.holders, keys)
     clips: dict[str, Clip] = {k: o for k, o in outcomes.items() if isinstance(o, Clip)}
@@ -161,6 +166,7 @@ async def report(
         )
         + gone,
         seams=seams,
+        is_partial=film is not None and bool(by_clip),
     )
 
 

@@ -28,6 +28,10 @@ class ServedFlow(Flow[P, R]):
         return super().__reduce__()  # with options of the caller's
 
 
+def _found(module: str, name: str) -> Any:
+    return getattr(import_module(module), name)
+
+
 class FilmFlow(ServedFlow[P, R]):
     """To a caller the film is a result also where it is not whole: its `exit_code` says so.
 
@@ -40,17 +44,15 @@ class FilmFlow(ServedFlow[P, R]):
         return state if return_state else _result_of(state)
 
 
-def served_flow(**options: Any) -> Callable[[Callable[P, R]], ServedFlow[P, R]]:
-    """Prefect's `@flow`, with the same options."""
-
-    def decorate(run: Callable[P, R]) -> ServedFlow[P, R]:
-        return ServedFlow(run, **options)
-
-    return decorate
+async def _result_of(coming: Awaitable[State[Any]]) -> Any:
+    result = await (await coming).aresult(raise_on_failure=False)
+    if isinstance(result, BaseException):
+        raise result
+    return result
 
 
 def film_flow(**options: Any) -> Callable[[Callable[P, R]], FilmFlow[P, R]]:
-    """Likewise, for a flow that gives its caller its film."""
+    """Prefect's `@flow`, with the same options, for a flow that gives its caller its film."""
 
     def decorate(run: Callable[P, R]) -> FilmFlow[P, R]:
         return FilmFlow(run, **options)
@@ -58,12 +60,10 @@ def film_flow(**options: Any) -> Callable[[Callable[P, R]], FilmFlow[P, R]]:
     return decorate
 
 
-def _found(module: str, name: str) -> Any:
-    return getattr(import_module(module), name)
+def served_flow(**options: Any) -> Callable[[Callable[P, R]], ServedFlow[P, R]]:
+    """Prefect's `@flow`, with the same options, for a flow that travels by its name."""
 
+    def decorate(run: Callable[P, R]) -> ServedFlow[P, R]:
+        return ServedFlow(run, **options)
 
-async def _result_of(coming: Awaitable[State[Any]]) -> Any:
-    result = await (await coming).aresult(raise_on_failure=False)
-    if isinstance(result, BaseException):
-        raise result
-    return result
+    return decorate

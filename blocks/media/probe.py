@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import cast
+from typing import TypeVar, cast
 
 import av
+from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.packet import Packet
+from av.stream import Disposition
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from blocks.errors import ClipError
 from blocks.files import replacing
 from blocks.media import bitstream
+from blocks.media.colour import Colour, colour_of, orientation, upright_rgb
 from blocks.media.mp4 import claimed_samples
 
 MAX_SIDE_PX = 8192
@@ -31,9 +35,10 @@ _CODEC_OF = {"libdav1d": "av1"}
 _HIGH_FAMILY = ("Constrained Baseline", "Main", "High")
 # Headers are rounded and sound is padded: a file counts as short from here on.
 _SHORT_S = Fraction(1, 2)
+_STILLS = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.still_image
 
 Packets = list["Packet[VideoStream]"]
-Colour = tuple[int, int, int, int]
+AnyStream = TypeVar("AnyStream", VideoStream, AudioStream)
 
 
 @dataclass(frozen=True)
@@ -48,7 +53,7 @@ class MediaInfo:
     """A clip as its packets and its first frame show it, not as its header claims.
 
     `rate` is frames per second, the mean where the interval is not even; `rotation` is in degrees
-    counter-clockwise; `colour` is range, primaries, transfer and matrix as ISO 23091-2 numbers.
+    counter-clockwise, of a picture that is mirrored left to right before, where it is `mirrored`.
     `spliceable` says that the packets can follow another clip's as they are: H.264 or H.265 that
     begins with a keyframe that needs nothing before it, at an even interval, no frame hidden.
     `reorder_frames` is how many frames decoding runs ahead of showing.
@@ -75,6 +80,7 @@ class MediaInfo:
     audio: AudioInfo | None
     keyframes: tuple[int, ...] = ()
     closed: tuple[int, ...] = ()
+    mirrored: bool = False
 
     @property
     def duration_s(self) -> Fraction:
@@ -101,6 +107,7 @@ class MediaInfo:
             self.height,
             self.rate,
             self.rotation,
+            self.mirrored,
             self.sample_aspect,
             self.colour,
             # Parameter sets can be merged for H.264 only.
@@ -152,7 +159,7 @@ def open_media(path: Path) -> InputContainer:
 def duration_of(path: Path, num_frames: int) -> Fraction:
     """Seconds of a clip whose frames have been counted before: the header's rate is enough."""
     with open_media(path) as container:
-        return num_frames / Fraction(container.streams.video[0].average_rate or 24)
+        return num_frames / Fraction(picture_stream(container, path.name).average_rate or 24)
 
 
 def last_frame(path: Path, png_path: Path) -> None:
@@ -161,16 +168,59 @@ def last_frame(path: Path, png_path: Path) -> None:
 
     try:
         with open_media(path) as container:
-            frames = deque(container.decode(_video_stream(container, path.name)), maxlen=1)
+            frames = deque(container.decode(picture_stream(container, path.name)), maxlen=1)
     except av.FFmpegError as error:
         raise ClipError(f"{path.name} cannot be decoded: {_reason(error)}.") from error
     if not frames:
         raise ClipError(f"{path.name} has no picture.")
-    image = Image.fromarray(frames[0].to_ndarray(format="rgb24"))
-    if frames[0].rotation:
-        image = image.rotate(frames[0].rotation, expand=True)
+    frame = frames[0]
+    sides = (frame.width, frame.height)
+    if orientation(frame)[0] % 180:
+        sides = sides[::-1]
+    image = Image.fromarray(upright_rgb(frame, *sides, "BILINEAR"))
     with replacing(png_path) as part:
         image.save(part, format="PNG")
+
+
+def picture_stream(container: InputContainer, name: str) -> VideoStream:
+    """The stream that a player shows, wherever it stands: no cover, the default before others.
+
+    Raises ClipError where there is none, or it is of a codec that is not read.
+    """
+    streams = [each for each in container.streams.video if not each.disposition & _STILLS]
+    if not streams:
+        raise ClipError(f"{name} has no video stream.")
+    stream = _default(streams)
+    decoder = stream.codec_context.codec.name if stream.codec_context else "nothing"
+    if _CODEC_OF.get(decoder, decoder) not in CODECS:
+        raise ClipError(f"{name} is coded in a way that shotreel does not read.")
+    return stream
+
+
+def sound_stream(container: InputContainer) -> AudioStream | None:
+    """The sound that a player plays: the default before others."""
+    return _default(container.streams.audio) if container.streams.audio else None
+
+
+def first_shown_s(container: InputContainer, name: str) -> Fraction:
+    """When the first frame is shown, by the file's clock, which need not begin at 0.
+
+    Reads to the end of the file where its header does not say so.
+    """
+    stream = picture_stream(container, name)
+    base = Fraction(stream.time_base or 1)
+    if stream.start_time is not None:
+        return stream.start_time * base
+    times = (
+        packet.pts
+        for packet in container.demux(stream)
+        if packet.pts is not None and not packet.is_discard
+    )
+    return min(times, default=0) * base
+
+
+def _default(streams: Sequence[AnyStream]) -> AnyStream:
+    return next((each for each in streams if each.disposition & Disposition.default), streams[0])
 
 
 def presentation_order(packets: Packets) -> list[int]:
@@ -186,7 +236,7 @@ def presentation_order(packets: Packets) -> list[int]:
 
 
 def _examine(container: InputContainer, name: str) -> MediaInfo:
-    stream = _video_stream(container, name)
+    stream = picture_stream(container, name)
     context = stream.codec_context
     _check_size(context.width, context.height, name)
     codec = _CODEC_OF.get(context.codec.name, context.codec.name)
@@ -201,7 +251,8 @@ def _examine(container: InputContainer, name: str) -> MediaInfo:
 
     frame = _first_frame(stream, packets, name)
     _check_size(frame.width, frame.height, name)
-    sound = container.streams.audio[0] if container.streams.audio else None
+    sound = sound_stream(container)
+    rotation, mirrored = orientation(frame)
     alone = _decoded_alone(packets, codec, extradata, name)
     spliceable = (
         alone[:1] == [0] and even and num_frames == len(packets) and not frame.interlaced_frame
@@ -216,14 +267,9 @@ def _examine(container: InputContainer, name: str) -> MediaInfo:
         height=frame.height,
         rate=rate,
         num_frames=num_frames,
-        rotation=frame.rotation % 360,
+        rotation=rotation,
         sample_aspect=stream.sample_aspect_ratio or Fraction(1),
-        colour=(
-            context.color_range,
-            context.color_primaries,
-            context.color_trc,
-            context.colorspace,
-        ),
+        colour=colour_of(frame),
         time_base=stream.time_base or Fraction(1),
         extradata=extradata,
         spliceable=spliceable,
@@ -234,17 +280,8 @@ def _examine(container: InputContainer, name: str) -> MediaInfo:
         # Where pictures that follow the keyframe are shown before it, no copy can begin.
         keyframes=tuple(i for i in alone if i in begins and order[i] == i) if spliceable else (),
         closed=closed,
+        mirrored=mirrored,
     )
-
-
-def _video_stream(container: InputContainer, name: str) -> VideoStream:
-    if not container.streams.video:
-        raise ClipError(f"{name} has no video stream.")
-    stream = container.streams.video[0]
-    decoder = stream.codec_context.codec.name if stream.codec_context else "nothing"
-    if _CODEC_OF.get(decoder, decoder) not in CODECS:
-        raise ClipError(f"{name} is coded in a way that shotreel does not read.")
-    return stream
 
 
 def _check_size(width: int, height: int, name: str) -> None:

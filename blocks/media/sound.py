@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from pathlib import Path
 
 import av
 from av.container import InputContainer
 
 from blocks.errors import ClipError
-from blocks.media.probe import open_media
+from blocks.media.probe import open_media, sound_stream
 
 SAMPLE_RATES = range(8_000, 192_001)
 MAX_CHANNELS = 16
@@ -32,6 +33,21 @@ def open_sound(path: Path) -> InputContainer:
         container.close()
         raise
     return container
+
+
+def duration_of_sound(path: Path) -> Fraction:
+    """Seconds from its first packet to the end of its last. Raises what `open_sound` does."""
+    with open_sound(path) as source:
+        stream = sound_stream(source)
+        base = Fraction(stream.time_base or 1) if stream else Fraction(1)
+        heard = [
+            (packet.pts, packet.pts + (packet.duration or 0))
+            for packet in source.demux(*filter(None, [stream]))
+            if packet.pts is not None and not packet.is_discard
+        ]
+    if not heard:
+        raise ClipError(f"{path.name} has no sound.")
+    return (max(end for _, end in heard) - min(start for start, _ in heard)) * base
 
 
 def _kind(head: bytes) -> str | None:
@@ -66,9 +82,10 @@ def _video(path: Path) -> InputContainer:
 
 
 def _check(container: InputContainer, name: str) -> None:
-    if not container.streams.audio:
+    stream = sound_stream(container)
+    if stream is None:
         raise ClipError(f"{name} has no sound.")
-    context = container.streams.audio[0].codec_context
+    context = stream.codec_context
     if context is None:
         raise ClipError(f"{name} is coded in a way that shotreel does not read.")
     if context.sample_rate not in SAMPLE_RATES or not 0 < context.channels <= MAX_CHANNELS:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from itertools import chain, count
 from pathlib import Path
 
 from blocks.errors import SetupError
@@ -16,22 +18,44 @@ from blocks.storage.clip_store import MIN_FREE_BYTES
 from flows.shots.job import Job
 from flows.shots.names import file_name
 
+FILM = "film.mp4"
+
 
 @dataclass(frozen=True)
 class Place:
+    """`renamed` are the clips' file names that are not the shot's alone, by `_key`."""
+
     out: Path
+    renamed: Mapping[tuple[str, str, int], str] = field(default_factory=dict)
+
+    def of(self, jobs: Iterable[Job]) -> Place:
+        """Where no two clips have one file name: editors tell media by it, and bundles refuse it.
+
+        A name that stands in several sequences gets the sequence's before it.
+        """
+        jobs = list({_key(job): job for job in jobs}.values())
+        uses = Counter(chain([FILM], (_file_name(job).casefold() for job in jobs)))
+        taken = {name for name, number in uses.items() if number == 1 or name == FILM}
+        renamed = {}
+        for job in jobs:
+            name = _file_name(job)
+            if uses[name.casefold()] > 1:
+                longer = (f"{file_name(job.shot.sequence)}-{extra}{name}" for extra in _extras())
+                name = next(each for each in longer if each.casefold() not in taken)
+                taken.add(name.casefold())
+                renamed[_key(job)] = name
+        return replace(self, renamed=renamed)
 
     @property
     def film(self) -> Path:
-        return self.out / "film.mp4"
+        return self.out / FILM
 
     def sequence(self, name: str) -> Path:
         return self.out / "sequences" / f"{file_name(name)}.mp4"
 
     def clip(self, job: Job) -> Path:
-        take = f".t{job.take}" if job.shot.takes > 1 else ""
-        folder = self.out / "clips" / file_name(job.shot.sequence)
-        return folder / f"{file_name(job.shot.shot)}{take}.mp4"
+        name = self.renamed.get(_key(job)) or _file_name(job)
+        return self.out / "clips" / file_name(job.shot.sequence) / name
 
     @property
     def costs(self) -> Path:
@@ -60,6 +84,11 @@ class Place:
     @property
     def otio(self) -> Path:
         return self.out / "film.otio"
+
+    @property
+    def subtitles(self) -> tuple[Path, Path]:
+        """What is said, as SRT and as WebVTT."""
+        return self.out / "film.srt", self.out / "film.vtt"
 
     @property
     def provenance(self) -> Path:
@@ -115,6 +144,20 @@ class Place:
             if path.parent.parent == self.out / "clips":
                 with suppress(OSError):
                     path.parent.rmdir()
+
+
+def _key(job: Job) -> tuple[str, str, int]:
+    return job.shot.sequence, job.shot.shot, job.take
+
+
+def _file_name(job: Job) -> str:
+    take = f".t{job.take}" if job.shot.takes > 1 else ""
+    return f"{file_name(job.shot.shot)}{take}.mp4"
+
+
+def _extras() -> Iterator[str]:
+    yield ""
+    yield from (f"{number}-" for number in count(2))
 
 
 def write_atomically(path: Path, text: str) -> None:

@@ -14,11 +14,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby, pairwise
+from itertools import groupby
 from pathlib import PurePosixPath
 from typing import Any
 
-from flows.stitch.timeline import Span, Timeline, TransitionKind
+from flows.stitch.timeline import Span, Timeline, TransitionKind, cuts
 
 Json = dict[str, Any]
 
@@ -119,15 +119,6 @@ class _Clock:
         }
 
 
-def cuts(spans: Sequence[Span]) -> list[tuple[int, int]]:
-    """From and up to which frame of the film each span has the track to itself."""
-    starts, ends = [span.start for span in spans], [span.end for span in spans]
-    for index, (early, late) in enumerate(pairwise(spans)):
-        if late.start < early.end:
-            ends[index] = starts[index + 1] = (late.start + early.end) // 2
-    return list(zip(starts, ends, strict=True))
-
-
 def _track(name: str, kind: str, seen: Sequence[Seen], clock: _Clock, film: str) -> Json:
     sound = kind == "Audio"
     children: list[Json] = []
@@ -194,7 +185,7 @@ def _clip(one: Seen, start: int, end: int, clock: _Clock, film: str, number: int
         first, media = start, {_TAKEN: _media(film, None, clock)}
         name = span.name
     else:
-        first = span.clip_start + start - span.start
+        first = span.clip_start + round((start - span.start) * abs(span.speed))
         num_frames = span.clip_frames or span.clip_start + span.num_frames
         media = {_TAKEN: _media(row["path"], num_frames, clock)}
         media |= {f"take {o['take']}": _other(o, clock) for o in one.others if o["path"]}
@@ -208,11 +199,22 @@ def _clip(one: Seen, start: int, end: int, clock: _Clock, film: str, number: int
         },
         "name": name,
         "source_range": clock.range(first, end - start),
-        "effects": [],
+        "effects": [] if span.speed == 1 else [_speed(span)],
         "markers": [],
         "enabled": True,
         "media_references": media,
         "active_media_reference_key": _TAKEN,
+    }
+
+
+def _speed(span: Span) -> Json:
+    return {
+        "OTIO_SCHEMA": "LinearTimeWarp.1",
+        "metadata": {},
+        "name": "",
+        "effect_name": "LinearTimeWarp",
+        "enabled": True,
+        "time_scalar": float(span.speed),
     }
 
 

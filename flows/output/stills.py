@@ -9,16 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import av
-import numpy as np
 from av.container import InputContainer
 from av.video.frame import VideoFrame
-from numpy.typing import NDArray
 
 from blocks import settings
 from blocks.errors import ClipError, InputError
 from blocks.files import replacing
-from blocks.media.probe import open_media
-from flows.stitch.edit import is_bt709
+from blocks.media.colour import Picture, orientation, upright_rgb
+from blocks.media.probe import open_media, picture_stream
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -70,17 +68,14 @@ def picture_of(clip: Path, width_px: int, at_s: Fraction | None = None) -> Image
     try:
         with open_media(clip) as container:
             frame = _frame(container, clip.name, at_s)
-            return Image.fromarray(_rgb(container, frame, width_px)).rotate(
-                frame.rotation, expand=True
-            )
+            aspect = picture_stream(container, clip.name).sample_aspect_ratio or Fraction(1)
+            return Image.fromarray(_scaled(frame, aspect, width_px))
     except (av.FFmpegError, OSError) as error:
         raise ClipError(f"{clip.name} cannot be decoded: {error.strerror or error}.") from error
 
 
 def _frame(container: InputContainer, name: str, at_s: Fraction | None) -> VideoFrame:
-    if not container.streams.video:
-        raise ClipError(f"{name} has no picture.")
-    stream = container.streams.video[0]
+    stream = picture_stream(container, name)
     base = Fraction(stream.time_base or 1)
     if at_s is None:
         length = stream.duration or int((container.duration or 0) / (av.time_base * base))
@@ -106,18 +101,10 @@ def _frame(container: InputContainer, name: str, at_s: Fraction | None) -> Video
     return found
 
 
-def _rgb(container: InputContainer, frame: VideoFrame, width_px: int) -> NDArray[np.uint8]:
-    """The picture before it is turned upright, in square pixels."""
-    aspect = container.streams.video[0].sample_aspect_ratio or 1
+def _scaled(frame: VideoFrame, aspect: Fraction, width_px: int) -> Picture:
+    """The picture in square pixels; it is not enlarged."""
     width, height = max(1, round(frame.width * aspect)), frame.height
-    shown_width = height if frame.rotation % 180 else width
-    scale = min(1, width_px / shown_width)
-    colour = (frame.color_range, frame.color_primaries, frame.color_trc, frame.colorspace)
-    scaled = frame.reformat(
-        width=max(1, round(width * scale)),
-        height=max(1, round(height * scale)),
-        format="rgb24",
-        src_colorspace="ITU709" if is_bt709(colour, frame.height) else "ITU601",
-        interpolation="AREA",
-    )
-    return scaled.to_ndarray().astype(np.uint8, copy=False)
+    if orientation(frame)[0] % 180:
+        width, height = height, width
+    scale = min(1, width_px / width)
+    return upright_rgb(frame, max(1, round(width * scale)), max(1, round(height * scale)), "AREA")

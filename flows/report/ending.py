@@ -35,6 +35,6 @@ def ends_in_words(
             # On one line: Prefect logs the state with its message quoted.
             return Failed(message=str(error).replace("\n", "; "), data=error)
 
-    # Prefect looks the names in annotations up where the function stands, which is here.
+    # Prefect looks the names in annotations up where the function is defined, which is here.
     told.__signature__ = signature(run, eval_str=True)  # type: ignore[attr-defined]
     return told

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import warnings
+from dataclasses import dataclass
+from fractions import Fraction
 from functools import cache
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -16,10 +18,11 @@ from flows.shots.cell import WrongCellError, not_taken
 from flows.shots.problem import shown
 
 PREVIOUS = "@previous"
-NOUNS = {"image": "picture", "video": "video"}
+NOUNS = {"image": "picture", "video": "video", "audio": "sound"}
 FORMATS = ("PNG", "JPEG", "WEBP")
 MAX_IMAGE_BYTES = 30_000_000
 MAX_VIDEO_BYTES = 1_000_000_000
+MAX_SOUND_BYTES = 1_000_000_000
 # A few kilobytes of PNG can announce gigapixels; no model looks at more than a few million.
 MAX_IMAGE_PIXELS = 50_000_000
 
@@ -37,7 +40,12 @@ class InputFiles:
     def __init__(self, folder: Path | None) -> None:
         self._folder = folder
         self._homes = tuple(filter(None, (folder and _resolved(folder), _working_folder())))
-        self._fault = {"image": cache(picture_fault), "video": cache(video_fault)}
+        self._fault = {
+            "image": cache(picture_fault),
+            "video": cache(video_fault),
+            "audio": cache(lambda path: file_fault(path, MAX_SOUND_BYTES)),
+        }
+        self._sound = cache(sound_of)
         self._known: dict[tuple[str, str], str | WrongCellError] = {}
 
     def read(self, model: Model | None, position: int, column: str, raw: str) -> str:
@@ -62,6 +70,12 @@ class InputFiles:
             raise WrongCellError(*found.args)
         return found
 
+    def sound(self, raw: str) -> Sound:
+        """A sound file that is heard in the film. Raises WrongCellError."""
+        if SCHEME.match(raw):
+            raise WrongCellError("is not the path of a sound file beside the list")
+        return self._sound(self._file("audio", raw))
+
     def _place(self, column: str, raw: str) -> str:
         scheme = SCHEME.match(raw)
         if scheme is None:
@@ -77,9 +91,10 @@ class InputFiles:
 
     def _file(self, column: str, raw: str) -> Path:
         if self._folder is None and not Path(raw).is_absolute():
+            other = "" if column == "audio" else "give a URL, or "
             raise WrongCellError(
                 "is a relative path, and a list that is pasted or fetched has no folder where it "
-                f"could start; give a URL, or save the list beside its {NOUNS[column]}s"
+                f"could start; {other}save the list beside its {NOUNS[column]}s"
             )
         path = _resolved(Path(raw) if self._folder is None else self._folder / raw)
         if path is None:
@@ -92,6 +107,27 @@ class InputFiles:
         if fault := self._fault[column](path):
             raise WrongCellError(fault)
         return path
+
+
+@dataclass(frozen=True)
+class Sound:
+    path: Path
+    sha256: str
+    duration_s: Fraction
+
+
+def sound_of(path: Path) -> Sound:
+    """Raises WrongCellError where it cannot be heard."""
+    from blocks.files import sha256_file
+    from blocks.media.sound import duration_of_sound
+
+    try:
+        return Sound(path, sha256_file(path), duration_of_sound(path))
+    except PermissionError:
+        raise WrongCellError("cannot be read: permission denied") from None
+    except Exception as error:  # noqa: BLE001 - on a broken file decoders raise whatever they meet
+        reason = shown(str(error), 120)
+        raise WrongCellError(f"is not a sound file that can be read ({reason})") from None
 
 
 def file_fault(path: Path, max_bytes: int) -> str | None:

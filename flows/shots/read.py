@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, partial
 
+from blocks.media.use import WHOLE, Use
 from blocks.providers.catalogue import find_model
 from blocks.providers.model import FILE_COLUMNS
 from flows.shots.cell import CellReader, Fault, WrongCellError, read_input, read_of_any
 from flows.shots.columns import OWN_PREFIX
+from flows.shots.cut import CUT, Length, read_use, read_voice
 from flows.shots.input_file import InputFiles
 from flows.shots.names import Named, Names
 from flows.shots.problem import Problems
@@ -25,6 +27,7 @@ from flows.shots.workbook import is_workbook, read_workbook
 MAX_CHARS = {
     "caption": 200,  # four lines: nobody reads more beside a picture
     "sequence_title": 200,
+    "dialogue": 1_000,
 }
 
 
@@ -91,11 +94,18 @@ class _RowReader:
         every = [self._settings_of(each) for each in alternatives]
         named = self.names.place(row, cells["sequence"], cells["shot"], every[0].takes)
         self._titles.note(row, named.sequence, cells["sequence_title"])
-        self.timings.append(_timing(row, named, every))
+        use, voice = WHOLE, None
+        if any(map(cells.get, CUT)):
+            cut = CellReader(cells)
+            use, voice = read_use(cut, _lengths(every)), read_voice(cut, self._files)
+            faults |= dict.fromkeys(cut.faults)
+        self.timings.append(_timing(row, named, every, use))
         shot: Shot | None = None
         for each, settings in zip(reversed(alternatives), reversed(every), strict=True):
             cell = CellReader(each, list(settings.faults))
             shot = self._one(row, cell, settings, named, shot)
+            if shot and (use is not WHOLE or voice):
+                shot = replace(shot, use=use, voice=voice)
             faults |= dict.fromkeys(cell.faults)
         for fault in faults:
             self._problems.add(row, fault.column, fault.value, fault.reason)
@@ -113,7 +123,9 @@ class _RowReader:
     ) -> Shot | None:
         """The shot of one model; what is wrong is in `cell.faults`."""
         cells, model = cell.cells, settings.model
-        caption, title = (cell.read(name, partial(read_words, name), "") for name in MAX_CHARS)
+        caption, title, dialogue = (
+            cell.read(name, partial(read_words, name), "") for name in MAX_CHARS
+        )
         files = {
             column: cell.read(column, partial(self._files.read, model, named.position, column), "")
             for column in FILE_COLUMNS
@@ -143,6 +155,7 @@ class _RowReader:
             or_else=or_else,
             caption=caption,
             sequence_title=title,
+            dialogue=dialogue,
             own=own_cells(cells),
         )
 
@@ -160,12 +173,22 @@ def _check_without_model(cell: CellReader) -> None:
         cell.read(column, partial(read_of_any, column), None)
 
 
-def _timing(row: int, named: Named, every: list[Settings]) -> Timing:
-    first = every[0]
-    shortest_s = first.duration_s
-    for other in every[1:]:
-        if shortest_s is not None:
-            shortest_s = None if other.duration_s is None else min(shortest_s, other.duration_s)
+def _lengths(every: list[Settings]) -> list[Length]:
+    """Of the clips whose length the list says: frames, and frames a second."""
+    return [
+        (int(each.duration_s * rate), rate)
+        for each in every
+        if each.model and each.duration_s is not None
+        for rate in [each.model.clip_rate(each.inputs)]
+    ]
+
+
+def _timing(row: int, named: Named, every: list[Settings], use: Use) -> Timing:
+    first, lengths = every[0], () if use is WHOLE else _lengths(every)
+    whole_s = [each.duration_s for each in every if each.duration_s is not None]
+    shortest_s = min(whole_s) if len(whole_s) == len(every) else None
+    if shortest_s is not None and use is not WHOLE:
+        shortest_s = min(use.seen_s(*length) for length in lengths)
     return Timing(row, named.sequence, named.shot, first.transition, first.transition_s, shortest_s)
 
 

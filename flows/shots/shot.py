@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
 
+from blocks.media.use import WHOLE, Use, Voice
 from blocks.providers.model import Model, Value
 
 
@@ -21,7 +22,9 @@ class Shot:
 
     `transition` is how the shot begins, over `transition_s` shared with the shot before it in its
     sequence; 0 for a cut. `sequence_title` is what a card before its sequence says, at one of the
-    sequence's shots or more. `own` are the list's own columns (x_...), as they stand there.
+    sequence's shots or more. `own` are the list's own columns (x_...), as they stand there. `use`
+    is what of its clip is in the film, `voice` what is heard beside it, `dialogue` what is said in
+    it; nothing of them is bought.
     """
 
     row: int
@@ -40,6 +43,9 @@ class Shot:
     caption: str = ""
     sequence_title: str = ""
     own: Mapping[str, str] = field(default_factory=dict)
+    use: Use = WHOLE
+    voice: Voice | None = None
+    dialogue: str = ""
 
     @property
     def name(self) -> str:
@@ -50,6 +56,12 @@ class Shot:
     def duration_s(self) -> Fraction:
         """How long its clip is expected to be."""
         return self.made_by.clip_frames(self.inputs) / self.made_by.clip_rate(self.inputs)
+
+    @property
+    def seen_s(self) -> Fraction:
+        """How long it is expected to be seen."""
+        rate = self.made_by.clip_rate(self.inputs)
+        return self.use.seen_s(int(self.duration_s * rate), rate)
 
     @property
     def model(self) -> str:

@@ -89,8 +89,19 @@ def _item(shot: Shot, outcome: Outcome | None, *, opens: bool) -> Item:
             opens,
             shot.caption,
             continues=PREVIOUS in (shot.image, shot.video),
+            use=shot.use,
+            voice=shot.voice,
+            dialogue=shot.dialogue,
         )
-    card = Card("pending", shot.name, shot.duration_s, begins=begins, opens=opens)
+    card = Card(
+        "pending",
+        shot.name,
+        shot.seen_s,
+        begins=begins,
+        opens=opens,
+        voice=shot.voice,
+        dialogue=shot.dialogue,
+    )
     if outcome is None:
         return card
     prompt = str(shot.inputs.get("prompt", ""))

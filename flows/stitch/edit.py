@@ -3,7 +3,9 @@
 Seams are drawn and the rest is copied, as far as the packets allow. A copy begins at a keyframe
 that needs nothing before it, and ends where the packets so far hold exactly the frames so far: the
 last P-frame's B-frames are left over, and drawn with the seam. A clip mostly has one keyframe, so
-one whose head lies in a transition is drawn to its end.
+one whose head lies in a transition, or is cut off, is drawn to its end. Cutting off its tail draws
+at most those B-frames. Frames are counted from the first that is used; at another speed, or with
+effects, all are drawn, and so are those of a picture that stands still.
 
     clip 1   copy ======|---|           a seam: what is left of clip 1, then the transition
     clip 2              |  |---|======  drawn anew, or copied from its next keyframe on
@@ -19,13 +21,13 @@ from itertools import chain, islice
 from math import floor
 from typing import Literal
 
-from blocks.media.probe import Colour, MediaInfo
+from blocks.media.colour import BT709, UNTAGGED, Colour, is_wide
+from blocks.media.probe import MediaInfo
+from blocks.media.use import WHOLE
 from flows.stitch.item import Card, Clip, Item
 from flows.stitch.parameter_sets import ParameterSets
 from flows.stitch.timeline import Transition, TransitionKind
 
-BT709: Colour = (1, 1, 1, 1)
-_UNTAGGED = 2
 _HD_ROWS = 720
 
 
@@ -120,8 +122,8 @@ def edit_list(items: Sequence[Item]) -> EditList:
     """The items one after another. Every clip has its `info`; at least one clip is needed.
 
     Clips that all agree are copied as they are, if nothing has to be drawn beside them. Otherwise
-    the film has the format of which there are most frames (the first such in the list), among
-    those that a render can match; where there is none, that of the most frames as H.264.
+    the film has the format that is seen longest (the first such in the list), among those that a
+    render can match; where there is none, that of the longest as H.264 in BT.709.
     """
     film, lead = _format(items)
     places = _places(items, film.rate)
@@ -149,9 +151,8 @@ def edit_list(items: Sequence[Item]) -> EditList:
             seam.append(Run(first, Shown(index, 0), "fade"))
         copied = range(0)
         if lead and isinstance(item, Clip) and _fits(item, lead):
-            matched = item.match.num_frames if item.match else 0
-            copied = _copied(info_of(item), max(first, matched), end)
-            if copied and film.codec == "h264" and not headers.add(info_of(item).extradata):
+            copied = _copied(item, first, end)
+            if copied and not headers.add(info_of(item).extradata):
                 copied = range(0)  # the film has no number free for its parameter sets
         end_segment("render", seam)
         drawn_until = copied.start if copied else end
@@ -169,21 +170,24 @@ def num_frames_of(item: Item, rate: Fraction) -> int:
     """How many frames an item has at a rate."""
     if isinstance(item, Card):
         return max(1, _rounded(item.duration_s * rate))
-    return fitted_frames(info_of(item), rate)
+    return moving_frames(item, rate) + _rounded(item.use.freeze_s * rate)
+
+
+def moving_frames(clip: Clip, rate: Fraction) -> int:
+    """How many of a clip's frames at a rate come before its picture stands still."""
+    seen_s = len(used_frames(clip)) / info_of(clip).rate / abs(clip.use.speed)
+    return max(1, round(seen_s * rate))
+
+
+def used_frames(clip: Clip) -> range:
+    """Which of the clip's own frames are used."""
+    info = info_of(clip)
+    return clip.use.frames(info.num_frames, info.rate)
 
 
 def fitted_frames(clip: MediaInfo, rate: Fraction) -> int:
     """How many frames a clip has at another rate: its duration times the rate, rounded."""
     return max(1, round(clip.duration_s * rate))
-
-
-def is_bt709(colour: Colour, height: int) -> bool:
-    """Whether a player shows these pictures by the BT.709 matrix, else by BT.601.
-
-    Untagged pictures are read by their height, as browsers do.
-    """
-    matrix = colour[3]
-    return height >= _HD_ROWS if matrix == _UNTAGGED else matrix == BT709[3]
 
 
 def matches(clip: MediaInfo, film: Format) -> bool:
@@ -194,6 +198,7 @@ def matches(clip: MediaInfo, film: Format) -> bool:
         and _told(clip) == film.colour
         and clip.sample_aspect == 1
         and not clip.rotation
+        and not clip.mirrored
         and clip.spliceable
     )
 
@@ -242,23 +247,33 @@ def _rounded(frames: Fraction) -> int:
 # copies ------------------------------------------------------------------------------------------
 
 
-def _copied(clip: MediaInfo, first: int, end: int) -> range:
+def _copied(clip: Clip, first: int, end: int) -> range:
     """The frames that can be copied of those from `first` to before `end`; perhaps none."""
-    at = bisect_left(clip.keyframes, first)
-    if at == len(clip.keyframes):
+    if not clip.use.keeps_frames:
         return range(0)
-    begin = clip.keyframes[at]
-    until = bisect_right(clip.closed, end)
-    return range(begin, clip.closed[until - 1]) if until else range(0)
+    info, used = info_of(clip), used_frames(clip)
+    matched = clip.match.num_frames if clip.match else 0
+    at = bisect_left(info.keyframes, used.start + max(first, matched))
+    if at == len(info.keyframes):
+        return range(0)
+    begin = info.keyframes[at]
+    until = bisect_right(info.closed, min(used.start + end, used.stop))
+    if not until or info.closed[until - 1] <= begin:
+        return range(0)
+    return range(begin - used.start, info.closed[until - 1] - used.start)
 
 
 def _copies(clip: MediaInfo) -> bool:
-    """Whether players show the clip's packets as they are, in an MP4 among others."""
-    if not clip.spliceable or clip.rotation:
-        return False
-    if clip.codec == "h264":
-        return clip.profile_family == "High" and clip.pix_fmt in ("yuv420p", "yuvj420p")
-    return clip.codec == "hevc" and clip.pix_fmt in ("yuv420p", "yuv420p10le")
+    """Whether every player shows the clip's packets as they are, in an MP4 among others."""
+    return (
+        clip.codec == "h264"
+        and clip.profile_family == "High"
+        and clip.pix_fmt in ("yuv420p", "yuvj420p")
+        and clip.spliceable
+        and not clip.rotation
+        and not clip.mirrored
+        and not is_wide(clip.colour)
+    )
 
 
 def _fits(clip: Clip, lead: MediaInfo) -> bool:
@@ -273,36 +288,36 @@ def _fits(clip: Clip, lead: MediaInfo) -> bool:
 def _format(items: Sequence[Item]) -> tuple[Format, MediaInfo | None]:
     """The film's format, and a clip that has it; None where all are drawn."""
     clips = [item for item in items if isinstance(item, Clip)]
-    infos = [info_of(clip) for clip in clips]
-    if _is_copied_whole(items) and all(_fits(clip, infos[0]) for clip in clips):
-        return _format_of(infos[0]), infos[0]
-    if matchable := list(filter(_matchable, infos)):
+    first = info_of(clips[0])
+    if _is_copied_whole(items) and all(_fits(clip, first) for clip in clips):
+        return _format_of(first), first
+    if matchable := [clip for clip in clips if _matchable(info_of(clip))]:
         lead = _lead(matchable)
         return _format_of(lead), lead
-    return _new_format(_lead(infos)), None
+    return _new_format(_lead(clips)), None
 
 
 def _is_copied_whole(items: Sequence[Item]) -> bool:
-    """Whether there is nothing but clips and cuts, and none is to match another."""
-    return all(isinstance(item, Clip) and not item.begins and not item.match for item in items)
+    """Whether there is nothing but whole clips and cuts, and none is to match another."""
+    return all(
+        isinstance(item, Clip) and item.use == WHOLE and not item.begins and not item.match
+        for item in items
+    )
 
 
 def _matchable(clip: MediaInfo) -> bool:
     """Whether a render can have the clip's format."""
-    return (
-        _copies(clip)
-        and clip.codec == "h264"
-        and clip.pix_fmt == "yuv420p"
-        and clip.sample_aspect == 1
-    )
+    return _copies(clip) and clip.pix_fmt == "yuv420p" and clip.sample_aspect == 1
 
 
-def _lead(clips: Sequence[MediaInfo]) -> MediaInfo:
-    """The first clip of the format that has most frames."""
-    frames: dict[tuple[object, ...], int] = {}
+def _lead(clips: Sequence[Clip]) -> MediaInfo:
+    """The first clip of the format that is seen longest."""
+    seen_s: dict[tuple[object, ...], Fraction] = {}
     for clip in clips:
-        frames[clip.stream_key] = frames.get(clip.stream_key, 0) + clip.num_frames
-    return max(clips, key=lambda clip: frames[clip.stream_key])
+        info = info_of(clip)
+        own_s = clip.use.seen_s(info.num_frames, info.rate)
+        seen_s[info.stream_key] = seen_s.get(info.stream_key, Fraction(0)) + own_s
+    return max(map(info_of, clips), key=lambda info: seen_s[info.stream_key])
 
 
 def _format_of(clip: MediaInfo) -> Format:
@@ -311,7 +326,7 @@ def _format_of(clip: MediaInfo) -> Format:
 
 def _told(clip: MediaInfo) -> Colour:
     """The clip's colour as the film tells it: players read untagged HD as BT.709, so it is said."""
-    return BT709 if clip.colour[3] == _UNTAGGED and clip.height >= _HD_ROWS else clip.colour
+    return BT709 if clip.colour[3] == UNTAGGED and clip.height >= _HD_ROWS else clip.colour
 
 
 def _new_format(clip: MediaInfo) -> Format:

@@ -19,7 +19,18 @@ from pydantic import TypeAdapter
 from blocks.errors import ClipError, ShotreelError, StitchError
 from blocks.files import fsync, replacing, sha256_file
 from blocks.media.probe import probe
-from flows.stitch.edit import EditList, Segment, edit_list, info_of
+from blocks.media.use import WHOLE
+from flows.stitch.dialogue import cues_of
+from flows.stitch.edit import (
+    EditList,
+    Place,
+    Segment,
+    edit_list,
+    fitted_frames,
+    info_of,
+    moving_frames,
+    used_frames,
+)
 from flows.stitch.finish import AS_IT_IS, Finish
 from flows.stitch.item import Card, Clip, Item
 from flows.stitch.render import VERSION as RENDER_VERSION
@@ -41,10 +52,12 @@ from flows.stitch.timeline import Span, Timeline
 from flows.stitch.xmp import mark
 
 # Raise it when the same clips would make another film: films that are there are made again.
-VERSION = 4
+VERSION = 5
 
 # What of `Finish` changes pictures and is not in the items already.
 _PICTURED = {"fit", "match_seams"}
+# What a voice is longer by than its shot is said from here on.
+_HEARD_S = Fraction(1, 10)
 
 
 @dataclass(frozen=True)
@@ -161,7 +174,8 @@ def assemble(cutting: Cutting, out: Path, *, cache: Path, seal: Seal | None = No
     sound = cutting.heard(cache)
     try:
         with replacing(out) as part:
-            splice(pieces, edit.format, part, sound.path if sound else None)
+            cues = cues_of(cutting.timeline)
+            splice(pieces, edit.format, part, sound.path if sound else None, cues)
             mark(part)
             unsealed = _close(seal, part, cutting.items)
             with ThreadPoolExecutor(1) as beside:
@@ -224,22 +238,37 @@ def timeline_of(items: Sequence[Item], edit: EditList) -> Timeline:
                 place.num_frames,
                 begins=place.begins,
                 title_of=item.title_of,
+                voice=item.voice,
+                dialogue=item.dialogue,
             )
             if isinstance(item, Card)
-            else Span(
-                item.title,
-                place.start,
-                place.num_frames,
-                item.path,
-                item.sha256,
-                clip_frames=place.num_frames,
-                has_audio=info_of(item).has_audio,
-                begins=place.begins,
-                continues=item.continues,
-                from_black=place.from_black,
-            )
+            else _span_of_clip(item, place, film.rate)
             for item, place in zip(items, edit.places, strict=True)
         ),
+    )
+
+
+def _span_of_clip(clip: Clip, place: Place, rate: Fraction) -> Span:
+    info, used = info_of(clip), used_frames(clip)
+    return Span(
+        clip.title,
+        place.start,
+        place.num_frames,
+        clip.path,
+        clip.sha256,
+        clip_start=round(used.start / info.rate * rate),
+        clip_frames=fitted_frames(info, rate),
+        has_audio=info.has_audio,
+        begins=place.begins,
+        continues=clip.continues,
+        from_black=place.from_black,
+        in_s=used.start / info.rate,
+        out_s=used.stop / info.rate,
+        speed=clip.use.speed,
+        still=place.num_frames - moving_frames(clip, rate),
+        is_changed=clip.use != WHOLE,
+        voice=clip.voice,
+        dialogue=clip.dialogue,
     )
 
 
@@ -271,6 +300,7 @@ def _piece(segment: Segment, cutting: Cutting, cache: Path) -> Piece:
     if segment.kind == "copy" and isinstance(item, Clip):
         info, first = info_of(item), run.shown.first
         headers = info.extradata, info.reorder_frames
+        first += used_frames(item).start
         return Piece(item.path, *headers, info.num_frames, item.title, first, run.num_frames)
     drawing = cutting.drawing(segment)
     path, num_frames = place_of(drawing, cache), drawing.num_frames
@@ -286,8 +316,23 @@ def _notes(cutting: Cutting, sound: FinishedSound | None) -> Iterator[str]:
                 f"{item.title}: its {item.begins.kind} has {got} frames instead of "
                 f"{place.wanted}; the clips beside it are too short."
             )
+    yield from _voices_that_run_on(cutting.timeline)
     if sound and (short := sound.shortfall(cutting.finish)):
         yield short
+
+
+def _voices_that_run_on(timeline: Timeline) -> Iterator[str]:
+    for span in timeline.spans:
+        if voice := span.voice:
+            begins_s = span.start / timeline.rate + voice.at_s
+            over_s = begins_s + voice.duration_s - span.end / timeline.rate
+            lost_s = begins_s + voice.duration_s - timeline.num_frames / timeline.rate
+            if over_s > _HEARD_S:
+                yield f"{span.name}: its audio is {float(over_s):.1f} s longer than the shot" + (
+                    f", and the last {float(lost_s):.1f} s of it are after the film's end."
+                    if lost_s > _HEARD_S
+                    else "; it runs on under the next."
+                )
 
 
 def _remember(film: Stitched, cutting: Cutting, cache: Path, seal: Seal | None) -> None:
@@ -313,10 +358,14 @@ def _made_of(items: Sequence[Item], finish: Finish, seal: Seal | None) -> list[o
 
 def _identity(item: Item) -> list[object]:
     begins = [item.begins.kind, str(item.begins.duration_s)] if item.begins else None
+    voice = item.voice
+    heard = [voice.sha256, voice.gain_db, str(voice.at_s)] if voice else None
+    beside = [heard, item.dialogue]
     if isinstance(item, Clip):
-        return [item.sha256, item.title, begins, item.opens, item.caption, item.continues]
+        shown = [item.sha256, item.title, begins, item.opens, item.caption, item.continues]
+        return [*shown, repr(item.use), *beside]
     words = [item.kind, item.name, item.heading, item.text, item.note]
-    return [*words, str(item.duration_s), begins, item.opens]
+    return [*words, str(item.duration_s), begins, item.opens, *beside]
 
 
 def _looks(out: Path) -> list[int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from typing import TYPE_CHECKING
@@ -12,8 +13,17 @@ from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
 from blocks.errors import ClipError
-from blocks.media.probe import MediaInfo, open_media
-from flows.stitch.edit import Format, info_of, is_bt709, matches, num_frames_of, shown_size
+from blocks.media.colour import Picture, upright_rgb
+from blocks.media.probe import MediaInfo, open_media, picture_stream
+from flows.stitch.edit import (
+    Format,
+    info_of,
+    matches,
+    moving_frames,
+    num_frames_of,
+    shown_size,
+    used_frames,
+)
 from flows.stitch.finish import Fit
 from flows.stitch.item import Card, Clip, Item
 
@@ -25,33 +35,37 @@ _NO_BAR = 0.01
 # How far the picture behind is reduced to blur it, and how much light it keeps.
 _BLUR_ROWS, _BLUR_LIGHT = 36, 0.55
 _TITLE_FADE_S = 0.5
+# What is held of a clip that is shown backwards.
+_HELD_BYTES, _LEAST_HELD = 2**26, 8
 
 # libswscale's Lanczos with ACCURATE_RND and full chroma either way: without these three, every
 # picture that passes through RGB comes back one level darker, and a seam would flicker.
 EXACT = 0x200 | 0x40000 | 0x2000 | 0x4000
 
-Picture = NDArray[np.uint8]
-
 
 class Frames:
     """A clip's frames at the film's rate, from `first` on, forwards only; one is held at a time.
 
-    Each shows the source as it stands in the middle of the frame's time.
+    They are counted from the first that is used. Each shows the source as it stands in the middle
+    of the frame's time; at another speed, as it stands when the frame begins.
     """
 
     def __init__(self, clip: Clip, film: Format, fit: Fit, first: int) -> None:
+        self._moving = moving_frames(clip, film.rate)
+        first = min(first, self._moving - 1)
         self._match = clip.match if clip.match and first < clip.match.num_frames else None
-        self.is_plain = matches(info_of(clip), film) and not clip.caption and not self._match
+        drawn = clip.caption or clip.use.effects or self._match
+        self.is_plain = matches(info_of(clip), film) and not drawn
         self._name = clip.title
-        self._info = info_of(clip)
-        self._size = picture_size(self._info, film, fit)
+        self._size = picture_size(info_of(clip), film, fit)
         self._frames = _at_rate(clip, film.rate, first)
         self._first, self._at = first, first - 1
         self._frame: VideoFrame | None = None
         self._drawn: Picture | None = None
 
     def frame(self, index: int) -> VideoFrame:
-        """As it was decoded. A clip that ends early stands still."""
+        """As it was decoded. What ends early stands still."""
+        index = min(index, self._moving - 1)
         while self._at < index:
             found = next(self._frames, None)
             if found is not None and found is not self._frame:
@@ -66,7 +80,7 @@ class Frames:
         # moviepy asks each new clip for its frame 0, to see its size.
         frame = self.frame(max(index, self._first))
         if self._drawn is None:
-            self._drawn = _drawn(frame, self._info, *self._size)
+            self._drawn = upright_rgb(frame, *self._size, EXACT)
         return self._match.applied(self._drawn, index) if self._match else self._drawn
 
 
@@ -89,9 +103,36 @@ def moving(item: Item, footage: Frames | None, film: Format, fit: Fit) -> VideoC
     source = footage
     clip = VideoClip(lambda t: source.picture(round(t * film.rate)), duration=duration_s)
     width, height = picture_size(info_of(item), film, fit)
+    if item.use.effects:
+        clip = _with_effects(clip, item, film, fit)
+        width, height = clip.size
     if (width, height) != (film.width, film.height):
         clip = _placed(clip, width, height, film, fit)
     return clip.image_transform(_captioned(item.caption, film)) if item.caption else clip
+
+
+def _with_effects(clip: VideoClip, item: Clip, film: Format, fit: Fit) -> VideoClip:
+    """The clip with its effects, as large as the film has room for."""
+    from PIL import Image
+
+    from blocks.media.effects import applied
+
+    clip = applied(clip, item.use.effects)
+    width, height = clip.size
+    if not width or not height:
+        raise ClipError(
+            f"{item.title}: its effects leave no picture.",
+            remedy="The clip is safe. Correct the effects in the list, then run again.",
+        )
+    size = size_within(width, height, film, fit)
+
+    def sized(picture: NDArray[np.generic]) -> Picture:
+        levels: Picture = np.clip(np.nan_to_num(picture), 0, 255).astype(np.uint8)
+        if levels.shape[1::-1] == size:
+            return levels
+        return np.asarray(Image.fromarray(levels).resize(size, Image.Resampling.LANCZOS))
+
+    return clip.image_transform(sized)
 
 
 def _placed(clip: VideoClip, width: int, height: int, film: Format, fit: Fit) -> VideoClip:
@@ -144,7 +185,11 @@ def picture_size(info: MediaInfo, film: Format, fit: Fit = "pad") -> tuple[int, 
 
     Where it is to be cropped it covers the frame and may be larger.
     """
-    width, height = shown_size(info)
+    return size_within(*shown_size(info), film, fit)
+
+
+def size_within(width: int, height: int, film: Format, fit: Fit) -> tuple[int, int]:
+    """The size in the film of a picture of so many square pixels."""
     scales = Fraction(film.width, width), Fraction(film.height, height)
     scale = max(scales) if fit == "crop" else min(scales)
     sides = [
@@ -161,16 +206,55 @@ def picture_size(info: MediaInfo, film: Format, fit: Fit = "pad") -> tuple[int, 
 
 
 def _at_rate(clip: Clip, rate: Fraction, first: int) -> Iterator[VideoFrame]:
-    """For each frame of the film from `first` on, the source in the middle of its time."""
+    """For each frame of the film from `first` on, the source at its moment."""
+    info, used, speed = info_of(clip), used_frames(clip), clip.use.speed
+    # An eighth of a frame inside, so that rounded times make no difference.
+    inside_s = 1 / (8 * info.rate)
+
+    def moment_s(index: int) -> Fraction:
+        if speed == 1:
+            return used.start / info.rate + Fraction(2 * index + 1) / (2 * rate)
+        if speed > 0:
+            return used.start / info.rate + index / rate * speed + inside_s
+        return used.stop / info.rate + index / rate * speed - inside_s
+
+    if speed < 0:
+        yield from _backwards(clip, moment_s, first)
+        return
     current: VideoFrame | None = None
     index = first
-    for upcoming, begins_s in _decoded(clip, first / rate):
-        while current is not None and Fraction(2 * index + 1) / (2 * rate) < begins_s:
+    from_s = used.start / info.rate + first / rate * speed
+    for upcoming, begins_s in _decoded(clip, from_s):
+        while current is not None and moment_s(index) < begins_s:
             yield current
             index += 1
         current = upcoming
     if current is not None:
         yield current
+
+
+def _backwards(clip: Clip, moment_s: Callable[[int], Fraction], first: int) -> Iterator[VideoFrame]:
+    """A few frames are held at a time, and decoding begins anew for those before them."""
+    info = info_of(clip)
+    held_s = max(_LEAST_HELD, _HELD_BYTES // (info.width * info.height * 2)) / info.rate
+    index = first
+    while True:
+        late_s = moment_s(index)
+        early_s = late_s - held_s
+        held: deque[tuple[Fraction, VideoFrame]] = deque()
+        for frame, begins_s in _decoded(clip, early_s):
+            if held and begins_s > late_s:
+                break
+            held.append((begins_s, frame))
+            while len(held) > 1 and held[1][0] <= early_s:
+                held.popleft()
+        if not held:
+            return
+        while (at_s := moment_s(index)) > early_s:
+            while len(held) > 1 and held[-1][0] > at_s:
+                held.pop()
+            yield held[-1][1]
+            index += 1
 
 
 def _decoded(clip: Clip, from_s: Fraction) -> Iterator[tuple[VideoFrame, Fraction]]:
@@ -181,7 +265,7 @@ def _decoded(clip: Clip, from_s: Fraction) -> Iterator[tuple[VideoFrame, Fractio
     start: int | None = None
     try:
         with open_media(clip.path) as container:
-            stream = container.streams.video[0]
+            stream = picture_stream(container, clip.title)
             # Segments are drawn beside each other; threads within one would only cost memory.
             stream.thread_count = 1
             base = Fraction(stream.time_base or 1)
@@ -203,19 +287,3 @@ def _decoded(clip: Clip, from_s: Fraction) -> Iterator[tuple[VideoFrame, Fractio
             f"{clip.title} cannot be decoded: {error.strerror or error}.",
             remedy="Fetch the clip again; it is not bought again.",
         ) from error
-
-
-def _drawn(frame: VideoFrame, info: MediaInfo, width: int, height: int) -> Picture:
-    quarter_turns = info.rotation // 90
-    if quarter_turns % 2:
-        width, height = height, width
-    rgb = frame.reformat(
-        width=width,
-        height=height,
-        format="rgb24",
-        src_colorspace="ITU709" if is_bt709(info.colour, info.height) else "ITU601",
-        interpolation=EXACT,
-    )
-    return np.ascontiguousarray(
-        np.rot90(rgb.to_ndarray().astype(np.uint8, copy=False), quarter_turns)
-    )

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from blocks.media.probe import MediaInfo
+from blocks.media.use import WHOLE, Use, Voice
 from flows.stitch.timeline import TransitionKind
 
 if TYPE_CHECKING:
@@ -32,7 +33,8 @@ class Clip:
     `begins` is None for a cut. `opens` says that it is the first of its sequence: it shares no
     frame with what is before it, and a fade comes up from black. `caption` is burnt in.
     `continues` says that it was made to go on from the clip before it, `match` how its first frames
-    are made to look like that one's last.
+    are made to look like that one's last. `use` is what of it is seen, `voice` what is heard
+    beside it, `dialogue` what is said, for those who read.
     """
 
     path: Path
@@ -44,6 +46,9 @@ class Clip:
     caption: str = ""
     continues: bool = False
     match: Match | None = None
+    use: Use = WHOLE
+    voice: Voice | None = None
+    dialogue: str = ""
 
     @property
     def title(self) -> str:
@@ -68,6 +73,8 @@ class Card:
     begins: Begin | None = None
     opens: bool = False
     title_of: str = ""
+    voice: Voice | None = None
+    dialogue: str = ""
 
     @property
     def title(self) -> str:

@@ -16,8 +16,20 @@ from av.video.frame import PictureType, VideoFrame
 
 from blocks.errors import ClipError, StitchError
 from blocks.files import replacing
+from blocks.media.colour import VERSION as COLOUR_VERSION
+from blocks.media.colour import is_bt709, is_wide
 from blocks.media.probe import open_media, presentation_order
-from flows.stitch.edit import EditList, Format, Run, Segment, Shown, info_of, is_bt709
+from blocks.media.use import WHOLE
+from flows.stitch.edit import (
+    EditList,
+    Format,
+    Run,
+    Segment,
+    Shown,
+    info_of,
+    num_frames_of,
+    used_frames,
+)
 from flows.stitch.finish import Fit
 from flows.stitch.frames import EXACT, Frames, moving, picture_size
 from flows.stitch.item import Card, Item
@@ -69,8 +81,13 @@ class Drawing:
             match = item.match
             if match and shown.first >= match.num_frames:
                 match = None
-            matched = [MATCH_VERSION, astuple(match)] if match else []
-            return [item.sha256, item.caption, fit, shown.first, *matched]
+            made = [MATCH_VERSION, astuple(match)] if match else []
+            if is_wide(info_of(item).colour) or info_of(item).mirrored:
+                made.append(COLOUR_VERSION)
+            if item.use != WHOLE:
+                frames = num_frames_of(item, self.film.rate)
+                made += ["used", *_bounds(used_frames(item)), frames, astuple(item.use)[2:]]
+            return [item.sha256, item.caption, fit, shown.first, *made]
 
         runs = [
             [run.num_frames, run.transition, source(run.shown), source(run.after)]
@@ -91,6 +108,10 @@ class Drawing:
     @property
     def name(self) -> str:
         return " to ".join(item.title for _, item in sorted(self.items.items()))
+
+
+def _bounds(frames: range) -> tuple[int, int]:
+    return frames.start, frames.stop
 
 
 def drawing_of(segment: Segment, edit: EditList, items: Sequence[Item], fit: Fit) -> Drawing:

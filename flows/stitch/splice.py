@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from math import lcm
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import av
 from av.container import OutputContainer
@@ -16,7 +17,8 @@ from av.video.stream import VideoStream
 
 from blocks.errors import ClipError, StitchError
 from blocks.media import bitstream
-from blocks.media.probe import Packets, open_media, presentation_order
+from blocks.media.probe import Packets, open_media, picture_stream, presentation_order
+from flows.stitch.dialogue import ASS_HEADER, TICKS, Cue, samples
 from flows.stitch.edit import Format
 from flows.stitch.parameter_sets import ParameterSets, Renaming
 from flows.stitch.sound import SAMPLE_RATE, SoundTrack, sample_at
@@ -44,21 +46,28 @@ class Piece:
     num_frames: int
 
 
-def splice(pieces: Sequence[Piece], film: Format, out: Path, sound: Path | None = None) -> None:
+def splice(
+    pieces: Sequence[Piece],
+    film: Format,
+    out: Path,
+    sound: Path | None = None,
+    cues: Sequence[Cue] = (),
+) -> None:
     """Write the pieces one after another: from 0 on, at an even interval, the sound in sync.
 
-    `sound` is an encoded sound as long as the film.
+    `sound` is an encoded sound as long as the film; `cues` become a text track.
 
     Raises ClipError where a piece is not what its info says, StitchError where the film cannot be
     written.
     """
     headers = ParameterSets()
-    renamings = [_join(headers, piece, film) for piece in pieces]
+    renamings = [_join(headers, piece) for piece in pieces]
     num_frames = sum(piece.num_frames for piece in pieces)
     track = SoundTrack(sound) if sound else None
     sound_packets = track.num_packets if track else 0
     per_frame, per_sound, rest = _INDEX_ROOM
-    room = num_frames * per_frame + sound_packets * per_sound + rest
+    # A cue and the pause before it.
+    room = num_frames * per_frame + (sound_packets + 2 * len(cues)) * per_sound + rest
     try:
         options = {"moov_size": str(room), "movie_timescale": str(_clock(film))}
         with (
@@ -66,10 +75,10 @@ def splice(pieces: Sequence[Piece], film: Format, out: Path, sound: Path | None 
             av.open(f"file:{out}", "w", format="mp4", options=options) as container,
         ):
             video = _video_track(container, pieces[0], film)
-            if film.codec == "h264":
-                video.codec_context.extradata = headers.record()
+            video.codec_context.extradata = headers.record()
             if track:
                 track.join(container)
+            words = TextTrack(cues, num_frames / film.rate, container) if cues else None
             # A frame is decoded up to this many frames before it is shown.
             ahead = max(piece.reorder_frames for piece in pieces)
             frame = 0
@@ -84,12 +93,37 @@ def splice(pieces: Sequence[Piece], film: Format, out: Path, sound: Path | None 
                     container.mux(packet if renaming is None else _renamed(packet, renaming, piece))
                 if track:
                     container.mux(track.until(sample_at(frame, film.rate)))
+                if words:
+                    words.write(frame / film.rate)
             if track:
                 container.mux(track.until())
     finally:
         if track:
             track.close()
     _check(out, num_frames)
+
+
+class TextTrack:
+    """Cues as a track of a film, which a player offers as subtitles."""
+
+    def __init__(self, cues: Sequence[Cue], duration_s: Fraction, film: OutputContainer) -> None:
+        self._samples = deque(samples(cues, round(duration_s * TICKS)))
+        self._film = film
+        # The codec's context makes the style that the track's readers want.
+        self._track = cast(Any, film.add_stream("mov_text"))
+        self._track.codec_context.subtitle_header = ASS_HEADER
+        self._track.time_base = Fraction(1, TICKS)
+
+    def write(self, until_s: Fraction) -> None:
+        """What begins before this moment and was not written before."""
+        while self._samples and Fraction(self._samples[0][0], TICKS) < until_s:
+            start, duration, content = self._samples.popleft()
+            packet = Packet(content)
+            packet.stream, packet.time_base = self._track, Fraction(1, TICKS)
+            packet.pts = packet.dts = start
+            packet.duration = duration
+            packet.is_keyframe = True
+            self._film.mux(packet)
 
 
 def _clock(film: Format) -> int:
@@ -99,10 +133,8 @@ def _clock(film: Format) -> int:
     return clock if clock < 2**24 else SAMPLE_RATE
 
 
-def _join(headers: ParameterSets, piece: Piece, film: Format) -> Renaming | None:
+def _join(headers: ParameterSets, piece: Piece) -> Renaming | None:
     """None where the packets can stay as they are."""
-    if film.codec != "h264":
-        return None
     renaming = headers.add(piece.extradata)
     if renaming is None:
         raise StitchError(
@@ -114,7 +146,7 @@ def _join(headers: ParameterSets, piece: Piece, film: Format) -> Renaming | None
 
 def _video_track(container: OutputContainer, first: Piece, film: Format) -> VideoStream:
     with open_media(first.path) as source:
-        video = container.add_stream_from_template(source.streams.video[0], opaque=True)
+        video = container.add_stream_from_template(picture_stream(source, first.name), opaque=True)
     context = video.codec_context
     context.framerate = film.rate
     (
@@ -123,8 +155,6 @@ def _video_track(container: OutputContainer, first: Piece, film: Format) -> Vide
         context.color_trc,
         context.colorspace,
     ) = film.colour
-    if film.codec == "hevc":
-        context.codec_tag = "hvc1"  # QuickTime knows no other
     video.time_base = 1 / film.rate
     video.metadata.clear()
     return video
@@ -133,7 +163,8 @@ def _video_track(container: OutputContainer, first: Piece, film: Format) -> Vide
 def _packets_of(piece: Piece) -> Packets:
     try:
         with open_media(piece.path) as source:
-            packets: Packets = [packet for packet in source.demux(video=0) if packet.size]
+            stream = picture_stream(source, piece.name)
+            packets: Packets = [packet for packet in source.demux(stream) if packet.size]
     except (av.FFmpegError, OSError) as error:
         raise ClipError(f"{piece.name} cannot be read: {error.strerror or error}.") from error
     if len(packets) != piece.of_frames:

@@ -25,6 +25,8 @@ from flows.planning.plan import Plan
 from flows.report import artifacts
 from flows.run.context import Clip, current
 from flows.stitch import Stitched
+from flows.stitch.dialogue import cues_of, srt, vtt
+from flows.stitch.timeline import Timeline
 from flows.tasks.arguments import unvisited
 
 _VERSIONS = (otio.VERSION, poster.VERSION, contact_sheet.VERSION, stills.VERSION)
@@ -90,6 +92,7 @@ async def write_files(
     timeline = film.timeline if film else None
     pictures = pictures_of(place, title, manifest, provenance, timeline, stills.stills_folder())
     loop = asyncio.get_running_loop()
+    subtitles: list[Path] = []
     drawing = loop.run_in_executor(current.get().processes, Pictures.draw, pictures)
     try:
         await asyncio.to_thread(write_atomically, place.provenance, _json(provenance))
@@ -97,11 +100,23 @@ async def write_files(
             path = film.path.relative_to(place.out).as_posix()
             cut = otio.otio_of(title, path, film.timeline, manifest["shots"])
             await asyncio.to_thread(write_atomically, place.otio, _json(cut))
+            subtitles = await asyncio.to_thread(write_subtitles, film.timeline, place)
     finally:
         shown = await drawing
     if shown:
         await artifacts.show_sheet(shown)
-    return [place.provenance, *pictures.files, *([place.otio] if film else [])]
+    return [place.provenance, *pictures.files, *([place.otio] if film else []), *subtitles]
+
+
+def write_subtitles(timeline: Timeline, place: Place) -> list[Path]:
+    """The files that were written; where nothing is said there are none."""
+    cues = cues_of(timeline)
+    for path, told in zip(place.subtitles, (srt, vtt), strict=True):
+        if cues:
+            write_atomically(path, told(cues))
+        else:
+            path.unlink(missing_ok=True)
+    return [*place.subtitles] if cues else []
 
 
 async def _still(clip: Clip) -> None:

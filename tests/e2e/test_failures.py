@@ -63,6 +63,16 @@ def test_one_failed_shot_takes_no_other_with_it(
     assert_film_is_its_clips(out, manifest)
 
 
+def test_a_file_that_is_no_clip_is_one_failed_shot(world: World) -> None:
+    """The rest is delivered: that is exit code 3, whatever is wrong with the one."""
+    shots = world.write(LIST)
+    world.misbehave(fault("media", "corrupt"))
+    done = world.run("make", shots, "--on-missing", "skip")
+    assert done.code == 3, done.err
+    assert "main/b" in done.err
+    assert (world.folder / "out/list/film.mp4").is_file()
+
+
 def test_a_missing_shot_is_a_slate_or_left_out_or_keeps_the_old_film(world: World) -> None:
     shots = world.write(
         "shot,prompt,seed,transition\na,Sea,1,\nb,Sky,2,dissolve\nc,Rock,3,dissolve\n"

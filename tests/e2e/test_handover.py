@@ -81,6 +81,23 @@ def test_the_film_is_handed_over_once(world: World) -> None:
     assert looks(out)["film.mp4"] == before["film.mp4"]
 
 
+def test_shots_of_one_name_go_into_one_bundle(world: World) -> None:
+    """A bundle (.otioz) holds its media in one folder."""
+    otio = needs("opentimelineio")
+    shots = "sequence,shot,prompt,seed\na,1,Sea,1\na,a-1,Boat,2\nb,1,Calm,3\nb,film,Gull,4\n"
+    manifest = world.make(world.write(shots))
+    out = world.folder / "out" / "list"
+    paths = [out / row["path"] for row in manifest["shots"]]
+    assert all(path.is_file() for path in paths)
+    assert len({path.name.casefold() for path in paths} | {"film.mp4"}) == 5
+    assert manifest["shots"][1]["path"] == "clips/a/a-1.mp4"
+    timeline = otio.adapters.read_from_file(str(out / "film.otio"))
+    for clip in timeline.find_clips():
+        clip.media_reference.target_url = str(out / clip.media_reference.target_url)
+    otio.adapters.write_to_file(timeline, str(out / "film.otioz"))
+    assert (out / "film.otioz").stat().st_size > sum(path.stat().st_size for path in paths)
+
+
 def test_a_hand_over_that_fails_takes_nothing_with_it(world: World) -> None:
     out = world.folder / "out" / "list"
     (out / "contact-sheet.jpg").mkdir(parents=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import av
@@ -12,16 +12,20 @@ from numpy.typing import NDArray
 
 Pictures = NDArray[np.uint8]
 
+X264 = {"crf": "4", "preset": "veryfast", "g": "1000"}
 SCENE = np.random.default_rng(5).integers(70, 150, (8, 12, 3)).repeat(16, 0).repeat(16, 1)
 
 
 def film_clip(
-    path: Path, picture_at: Callable[[int], Pictures], num_frames: int = 30, rate: int = 24
+    path: Path,
+    picture_at: Callable[[int], Pictures],
+    num_frames: int = 30,
+    rate: int = 24,
+    options: Mapping[str, str] = X264,
 ) -> Path:
     """A clip of RGB pictures, as BT.709 with hardly any loss."""
     with av.open(str(path), "w") as container:
-        options = {"crf": "4", "preset": "veryfast", "g": "1000"}
-        stream = container.add_stream("libx264", rate=rate, options=options)
+        stream = container.add_stream("libx264", rate=rate, options={**X264, **options})
         stream.height, stream.width = picture_at(0).shape[:2]
         stream.pix_fmt = "yuv420p"
         context = stream.codec_context

@@ -36,6 +36,7 @@ from flows.report.page.facts import (
 from flows.report.page.phases import Phase, phases_of, took
 from flows.shots.job import Job
 from flows.stitch import Stitched
+from flows.stitch.dialogue import cues_of
 from flows.stitch.seams import Seam
 from flows.stitch.timeline import Span
 
@@ -197,6 +198,7 @@ def film_facts(film: Stitched, manifest: Mapping[str, Any]) -> FilmFacts:
         film.copied,
         film.rendered,
         tuple((span.name, span.start, span.num_frames) for span in timeline.spans),
+        tuple((cue.start, cue.end, cue.text) for cue in cues_of(timeline)),
     )
 
 

@@ -103,7 +103,10 @@ class ShotFacts:
 
 @dataclass(frozen=True)
 class FilmFacts:
-    """`rate` is frames per second as a fraction; `spans` are (name, first frame, frames)."""
+    """`rate` is frames per second as a fraction; `spans` are (name, first frame, frames).
+
+    `cues` are what is said: (from, up to, words), in milliseconds.
+    """
 
     path: str
     num_frames: int
@@ -114,6 +117,7 @@ class FilmFacts:
     copied: int
     rendered: int
     spans: tuple[tuple[str, int, int], ...]
+    cues: tuple[tuple[Ms, Ms, str], ...] = ()
 
 
 @dataclass(frozen=True)

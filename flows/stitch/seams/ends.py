@@ -17,8 +17,8 @@ from pydantic import TypeAdapter
 
 from blocks.errors import ClipError
 from blocks.files import replacing
-from blocks.media.probe import open_media
-from flows.stitch.edit import is_bt709
+from blocks.media.colour import upright_rgb
+from blocks.media.probe import open_media, picture_stream
 
 # Raise it when the same clip would be measured otherwise.
 VERSION = 1
@@ -92,7 +92,7 @@ def measured(path: Path) -> Ends:
     """Decodes all that the last frames need: 0.3 s for four seconds of 720p. Raises ClipError."""
     try:
         with open_media(path) as container:
-            smalls = dict(_smalls(container))
+            smalls = dict(_smalls(container, path.name))
     except (av.FFmpegError, OSError) as error:
         raise ClipError(f"{path.name} cannot be decoded: {error.strerror or error}.") from error
     if not smalls:
@@ -112,9 +112,9 @@ def measured(path: Path) -> Ends:
     )
 
 
-def _smalls(container: InputContainer) -> Iterator[tuple[int, Small]]:
+def _smalls(container: InputContainer, name: str) -> Iterator[tuple[int, Small]]:
     """The frames at either end, by their place when shown."""
-    stream = container.streams.video[0]
+    stream = picture_stream(container, name)
     stream.thread_count = 1
     packets = [packet for packet in container.demux(stream) if packet.pts is not None]
     times = sorted(packet.pts or 0 for packet in packets)
@@ -132,16 +132,8 @@ def _smalls(container: InputContainer) -> Iterator[tuple[int, Small]]:
 
 
 def _small(frame: VideoFrame) -> Small:
-    colour = (frame.color_range, frame.color_primaries, frame.color_trc, frame.colorspace)
-    rgb = frame.reformat(
-        width=COLUMNS,
-        height=ROWS,
-        format="rgb24",
-        src_colorspace="ITU709" if is_bt709(colour, frame.height) else "ITU601",
-        interpolation="AREA",
-    )
-    upright = np.rot90(rgb.to_ndarray(), frame.rotation // 90)
-    return np.asarray(np.einsum("ij,rcj->irc", YCC_OF_RGB, upright), np.float32)
+    picture = upright_rgb(frame, COLUMNS, ROWS, "AREA")
+    return np.asarray(np.einsum("ij,rcj->irc", YCC_OF_RGB, picture), np.float32)
 
 
 def _picture(small: Small) -> Picture:

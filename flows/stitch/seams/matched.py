@@ -9,6 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from blocks.errors import ClipError
+from blocks.media.use import WHOLE
 from flows.stitch.edit import EditList
 from flows.stitch.item import Clip, Item
 from flows.stitch.seams.ends import ends_of
@@ -22,6 +23,8 @@ def matched(items: Sequence[Item], edit: EditList, cache: Path) -> tuple[Item, .
         place = edit.places[index]
         if not isinstance(before, Clip) or not isinstance(after, Clip):
             continue
+        if before.use != WHOLE or after.use != WHOLE:
+            continue  # measured are the ends of whole clips
         if not may_match(place.begins, continues=after.continues):
             continue
         with suppress(ClipError):

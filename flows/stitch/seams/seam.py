@@ -72,8 +72,8 @@ def seams_of(timeline: Timeline, ends: Mapping[str, Ends], *, matched: bool = Fa
     seams = []
     for before, after in pairwise(timeline.spans):
         here, there = ends.get(before.sha256 or ""), ends.get(after.sha256 or "")
-        if here is None or there is None:
-            continue
+        if here is None or there is None or before.is_changed or after.is_changed:
+            continue  # measured are the ends of whole clips
         y, cb, cr = (b - a for a, b in zip(here.last.mean, there.first.mean, strict=True))
         match = None
         if matched:

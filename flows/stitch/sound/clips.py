@@ -1,4 +1,4 @@
-"""The clips' sound along the film: each at the sample where its first frame is, else silence."""
+"""The clips' sound and the voices along the film, each at its sample, else silence."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ from collections import defaultdict
 
 from flows.stitch.sound.fades import Part, parts_of
 from flows.stitch.sound.held import BLOCK, Held
-from flows.stitch.sound.source import Samples, SoundFile, clip_sound, silence
-from flows.stitch.timeline import Timeline
+from flows.stitch.sound.retimed import retimed_sound
+from flows.stitch.sound.source import Samples, SoundFile, clip_sound, silence, voice_sound
+from flows.stitch.timeline import Span, Timeline
 
 
 class Clips:
-    """One or two clips are open at a time, when read in order.
+    """One or two clips are open at a time, when read in order, and the voices that are heard.
 
-    Raises ClipError that names the shot whose sound cannot be decoded.
+    Raises ClipError or StitchError that names the shot whose sound cannot be decoded.
     """
 
     def __init__(self, timeline: Timeline) -> None:
@@ -22,7 +23,7 @@ class Clips:
         for part in parts_of(timeline):
             for block in range(part.start // BLOCK, -(-part.stop // BLOCK)):
                 self._parts[block].append(part)
-        self._files: dict[int, SoundFile] = {}
+        self._files: dict[tuple[int, bool], SoundFile] = {}
         self._held = Held(self._block)
 
     @property
@@ -42,8 +43,8 @@ class Clips:
         sound = silence(BLOCK)
         start = block * BLOCK
         parts = self._parts.get(block, ())
-        for index in self._files.keys() - {part.index for part in parts}:
-            self._files.pop(index).close()  # the reader has jumped
+        for key in self._files.keys() - {_key(part) for part in parts}:
+            self._files.pop(key).close()  # the reader has jumped
         for part in parts:
             begin, end = max(part.start, start), min(part.stop, start + BLOCK)
             heard = self._file(part).read(begin - part.zero, end - part.zero)
@@ -51,12 +52,26 @@ class Clips:
                 heard *= gain
             sound[:, begin - start : end - start] += heard
             if part.stop <= start + BLOCK:
-                self._files.pop(part.index).close()
+                self._files.pop(_key(part)).close()
         return sound
 
     def _file(self, part: Part) -> SoundFile:
-        if part.index not in self._files:
-            span = self._timeline.spans[part.index]
-            assert span.clip is not None
-            self._files[part.index] = clip_sound(span.clip, span.name)
-        return self._files[part.index]
+        key = _key(part)
+        if key not in self._files:
+            self._files[key] = _opened(self._timeline.spans[part.index], part.is_voice)
+        return self._files[key]
+
+
+def _key(part: Part) -> tuple[int, bool]:
+    return part.index, part.is_voice
+
+
+def _opened(span: Span, is_voice: bool) -> SoundFile:
+    if is_voice:
+        assert span.voice is not None
+        return voice_sound(span.voice.path, span.name)
+    assert span.clip is not None
+    if span.speed == 1:
+        return clip_sound(span.clip, span.name)
+    assert span.out_s is not None
+    return retimed_sound(span.clip, span.name, span.in_s, span.out_s, span.speed)

@@ -7,13 +7,15 @@ through black goes through silence in its middle, as the picture does.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from math import ceil
 
 import numpy as np
 from numpy.typing import NDArray
 
-from flows.stitch.sound.source import sample_at
+from flows.stitch.sound.source import SAMPLE_RATE, sample_at
 from flows.stitch.timeline import Span, Timeline, Transition
 
 Gain = NDArray[np.float32]
@@ -48,7 +50,10 @@ class Fade:
 
 @dataclass(frozen=True)
 class Part:
-    """A clip's sound in the film: heard from sample `start` up to `stop`, sample 0 at `zero`."""
+    """A sound in the film: heard from sample `start` up to `stop`, sample 0 at `zero`.
+
+    It is that of the span's clip, or its voice.
+    """
 
     index: int
     start: int
@@ -56,6 +61,8 @@ class Part:
     zero: int
     fade_in: Fade | None
     fade_out: Fade | None
+    is_voice: bool = False
+    gain_db: float = 0.0
 
     def gain(self, start: int, stop: int) -> Gain | None:
         """None where nothing fades between these samples."""
@@ -65,25 +72,44 @@ class Part:
         if self.fade_out and stop > self.fade_out.start:
             out = self.fade_out.gain_out(start, stop)
             gain = out if gain is None else gain * out
+        if self.gain_db:
+            factor = np.float32(10 ** (self.gain_db / 20))
+            gain = np.full(stop - start, factor, np.float32) if gain is None else gain * factor
         return gain
 
 
 def parts_of(timeline: Timeline) -> list[Part]:
-    """The clips that have sound; `index` is the span's."""
+    """The clips that have sound, and the voices; `index` is the span's."""
     rate, spans = timeline.rate, timeline.spans
     follows = [*spans[1:], None]
-    return [
+    parts = [
         Part(
             index,
             sample_at(span.start, rate),
-            sample_at(span.end, rate),
-            sample_at(span.start - span.clip_start, rate),
+            sample_at(span.end - span.still, rate),
+            sample_at(span.start, rate) - _hidden(span),
             _fade_in(span, rate),
             _fade(after.begins, after.start, rate) if after else None,
         )
         for index, (span, after) in enumerate(zip(spans, follows, strict=True))
         if span.has_audio and span.clip
     ]
+    return parts + [part for part in _voices(timeline) if part.start < part.stop]
+
+
+def _hidden(span: Span) -> int:
+    """How many samples of its sound come before the first that is heard."""
+    return round(span.in_s * SAMPLE_RATE) if span.speed == 1 else 0
+
+
+def _voices(timeline: Timeline) -> Iterator[Part]:
+    """Each to its own end, under whatever shots there are, or to the film's."""
+    end = sample_at(timeline.num_frames, timeline.rate)
+    for index, span in enumerate(timeline.spans):
+        if voice := span.voice:
+            start = sample_at(span.start, timeline.rate) + round(voice.at_s * SAMPLE_RATE)
+            stop = min(end, start + ceil(voice.duration_s * SAMPLE_RATE))
+            yield Part(index, start, stop, start, None, None, True, voice.gain_db)
 
 
 def _fade_in(span: Span, rate: Fraction) -> Fade | None:

@@ -15,16 +15,16 @@ from blocks.errors import ClipError
 from blocks.files import replacing, sha256_file
 from flows.stitch.finish import Finish
 from flows.stitch.sound import track
-from flows.stitch.sound.fades import parts_of
+from flows.stitch.sound.fades import Part, parts_of
 from flows.stitch.sound.levels import measured
 from flows.stitch.sound.loudness import loudness_of
 from flows.stitch.sound.master import TRUE_PEAK_DBTP, Levels, Master
 from flows.stitch.sound.source import sample_at
-from flows.stitch.timeline import Timeline
+from flows.stitch.timeline import Span, Timeline
 from flows.stitch.writing import writing
 
 # Raise it when the same clips would sound otherwise: what is cached is then made again.
-VERSION = 1
+VERSION = 2
 
 _TRIES = 3
 _NEAR_ENOUGH_LU = 0.2
@@ -67,9 +67,16 @@ def key_of(timeline: Timeline, finish: Finish) -> str:
     parts = parts_of(timeline)
     if not parts and not finish.music:
         return ""
-    heard = [(astuple(part), timeline.spans[part.index].sha256) for part in parts]
+    heard = [(astuple(part), *_source(part, timeline.spans[part.index])) for part in parts]
     what = json.dumps([made_of(finish), timeline.num_frames, str(timeline.rate), heard])
     return hashlib.sha256(what.encode()).hexdigest()
+
+
+def _source(part: Part, span: Span) -> tuple[str | None, ...]:
+    if part.is_voice:
+        return (span.voice.sha256 if span.voice else None,)
+    retimed = () if span.speed == 1 else (str(span.in_s), str(span.out_s), str(span.speed))
+    return (span.sha256, *retimed)
 
 
 def finished_sound(timeline: Timeline, finish: Finish, cache: Path) -> FinishedSound | None:

@@ -39,8 +39,9 @@ def measured(timeline: Timeline, music: Path | None, target_lufs: Decimal | None
     """Raises ClipError or StitchError where a sound cannot be decoded."""
     bed = _bed(timeline, music) if music else None
     if target_lufs is None:
-        # The clips alone stay as they are; with music added they could be more than full scale.
-        return Levels(ceiling_dbtp=LIMITED_DBTP if bed else None, bed=bed)
+        # The clips alone stay as they are; with more added they could be beyond full scale.
+        added = bed or any(span.voice for span in timeline.spans)
+        return Levels(ceiling_dbtp=LIMITED_DBTP if added else None, bed=bed)
     found = _loudness(timeline, Levels(bed=bed))
     if found.integrated_lufs is None:
         return Levels(bed=bed)

@@ -8,14 +8,18 @@ from pathlib import Path
 
 import av
 import numpy as np
+from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
+from av.audio.stream import AudioStream
 from av.container import InputContainer
 from numpy.typing import NDArray
 
-from blocks.errors import ClipError, ShotreelError
-from blocks.media.probe import open_media
+from blocks.errors import ClipError, ShotreelError, StitchError
+from blocks.media.probe import first_shown_s, open_media, sound_stream
+from blocks.media.sound import open_sound
 
 SAMPLE_RATE = 48_000
+_ROUNDING_S = Fraction(1, 1000)
 
 Samples = NDArray[np.float32]
 """2 x samples at 48 kHz, full scale at 1."""
@@ -42,7 +46,7 @@ class SoundFile:
 
     def __init__(self, runs: Callable[[], Runs], trouble: Callable[[str], ShotreelError]) -> None:
         self._decoded = runs
-        self._trouble = trouble
+        self.trouble = trouble
         self._runs: Runs = iter(())
         self._held: list[tuple[int, Samples]] = []
         self._from: int | None = None
@@ -76,9 +80,26 @@ class SoundFile:
         try:
             return next(self._runs, None)
         except ClipError as error:
-            raise self._trouble(error.message.rstrip(".")) from error
+            raise self.trouble(error.message.rstrip(".")) from error
         except (av.FFmpegError, OSError, ValueError) as error:
-            raise self._trouble(getattr(error, "strerror", None) or str(error)) from error
+            raise self.trouble(getattr(error, "strerror", None) or str(error)) from error
+
+
+def voice_sound(path: Path, name: str) -> SoundFile:
+    """A sound file that is heard beside a shot; sample 0 is its first. Raises StitchError."""
+
+    def trouble(why: str) -> StitchError:
+        return StitchError(
+            f"The audio of {name}, {path.name}, cannot be decoded: {why}.",
+            remedy="The clips are safe. Give another sound file, or none.",
+        )
+
+    return SoundFile(lambda: _file_runs(path), trouble)
+
+
+def _file_runs(path: Path) -> Runs:
+    with open_sound(path) as source:
+        yield from runs_of(source)
 
 
 def clip_sound(path: Path, name: str) -> SoundFile:
@@ -95,23 +116,52 @@ def clip_sound(path: Path, name: str) -> SoundFile:
 
 def _clip_runs(path: Path) -> Runs:
     with open_media(path) as source:
-        video = source.streams.video[0]
-        yield from runs_of(source, (video.start_time or 0) * Fraction(video.time_base or 1))
+        zero_s = first_shown_s(source, path.name)
+    with open_media(path) as source:
+        yield from runs_of(source, zero_s)
 
 
 def runs_of(source: InputContainer, zero_s: Fraction | None = None) -> Runs:
-    """The first sound stream; sample 0 is heard at `zero_s` of the file, None: comes first."""
-    stream = source.streams.audio[0]
+    """The sound stream, each frame where its time says: gaps stay gaps.
+
+    Sample 0 is heard at `zero_s` of the file; None: comes first.
+    """
+    stream = sound_stream(source)
+    if stream is None:
+        raise ClipError("it has no sound stream.")
     # Mono stays mono until it is doubled: libav's own upmix makes it quieter.
     layout = "mono" if stream.channels == 1 else "stereo"
+    # What MKV's clock of milliseconds rounds off is no gap.
+    slack_s = _ROUNDING_S + 2 * Fraction(stream.time_base or 0)
+    at = 0
+    due_s: Fraction | None = None
     resampler = AudioResampler(format="fltp", layout=layout, rate=SAMPLE_RATE)
-    at: int | None = None if zero_s is not None else 0
+    for frame in _frames(source, stream):
+        begins_s = due_s
+        if frame is not None and frame.pts is not None:
+            begins_s = frame.pts * Fraction(frame.time_base or 1)
+        if frame is not None and begins_s is not None:
+            zero_s = begins_s if zero_s is None else zero_s
+            if due_s is None or abs(begins_s - due_s) > slack_s:
+                # What the resampler holds belongs before the gap.
+                for samples in _resampled(resampler, None) if due_s is not None else ():
+                    yield at, samples
+                resampler = AudioResampler(format="fltp", layout=layout, rate=SAMPLE_RATE)
+                at, due_s = round((begins_s - zero_s) * SAMPLE_RATE), begins_s
+            due_s += Fraction(frame.samples, frame.sample_rate or SAMPLE_RATE)
+        for samples in _resampled(resampler, frame):
+            yield at, samples
+            at += samples.shape[1]
+
+
+def _frames(source: InputContainer, stream: AudioStream) -> Iterator[AudioFrame | None]:
+    """None at the end."""
     for packet in source.demux(stream):
-        for frame in (*stream.decode(packet), *([None] if packet.size == 0 else [])):
-            if at is None and frame is not None and zero_s is not None:
-                begins_s = (frame.pts or 0) * Fraction(frame.time_base or 1)
-                at = round((begins_s - zero_s) * SAMPLE_RATE)
-            for part in resampler.resample(frame):
-                samples = np.asarray(part.to_ndarray(), np.float32)
-                yield at or 0, np.broadcast_to(samples, (2, part.samples))
-                at = (at or 0) + part.samples
+        yield from stream.decode(packet)
+    yield None
+
+
+def _resampled(resampler: AudioResampler, frame: AudioFrame | None) -> Iterator[Samples]:
+    for part in resampler.resample(frame):
+        samples = np.asarray(part.to_ndarray(), np.float32)
+        yield np.broadcast_to(samples, (2, part.samples))

@@ -111,6 +111,15 @@ const player = (() => {
     );
   };
 
+  /** Made here: a page that is opened as a file may not load subtitles beside it. */
+  const subtitle = () => {
+    if (!film.cues.length) return;
+    const track = video.addTextTrack("captions", "Dialogue");
+    const plain = (text) => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;");
+    for (const [from, to, text] of film.cues) track.addCue(new VTTCue(from / 1000, to / 1000, plain(text)));
+    track.mode = "showing";
+  };
+
   const draw = () => {
     if (!film) {
       video.hidden = true;
@@ -126,6 +135,7 @@ const player = (() => {
       video.after(el("img", { class: "printed", src: facts.poster, alt: "" }));
     }
     video.setAttribute("aria-label", `The film ${facts.title}`);
+    subtitle();
     drawStrip();
     const follow = () => {
       showNow(placeAt(Math.floor(video.currentTime * rate)));
