@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 import httpx
 from prefect.blocks.core import Block
-from pydantic import Field
+from pydantic import Field, HttpUrl
 
 from blocks import settings
 from blocks.errors import InputError
@@ -58,7 +58,7 @@ class ComfyUIAccount(Block):
 
     _block_type_name = "ComfyUI server"
     _block_type_slug = "shotreel-comfyui-account"
-    _documentation_url = "https://docs.comfy.org"  # type: ignore[assignment]
+    _documentation_url = HttpUrl("https://docs.comfy.org")
 
     max_in_flight: int = Field(
         default=2,
