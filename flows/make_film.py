@@ -39,7 +39,7 @@ from flows.run.prefect_record import end_left_tasks
 from flows.run_name import film_name, run_name
 from flows.served import film_flow
 from flows.shots import FilmId, Shot, film_of, read_shots
-from flows.shots.job import files_named, jobs_of, services_of
+from flows.shots.job import files_named, jobs_of, models_of, services_of
 from flows.shots.source import refuse_key
 from flows.stitch.finish import AS_IT_IS
 from flows.stitch.sound import check_music
@@ -94,7 +94,7 @@ async def make_film(
     async with AsyncExitStack() as stack:
         notice = await stack.enter_async_context(notified(film_id.name, notify))
         shop = await stack.enter_async_context(
-            open_run(services_of(rows, live=live), board, run_id=run_id())
+            open_run(services_of(rows, live=live), board, run_id=run_id(), models=models_of(rows))
         )
         current.set(shop)
         board.enter("planning")

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
 
+from blocks import timing
 from blocks.ledger.engine import writing
 from blocks.ledger.ledger import Ledger
 from blocks.ledger.queries import chunks
@@ -132,7 +133,7 @@ def note_list(
     with writing(ledger.engine) as connection:
         connection.execute(delete(lists).where(*(lists.c[name] == key[name] for name in key)))
         connection.execute(
-            insert(lists).values(**key, run_id=run_id, at=datetime.now(UTC), shots=list(shots))
+            insert(lists).values(**key, run_id=run_id, at=timing.now(), shots=list(shots))
         )
 
 

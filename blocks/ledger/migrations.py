@@ -136,6 +136,11 @@ def films_by_place(connection: Connection) -> None:
     )
 
 
+def schemas_of_cards(connection: Connection) -> None:
+    """Which version of a service's schema a request was made by."""
+    _run(connection, "ALTER TABLE attempts ADD COLUMN schema_sha256 TEXT")
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     first_schema,
     posted_lately,
@@ -144,6 +149,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     counted_prices,
     seeds_of_any_size,
     films_by_place,
+    schemas_of_cards,
 )
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 from typing import TypeVar
 
 from sqlalchemy import Connection, Engine, select
 
+from blocks import timing
 from blocks.ledger.budget import counts_of, model_counts, run_budget, run_spent
 from blocks.ledger.owners import Owner, is_alive
 from blocks.ledger.proof import Count, dearest, price_key
@@ -159,7 +160,7 @@ class Queries:
     def anyone_is_at_work(self) -> bool:
         """Whether a living process, of this machine or another, has a run under way."""
         query = select(owners.c.id, owners.c.host, owners.c.pid, owners.c.beat_at)
-        now = datetime.now(UTC)
+        now = timing.now()
         with self.engine.connect() as connection:
             return any(is_alive(Owner(*row), now) for row in connection.execute(query))
 
@@ -238,7 +239,7 @@ class Queries:
                 owners.c.id == owner_id
             )
         ).first()
-        return row is not None and is_alive(Owner(*row), datetime.now(UTC))
+        return row is not None and is_alive(Owner(*row), timing.now())
 
     # --- inside a transaction -----------------------------------------------------------------
 

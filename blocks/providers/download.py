@@ -7,7 +7,6 @@ import ipaddress
 import os
 import re
 import socket
-import time
 from collections.abc import (
     AsyncIterator,
     Awaitable,
@@ -24,6 +23,7 @@ from urllib.request import getproxies, proxy_bypass
 
 import httpx
 
+from blocks import timing
 from blocks.address import is_public
 from blocks.errors import ClipError, ShotreelError, UnreachableError
 from blocks.providers.base import Again
@@ -63,13 +63,13 @@ class Patience:
     """How long one file may take, over all tries: longer the more of it has come."""
 
     def __init__(self) -> None:
-        self._begun = time.monotonic()
+        self._begun = timing.monotonic()
         self._num_bytes = 0
 
     def came(self, num_bytes: int) -> None:
         """Raises UnreachableError where they come too slowly."""
         self._num_bytes += num_bytes
-        took_s = time.monotonic() - self._begun
+        took_s = timing.monotonic() - self._begun
         if took_s > min(LONGEST_S, STARTS_WITHIN_S + self._num_bytes / SLOWEST_BYTES_PER_S):
             raise UnreachableError(
                 f"the media file comes too slowly: {self._num_bytes} bytes in {took_s:.0f} s",

@@ -18,6 +18,8 @@ from typing import Any
 
 import httpx
 
+from blocks import timing
+
 MAX_REPLY_BYTES = 16 * 2**20
 MAX_CONNECTIONS = 48
 """The pool is searched anew for each call: with 200 connections that took ten times the CPU."""
@@ -171,7 +173,7 @@ def read_retry_after_s(value: str, now: datetime | None = None) -> float | None:
     if re.fullmatch(r"\s*[0-9]{1,9}(\.[0-9]*)?\s*", value):
         return float(value)
     date = read_http_date(value)
-    return max(0.0, (date - (now or datetime.now(UTC))).total_seconds()) if date else None
+    return max(0.0, (date - (now or timing.now())).total_seconds()) if date else None
 
 
 def leaves_open(status: int) -> bool:
@@ -183,9 +185,13 @@ def leaves_open(status: int) -> bool:
     return status in (408, 409, 499) or 300 <= status < 400 or status >= 500 or status < 200
 
 
-def open_client() -> httpx.AsyncClient:
-    """A client for one event loop. Redirects are not followed: a POST must not be sent twice."""
+def open_client(transport: httpx.AsyncBaseTransport | None = None) -> httpx.AsyncClient:
+    """A client for one event loop. Redirects are not followed: a POST must not be sent twice.
+
+    `transport` is what carries the requests; by default the network.
+    """
     return httpx.AsyncClient(
+        transport=transport,
         http2=True,
         follow_redirects=False,
         trust_env=True,

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import uuid
-from decimal import Decimal
 from typing import Any
 
 from starlette.requests import Request
@@ -143,7 +142,7 @@ class ComfyUI:
         return Order(
             service="comfyui",
             api="v1",
-            model=Model(endpoint, "comfyui", Decimal(0), ()),
+            model=Model(endpoint, "comfyui"),
             inputs={"prompt": graph, "extra_data": extra, "outputs": nodes.outputs_of(graph)},
             values=values,
             # The same id twice is executed twice; what comes later is what is asked for.

@@ -21,6 +21,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from .extension import frame_of
 from .faults import Facts, Rule
 from .jobs import Job, phase
 from .store import Upload
@@ -66,7 +67,7 @@ class Media:
     # clips ------------------------------------------------------------------------------------
 
     async def clip(self, request: Request) -> Response:
-        request_id = request.path_params["name"].removesuffix(".mp4")
+        request_id = request.path_params["name"].partition(".")[0]
         job = self._studio.store.job(request_id)
         ended = job is not None and phase(job, self._studio.now()) == "ended"
         if job is None or job.deleted or not job.succeeds or not ended:
@@ -89,6 +90,9 @@ class Media:
         if rule and rule.do == "webp":
             return Response(await asyncio.to_thread(_moving_picture), 200, media_type="image/webp")
         path = await self._studio.clips.ready(job)
+        if self._studio.makes_image(job):
+            still = await asyncio.to_thread(frame_of, path.read_bytes(), 0)
+            return Response(still, media_type="image/png")
         if rule:
             return await asyncio.to_thread(_spoiled, path, rule, wanted)
         return FileResponse(path, media_type="video/mp4", headers=_headers(job, path))

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
+from blocks import timing
 from blocks.errors import PriceError
-from blocks.providers.catalogue import MODELS
+from blocks.providers.catalogue import counted_models
 from blocks.providers.model import Model
 from blocks.providers.prices import shipped
 from blocks.providers.services import service_name
@@ -60,7 +60,7 @@ async def sold_services(*, live: bool) -> set[str]:
 
 
 async def look_ahead(shop: RunContext, plan: Plan, film: FilmId, *, live: bool) -> Outlook:
-    models = [model for model in MODELS.values() if model.provider in SOLD_BY]
+    models = counted_models()
     prices = await unit_prices(shop, models, live=live)
     manifest = Path("out") / film.name / "manifest.json"
     changes = await shop.book(changes_since, shop.ledger, plan.lines, film, manifest, live=live)
@@ -106,7 +106,7 @@ async def unit_prices(
     async def one(model: Model) -> Decimal | None:
         provider = shop.providers.get(service_of(model, live=live))
         if provider is None:
-            rule = shipped().rule(model.name, datetime.now(UTC).date())
+            rule = shipped().rule(model.name, timing.now().date())
             return rule.unit_price_usd if rule else None
         try:
             return (

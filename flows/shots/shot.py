@@ -8,16 +8,17 @@ from decimal import Decimal
 from fractions import Fraction
 
 from blocks.media.use import WHOLE, Use, Voice
-from blocks.providers.model import Model, Value
+from blocks.providers.model import FileName, Model, Value
 
 
 @dataclass(frozen=True, slots=True)
 class Shot:
     """`row` is the row that a spreadsheet shows (the header is row 1).
 
-    `inputs` holds every input that the list or the model's defaults set, typed, without `seed` and
-    files; it is not to be changed. `seed` is None where it is left open. `image` and `video` are
-    `@previous`, an http(s) URL or an absolute path. `or_else` is the same shot of the next model,
+    `inputs` holds every input that the list or the model's defaults set, by the provider's names,
+    without the seed and files; it is not to be changed. `seed` is None where it is left open.
+    `files` are by the place in the inputs where their URL goes: `@previous`, an http(s) URL or an
+    absolute path. `or_else` is the same shot of the next model,
     where the list names alternatives.
 
     `transition` is how the shot begins, over `transition_s` shared with the shot before it in its
@@ -33,13 +34,14 @@ class Shot:
     made_by: Model
     inputs: Mapping[str, Value]
     seed: int | None
-    image: str | None
     takes: int
     transition: str
     transition_s: Decimal
     notes: str
-    video: str | None = None
+    files: Mapping[str, FileName] = field(default_factory=dict)
     or_else: Shot | None = None
+    max_usd: Decimal | None = None
+    """The most that one clip of it may cost."""
     caption: str = ""
     sequence_title: str = ""
     own: Mapping[str, str] = field(default_factory=dict)

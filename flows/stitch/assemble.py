@@ -88,7 +88,7 @@ def _item(shot: Shot, outcome: Outcome | None, *, opens: bool) -> Item:
             begins,
             opens,
             shot.caption,
-            continues=PREVIOUS in (shot.image, shot.video),
+            continues=PREVIOUS in shot.files.values(),
             use=shot.use,
             voice=shot.voice,
             dialogue=shot.dialogue,

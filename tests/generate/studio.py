@@ -22,7 +22,7 @@ from flows.report.progress import Progress
 from flows.run.context import Clip, current
 from flows.run.opening import open_run
 from flows.shots import FilmId, read_shots
-from flows.shots.job import services_of
+from flows.shots.job import models_of, services_of
 from flows.tasks.generate_clip import bring_planned
 
 LIST = FilmId("list", "list", "")
@@ -66,7 +66,8 @@ class Studio:
     async def _plan(self, shots: str) -> Plan:
         rows = read_shots(shots)
         services = services_of(rows, live=False)
-        async with open_run(services, Progress(), run_id=uuid4().hex) as shop:
+        models = models_of(rows)
+        async with open_run(services, Progress(), run_id=uuid4().hex, models=models) as shop:
             return await plan_list(shop, rows, live=False)
 
     def make(self, shots: str, budget_usd: Decimal | None = None) -> Made:
@@ -75,7 +76,8 @@ class Studio:
     async def _make(self, shots: str, budget_usd: Decimal | None) -> Made:
         rows = read_shots(shots)
         services = services_of(rows, live=False)
-        async with open_run(services, Progress(), run_id=uuid4().hex) as shop:
+        models = models_of(rows)
+        async with open_run(services, Progress(), run_id=uuid4().hex, models=models) as shop:
             current.set(shop)
             plan = await plan_list(shop, rows, live=False)
             check_budget(plan, budget_usd)

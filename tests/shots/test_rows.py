@@ -27,7 +27,6 @@ def test_a_list_of_prompts_is_enough() -> None:
         made_by=MODELS[FAL],
         inputs={"prompt": "A wave", **MODELS[FAL].defaults},
         seed=None,
-        image=None,
         takes=1,
         transition="cut",
         transition_s=Decimal(0),
@@ -134,15 +133,16 @@ def test_a_seed_is_left_open(model: str, seed: str) -> None:
         pytest.param(
             "model",
             "fal-ai/magic",
-            f'row 2, model: "fal-ai/magic" is not one of {", ".join(MODELS)}; '
-            "did you mean fal-ai/magi?",
+            'row 2, model: "fal-ai/magic" is no model that shotreel has a card of; '
+            "did you mean fal-ai/magi? (`shotreel models search WORDS` and `models add ID`)",
             id="unknown-model",
         ),
         pytest.param(
             "image",
             "sea.png",
             f'row 2, image: "sea.png" is set, but {FAL} takes no image; leave it empty or choose '
-            + " or ".join(name for name, model in MODELS.items() if "image" in model.inputs),
+            + " or ".join([n for n, m in MODELS.items() if m.input_of("image")][:4])
+            + " or others",
             id="input-of-another-model",
         ),
         pytest.param(

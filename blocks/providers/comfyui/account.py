@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, ClassVar
@@ -14,7 +14,7 @@ import httpx
 from prefect.blocks.core import Block
 from pydantic import Field, HttpUrl
 
-from blocks import settings
+from blocks import settings, timing
 from blocks.errors import InputError
 from blocks.fields import service_url
 from blocks.files import sha256_file
@@ -104,6 +104,7 @@ class ComfyUI:
         self.gone_s = QUIET_S
         self.kept = timedelta(days=7)  # until somebody empties the folder
         self.refund_s = 0.0
+        self.quotes_bodies = False
         self.clock = ServiceClock()
         self.trusted_hosts = frozenset({origin(self.url)[1:]})
         # Another server may answer at this URL tomorrow, or its input folder be emptied.
@@ -157,8 +158,8 @@ class ComfyUI:
     async def compare(self, order: Order, found: Found) -> Found:
         return found
 
-    async def price(self, model: Model, inputs: Inputs) -> Quote:
-        return Quote(Decimal(0), Decimal(0), datetime.now(UTC).date(), "no_price")
+    async def price(self, model: Model, inputs: Inputs, max_usd: Decimal | None = None) -> Quote:
+        return Quote(Decimal(0), Decimal(0), timing.now().date(), "no_price")
 
     async def list_price(self, model: Model) -> ListPrice | None:
         return None

@@ -19,7 +19,7 @@ from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from blocks.providers.http import plain
-from blocks.providers.model import Choice, Flag, Image, Inputs, InputType, Model, Text, Value, Whole
+from blocks.providers.model import Choice, File, Flag, Inputs, InputType, Model, Text, Value, Whole
 
 SIDECAR_SUFFIX = ".shotreel.json"
 MAX_FILE_BYTES = 4 * 2**20
@@ -229,11 +229,11 @@ def _kind(column: str, binding: Column) -> InputType:
     if column == "prompt":
         return Text()
     if column == "image":
-        return Image()
+        return File("image")
     if column == "enable_safety_checker":
         return Flag()
     if binding.choices and column != "seed":
-        return Choice(tuple(binding.choices))  # type: ignore[arg-type]
+        return Choice(tuple(binding.choices))
     if binding.min is None or binding.max is None or not 0 <= binding.min <= binding.max:
         raise WorkflowError(f"{column} needs min and max, or choices")
     if column == "seed" and binding.max < 1:
