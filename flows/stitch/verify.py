@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -42,7 +42,7 @@ def payload_in(packet: Packet[VideoStream], source: Path, *, is_mp4: bool) -> Pa
 
 
 def payload_of(packet: Packet[VideoStream]) -> Payload:
-    return Payload(packet.size, digest=md5(packet, usedforsecurity=False).digest())  # type: ignore[arg-type]
+    return Payload(packet.size, digest=md5(packet, usedforsecurity=False).digest())
 
 
 def check(film: Path, payloads: Sequence[Payload]) -> None:
@@ -77,7 +77,7 @@ def _parts(
 
 
 def _differs(
-    frames: Iterable[tuple[int, int, Payload]], film: Path, files: dict[Path, BinaryIO]
+    frames: Iterable[tuple[int, int, Payload]], film: Path, files: Mapping[Path, BinaryIO]
 ) -> bool:
     """Read at a position: the threads share the files."""
     there = files[film].fileno()
