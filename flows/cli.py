@@ -22,7 +22,6 @@ from flows.commands.options import (
     shots_argument,
     told,
 )
-from flows.studio.place import join
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -36,6 +35,8 @@ def main() -> None:
     # What Prefect starts with `python -m` must not import from the working folder.
     os.environ["PYTHONSAFEPATH"] = "1"
     if click.get_current_context().invoked_subcommand not in ("up", "down", "sandbox"):
+        from flows.studio.place import join
+
         join()
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
 
+import hypothesis
 import pytest
 from sqlalchemy import Engine, create_engine, make_url, text
 
@@ -19,6 +20,10 @@ from tests.e2e.prefect_server import PrefectServer, serve
 from tests.zygote import Zygote
 
 __all__ = ["browser", "page"]
+
+# How long an example takes says how busy the machine is; benchmarks measure.
+hypothesis.settings.register_profile("shotreel", deadline=None)
+hypothesis.settings.load_profile("shotreel")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -261,9 +261,10 @@ def last_words(made: Made, took_s: float, *, live: bool) -> str:
     stored = sum(shot["state"] == "stored" for shot in shots)
     lines = []
     if film:
+        untouched = f", {made.untouched}" if made.untouched else ""
         lines.append(
             f"Film    {made.out / film['path']}  "
-            f"({film['num_frames']} frames, {film['duration_s']:.2f} s)"
+            f"({film['num_frames']} frames{untouched}, {film['duration_s']:.2f} s)"
         )
     else:
         missing = f"{len(shots) - stored} clips are missing" if stored else "no clip is there"

@@ -11,7 +11,6 @@ import click
 
 from blocks.errors import ShotreelError
 from blocks.money import MAX_AMOUNT
-from flows.commands.stopping import leave, stoppable
 
 P = ParamSpec("P")
 
@@ -69,6 +68,8 @@ def told(command: Callable[P, int]) -> Callable[P, None]:
 
     @wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        from flows.commands.stopping import leave, stoppable
+
         try:
             with stoppable():
                 code = command(*args, **kwargs)

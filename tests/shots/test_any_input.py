@@ -16,7 +16,6 @@ from flows.shots.columns import COLUMNS
 
 HARD = settings(
     max_examples=300,
-    deadline=2_000,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 

@@ -15,7 +15,7 @@ from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 import httpx
 from prefect.blocks.core import Block
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, HttpUrl, SecretStr, model_validator
 
 from blocks import settings, timing
 from blocks.errors import InputError
@@ -64,7 +64,7 @@ class ComfyUIAccount(Block):
 
     _block_type_name = "ComfyUI server"
     _block_type_slug = "shotreel-comfyui-account"
-    _documentation_url = "https://docs.comfy.org"  # type: ignore[assignment]
+    _documentation_url = HttpUrl("https://docs.comfy.org")
 
     max_in_flight: int = Field(
         default=2,

@@ -13,7 +13,7 @@ from typing import Annotated, Any, ClassVar, Literal, cast, get_args
 
 import httpx
 from prefect.blocks.core import Block
-from pydantic import Field, SecretStr
+from pydantic import Field, HttpUrl, SecretStr
 
 from blocks import settings, timing
 from blocks.errors import InputError
@@ -76,7 +76,7 @@ class FalAccount(Block):
 
     _block_type_name = "fal account"
     _block_type_slug = "shotreel-fal-account"
-    _documentation_url = "https://fal.ai/docs"  # type: ignore[assignment]
+    _documentation_url = HttpUrl("https://fal.ai/docs")
 
     key: SecretStr = Field(title="Key", description="From fal.ai/dashboard/keys.")
     max_in_flight: Annotated[int | None, EmptyField("integer", 1, 10_000)] = Field(

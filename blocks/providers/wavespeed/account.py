@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 import httpx
 from prefect.blocks.core import Block
-from pydantic import Field, SecretStr
+from pydantic import Field, HttpUrl, SecretStr
 
 from blocks import settings, timing
 from blocks.errors import InputError, PriceError
@@ -82,7 +82,7 @@ class WaveSpeedAccount(Block):
 
     _block_type_name = "WaveSpeedAI account"
     _block_type_slug = "shotreel-wavespeed-account"
-    _documentation_url = "https://wavespeed.ai/docs"  # type: ignore[assignment]
+    _documentation_url = HttpUrl("https://wavespeed.ai/docs")
 
     key: SecretStr = Field(title="Key", description="From wavespeed.ai/accesskey.")
     tier: Tier = Field(

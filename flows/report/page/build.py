@@ -199,6 +199,7 @@ def film_facts(film: Stitched, manifest: Mapping[str, Any]) -> FilmFacts:
         film.rendered,
         tuple((span.name, span.start, span.num_frames) for span in timeline.spans),
         tuple((cue.start, cue.end, cue.text) for cue in cues_of(timeline)),
+        film.untouched,
     )
 
 
