@@ -101,6 +101,7 @@ def test_manifest_has_the_keys_and_types_of_the_contract(film: Film) -> None:
         "fingerprint": str,
         "inputs": dict,
         "seed": int,
+        "schema_sha256": str,
         "request_id": str,
         "units": str,
         "cost_usd": str,
