@@ -12,6 +12,7 @@ import click
 from click.core import ParameterSource
 
 from flows import prefect_settings
+from flows.commands.help import Commands
 from flows.commands.models import models
 from flows.commands.options import (
     Percent,
@@ -24,7 +25,7 @@ from flows.commands.options import (
 )
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="shotreel")
 def main() -> None:
     """Turn a shot list (CSV) into a film and a bill that adds up.
@@ -45,7 +46,7 @@ def main() -> None:
 @click.option("--out", type=click.Path(path_type=Path), help="Default: out/<shot list name>.")
 @live_option
 @click.option(
-    "--budget", type=Usd(), envvar="SHOTREEL_BUDGET_USD", help="Nothing is bought above it."
+    "--budget", type=Usd(), envvar="SHOTREEL_BUDGET_USD", help="The most that may be spent in all."
 )
 @click.option(
     "--approve-above",
@@ -64,7 +65,7 @@ def make(
     as_json: bool,
     **finish: Any,
 ) -> int:
-    """Buy the clips that are missing, stitch the film, account for it.
+    """Buy what is missing, stitch the film, account for it.
 
     SHOTS is a path, an http(s) or fsspec URL, or CSV text.
     """
@@ -178,7 +179,7 @@ def recover(
     reason: str,
     as_json: bool,
 ) -> int:
-    """Bring home every paid clip that is not stored; settle what is unknown."""
+    """Download what was paid for and is not here; settle the unknown."""
     from flows.commands.recover import recover as run
 
     return run(attempt=attempt, adopt=adopt, release=release, reason=reason, as_json=as_json)
@@ -268,7 +269,10 @@ def costs(
 @json_option
 @told
 def reconcile(live: bool, since_days: int, as_json: bool) -> int:
-    """Hold the ledger against the providers' billing; write corrections, tell what is odd."""
+    """Compare the ledger with the providers' billing.
+
+    Writes corrections; what nobody can explain is a finding, and the exit code is 5.
+    """
     from flows.commands.reconcile import reconcile as run
 
     return run(live=live, since_days=since_days, as_json=as_json)
@@ -279,7 +283,10 @@ def reconcile(live: bool, since_days: int, as_json: bool) -> int:
 @json_option
 @told
 def prices(live: bool, as_json: bool) -> int:
-    """Ask the accounts what a unit of each model costs; show what differs, keep the history."""
+    """Ask your accounts what a unit of each model costs.
+
+    Shows what differs from the price book, and keeps the history.
+    """
     from flows.commands.prices import prices as run
 
     return run(live=live, as_json=as_json)
@@ -304,7 +311,7 @@ def sandbox(port: int, faults: Path | None, latency_s: float) -> int:
 @click.option("--foreground", is_flag=True, help="Stay in this terminal until Ctrl-C.")
 @told
 def up(port: int | None, foreground: bool) -> int:
-    """Bring the whole studio up on this machine, and keep it up.
+    """Start the studio on this machine, and keep it up.
 
     Starts Prefect's server with its UI, a work pool with a worker, and the sandbox, all on
     127.0.0.1 and behind this shell; registers the blocks and deploys make-film, plan, recover and
@@ -319,7 +326,7 @@ def up(port: int | None, foreground: bool) -> int:
 @main.command()
 @told
 def down() -> int:
-    """Stop the studio and whatever is left of it. Clips that are ordered are not lost."""
+    """Stop the studio. Clips that are ordered are not lost."""
     from flows.commands.up import down as run
 
     return run()
@@ -330,7 +337,7 @@ def down() -> int:
 @json_option
 @told
 def doctor(live: bool, as_json: bool) -> int:
-    """Check keys, URLs, balance, ffmpeg, disk and Prefect, and say what to do."""
+    """Check keys, balance, ffmpeg, disk, Prefect; say what to do."""
     from flows.commands.doctor import doctor as run
 
     return run(live=live, as_json=as_json)
@@ -346,9 +353,10 @@ def doctor(live: bool, as_json: bool) -> int:
 @json_option
 @told
 def gc(days: float, clips: bool, dry_run: bool, yes: bool, as_json: bool) -> int:
-    """Remove what can be made again for nothing: rendered pieces, stills, downloads that ended.
+    """Remove what can be made again for nothing.
 
-    A paid clip is removed only with --clips, after a list of what it would cost again.
+    That is: rendered pieces, stills, input pictures, downloads that ended. A paid clip is removed
+    only with --clips, after a list of what it would cost again.
     """
     from flows.commands.gc import gc as run
 
