@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
 
-import hypothesis
 import pytest
+from hypothesis import HealthCheck, settings
 from sqlalchemy import Engine, create_engine, make_url, text
 
 from tests.browser import browser, page
@@ -21,9 +21,11 @@ from tests.zygote import Zygote
 
 __all__ = ["browser", "page"]
 
-# How long an example takes says how busy the machine is; benchmarks measure.
-hypothesis.settings.register_profile("shotreel", deadline=None)
-hypothesis.settings.load_profile("shotreel")
+# How long an example takes says something about the machine, not about the code.
+settings.register_profile(
+    "any-machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("any-machine")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
