@@ -149,6 +149,23 @@ def choose(shots: str, shot: str, take: int) -> int:
 
 @main.command()
 @shots_argument
+@click.option("--out", type=click.Path(path_type=Path), help="Default: out/<shot list name>.")
+@live_option
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Default: a free one.")
+@told
+def review(shots: str, out: Path | None, live: bool, port: int) -> int:
+    """Open the cutting room: the film's page with hands, on this machine alone.
+
+    Compare takes, choose, mark, and ask for more within a budget that the page asks for. Only with
+    --live does that cost money.
+    """
+    from flows.commands.review import review as run
+
+    return run(shots, out, live=live, port=port)
+
+
+@main.command()
+@shots_argument
 @live_option
 @json_option
 @told
