@@ -9,10 +9,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 import click
+from click.core import ParameterSource
 
 from flows import prefect_settings
 from flows.commands.help import Commands
+from flows.commands.models import models
 from flows.commands.options import (
+    Percent,
     Usd,
     finish_options,
     json_option,
@@ -20,7 +23,6 @@ from flows.commands.options import (
     shots_argument,
     told,
 )
-from flows.studio.place import join
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -34,6 +36,8 @@ def main() -> None:
     # What Prefect starts with `python -m` must not import from the working folder.
     os.environ["PYTHONSAFEPATH"] = "1"
     if click.get_current_context().invoked_subcommand not in ("up", "down", "sandbox"):
+        from flows.studio.place import join
+
         join()
 
 
@@ -67,6 +71,9 @@ def make(
     """
     from flows.commands.make import make as run
 
+    context = click.get_current_context()
+    given = (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT)
+    finish = {name: v for name, v in finish.items() if context.get_parameter_source(name) in given}
     return run(
         shots,
         out,
@@ -76,6 +83,85 @@ def make(
         finish=finish,
         as_json=as_json,
     )
+
+
+@main.command()
+@shots_argument
+@click.argument("names", metavar="SHOT...", nargs=-1, required=True)
+@click.option(
+    "--takes",
+    type=click.IntRange(1, 19),
+    default=1,
+    show_default=True,
+    help="How many more of each shot.",
+)
+@click.option("--keep", is_flag=True, help="Leave the take in the film that is there.")
+@click.option("--out", type=click.Path(path_type=Path), help="Default: out/<shot list name>.")
+@live_option
+@click.option(
+    "--budget", type=Usd(), envvar="SHOTREEL_BUDGET_USD", help="Nothing is bought above it."
+)
+@json_option
+@told
+def again(
+    shots: str,
+    names: tuple[str, ...],
+    takes: int,
+    keep: bool,
+    out: Path | None,
+    live: bool,
+    budget: Decimal | None,
+    as_json: bool,
+) -> int:
+    """Make another take of a shot, and put it into the film; those before are kept.
+
+    SHOT is a shot's name, or sequence/shot. What is chosen is kept in NAME.choices.toml beside the
+    list.
+    """
+    from flows.commands.choose import again as run
+
+    return run(
+        shots,
+        names,
+        out,
+        takes=takes,
+        keep=keep,
+        live=live,
+        budget_usd=budget,
+        as_json=as_json,
+    )
+
+
+@main.command()
+@shots_argument
+@click.argument("shot")
+@click.argument("take", type=click.IntRange(1))
+@told
+def choose(shots: str, shot: str, take: int) -> int:
+    """Choose which take of a shot is in the film. Spends nothing.
+
+    It is written into NAME.choices.toml beside the list; what the list says itself comes first.
+    """
+    from flows.commands.choose import choose as run
+
+    return run(shots, shot, take)
+
+
+@main.command()
+@shots_argument
+@click.option("--out", type=click.Path(path_type=Path), help="Default: out/<shot list name>.")
+@live_option
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Default: a free one.")
+@told
+def review(shots: str, out: Path | None, live: bool, port: int) -> int:
+    """Open the cutting room: the film's page with hands, on this machine alone.
+
+    Compare takes, choose, mark, and ask for more within a budget that the page asks for. Only with
+    --live does that cost money.
+    """
+    from flows.commands.review import review as run
+
+    return run(shots, out, live=live, port=port)
 
 
 @main.command()
@@ -138,6 +224,12 @@ def recover(
     help="Whose column names it has.",
 )
 @click.option(
+    "--invoice",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write a film's bill for a customer: .html or .xlsx.",
+)
+@click.option("--markup", type=Percent(), default="0", help="On the invoice's costs, such as 20%.")
+@click.option(
     "--top-up",
     type=(str, Usd(signed=True)),
     metavar="ACCOUNT USD",
@@ -154,6 +246,8 @@ def costs(
     until: datetime | None,
     focus: Path | None,
     focus_version: Literal["1.2", "1.4"],
+    invoice: Path | None,
+    markup: Decimal,
     top_up: tuple[str, Decimal] | None,
     reason: str,
     live: bool | None,
@@ -173,6 +267,8 @@ def costs(
         film=film,
         since=since.date() if since else None,
         until=until.date() if until else None,
+        invoice=invoice,
+        markup=markup,
     )
 
 
@@ -302,6 +398,9 @@ def metrics() -> int:
     from flows.commands.maintenance import metrics as run
 
     return run()
+
+
+main.add_command(models)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from contextlib import closing
 from contextvars import ContextVar
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Literal
 from uuid import uuid4
 
@@ -15,6 +15,7 @@ from prefect.context import FlowRunContext
 from prefect.logging import get_run_logger
 from prefect.states import Completed, Failed
 
+from blocks import timing
 from blocks.errors import ShotreelError
 from blocks.ledger import Attempt, Ledger
 from blocks.ledger.fallback import adopt_strays
@@ -197,7 +198,7 @@ def time_left(attempt: Attempt) -> timedelta | None:
     kept = KEPT.get(provider_name(attempt.service))
     if attempt.state not in (*UNFINISHED, "lost") or kept is None or attempt.posted_at is None:
         return None
-    return attempt.posted_at + kept - datetime.now(UTC)
+    return attempt.posted_at + kept - timing.now()
 
 
 def exit_code(rescued: Sequence[Rescued]) -> int:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
 
+from blocks import timing
 from blocks.ledger.engine import writing
 from blocks.ledger.ledger import Ledger
 from blocks.ledger.queries import chunks
@@ -98,13 +99,22 @@ def _nameless(connection: Connection, name: str, fingerprints: Sequence[str]) ->
     return list(found)
 
 
-def charged_in(ledger: Ledger, film: str, *, live: bool) -> list[Charged]:
-    """Every attempt that the film's runs were charged for, oldest first."""
+def charged_in(
+    ledger: Ledger,
+    film: str,
+    *,
+    live: bool,
+    since: datetime | None = None,
+    before: datetime | None = None,
+) -> list[Charged]:
+    """Every attempt that the film's runs were charged for in this time, oldest first."""
+    time = [charges.c.at >= since] if since else []
+    time += [charges.c.at < before] if before else []
     query = (
         select(charges.c.at, charges.c.units, charges.c.cost_usd, charges.c.source, *COLUMNS)
         .join(attempts, attempts.c.id == charges.c.attempt_id)
         .join(runs, runs.c.id == charges.c.run_id)
-        .where(film_of_run == film, is_live(live))
+        .where(film_of_run == film, is_live(live), *time)
         .order_by(charges.c.id)
     )
     found: dict[str, Charged] = {}
@@ -132,7 +142,7 @@ def note_list(
     with writing(ledger.engine) as connection:
         connection.execute(delete(lists).where(*(lists.c[name] == key[name] for name in key)))
         connection.execute(
-            insert(lists).values(**key, run_id=run_id, at=datetime.now(UTC), shots=list(shots))
+            insert(lists).values(**key, run_id=run_id, at=timing.now(), shots=list(shots))
         )
 
 

@@ -141,6 +141,17 @@ def schemas_of_cards(connection: Connection) -> None:
     _run(connection, "ALTER TABLE attempts ADD COLUMN schema_sha256 TEXT")
 
 
+def clips_of_all_alike(connection: Connection) -> None:
+    """Which clips were bought when all rows that ask for the same, without a seed, shared one."""
+    _run(
+        connection,
+        "ALTER TABLE attempts ADD COLUMN for_all_alike INTEGER",
+        "UPDATE attempts SET for_all_alike = 1",
+        # A clip that a list asks for by its seed may have been bought when the seed was drawn.
+        "CREATE INDEX attempts_by_seed ON attempts (seed)",
+    )
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     first_schema,
     posted_lately,
@@ -150,6 +161,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     seeds_of_any_size,
     films_by_place,
     schemas_of_cards,
+    clips_of_all_alike,
 )
 
 

@@ -37,6 +37,11 @@ class Use:
         start = min(_frame_at(self.begins, rate), num_frames - 1)
         return range(start, max(start + 1, stop))
 
+    def is_beyond(self, num_frames: int, rate: Fraction) -> bool:
+        """Whether a clip of so many frames has not all that is to be used."""
+        ends = num_frames if self.ends is None else _frame_at(self.ends, rate)
+        return ends > num_frames or _frame_at(self.begins, rate) >= num_frames
+
     def seen_s(self, num_frames: int, rate: Fraction) -> Fraction:
         """How long it lasts, of a clip of so many frames."""
         moving_s = len(self.frames(num_frames, rate)) / rate / abs(self.speed)

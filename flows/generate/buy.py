@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
-from time import monotonic
 
-from blocks import settings
+from blocks import settings, timing
 from blocks.errors import (
     AccountPausedError,
     BudgetError,
@@ -33,6 +31,7 @@ from flows.shots.job import InputFile, Job
 
 PATIENCE_S = 30.0
 LINE_S = 1.0
+TWINS_PATIENCE_S = 900.0
 LONG_WAIT_S = 60.0
 """The first in line that has waited so long is told about."""
 
@@ -66,6 +65,49 @@ async def buy(shop: RunContext, job: Job, attempt: Attempt, in_line: InLine) -> 
 
 
 async def post_when_room(
+    shop: RunContext, job: Job, provider: Provider, attempt: Attempt, in_line: InLine
+) -> Attempt | Again:
+    if has_twins(job):
+        async with shop.twins.setdefault(attempt.model, asyncio.Lock()):
+            await twins_settled(shop, attempt, in_line)
+            return await post_in_turn(shop, job, provider, attempt, in_line)
+    return await post_in_turn(shop, job, provider, attempt, in_line)
+
+
+def has_twins(job: Job) -> bool:
+    """Whether nothing in the request tells it from another one that asks for the same."""
+    model = job.model
+    marked = model.takes_seed or model.mark or job.files or job.previous
+    return not marked and model.provider != "comfyui"
+
+
+async def twins_settled(shop: RunContext, attempt: Attempt, in_line: InLine) -> None:
+    """Wait until no request of the same body has an unknown outcome: of two that are alike, what
+    the service lists could be either's. Raises UnreachableError where that takes too long."""
+    begun = timing.monotonic()
+    while True:
+        open_ones = await shop.book(
+            shop.ledger.in_states, ("posting", "unknown"), [attempt.service]
+        )
+        twins = [
+            one
+            for one in open_ones
+            if one.id != attempt.id and (one.model, one.inputs) == (attempt.model, attempt.inputs)
+        ]
+        if not twins:
+            return
+        if timing.monotonic() - begun > TWINS_PATIENCE_S:
+            raise UnreachableError(
+                f"{attempt.shot_name} waits for {twins[0].shot_name}, which asks {attempt.model} "
+                "for the very same and whose outcome is unknown: without a seed the two could not "
+                "be told apart.",
+                remedy="Nothing was bought for it. Settle the other one: `shotreel recover`.",
+            )
+        shop.watcher.state(attempt.fingerprint, "reserved", f"waiting for {twins[0].shot_name}")
+        await room_comes(shop.gates[attempt.service], attempt.service, in_line)
+
+
+async def post_in_turn(
     shop: RunContext, job: Job, provider: Provider, attempt: Attempt, in_line: InLine
 ) -> Attempt | Again:
     while True:
@@ -102,7 +144,7 @@ async def claimed_in_turn(
     """What the ledger says when the account has room. Raises CountAwaitedError."""
     gate = shop.gates[attempt.service]
     async with gate.turn:
-        begun, told = monotonic(), False
+        begun, told = timing.monotonic(), False
         while True:
             stop_if_told(shop, attempt)
             gate.freed.clear()
@@ -117,7 +159,7 @@ async def claimed_in_turn(
                 return claimed
             why = await waits_for(shop, attempt)
             shop.watcher.state(attempt.fingerprint, "reserved", why)
-            if not told and monotonic() - begun > LONG_WAIT_S:
+            if not told and timing.monotonic() - begun > LONG_WAIT_S:
                 told = True
                 shop.watcher.say(f"{job.name}: {why}")
             await room_comes(gate, attempt.service, in_line)
@@ -283,7 +325,7 @@ async def uploaded(
     """
     service, account, path = provider.service, provider.account, Path(file.path)
     async with shop.uploads.setdefault((service, file.sha256), asyncio.Lock()):
-        since = datetime.now(UTC) - provider.uploads_kept
+        since = timing.now() - provider.uploads_kept
         known = shop.ledger.uploaded_url
         url = None if own else await shop.book(known, service, account, file.sha256, since)
         if url is None:

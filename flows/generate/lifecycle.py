@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from datetime import UTC, datetime
 from decimal import Decimal
 from functools import partial
-from time import monotonic
 
+from blocks import timing
 from blocks.errors import (
     FailedError,
     OverchargedError,
@@ -194,7 +193,7 @@ async def follow(shop: RunContext, attempt: Attempt) -> None:
         async with pace.room:
             return await provider.poll(model, ticket)
 
-    begun = monotonic()
+    begun = timing.monotonic()
     doubts = Doubts(attempt, provider)
     pace.following += 1
     try:
@@ -202,7 +201,7 @@ async def follow(shop: RunContext, attempt: Attempt) -> None:
             outcome: Waiting | Ready | Failed | Empty | Gone = await again_until(
                 POLL_PATIENCE_S, look, name, paid="unknown", request_id=ticket.request_id
             )
-            waited = monotonic() - begun
+            waited = timing.monotonic() - begun
             if isinstance(outcome, Empty | Gone) and (pause_s := doubts.pause_s(outcome)):
                 shop.watcher.state(attempt.fingerprint, "submitted", outcome.reason)
                 await asyncio.sleep(pause_s)
@@ -247,19 +246,19 @@ class Doubts:
     """How long an answer is asked again that may be a replica's that lags, or a proxy's."""
 
     def __init__(self, attempt: Attempt, provider: Provider) -> None:
-        sent_ago_s = (datetime.now(UTC) - (attempt.posted_at or attempt.created_at)).total_seconds()
+        sent_ago_s = (timing.now() - (attempt.posted_at or attempt.created_at)).total_seconds()
         self._gone_s = max(provider.gone_s - sent_ago_s, min(provider.gone_s, GONE_S))
         self._empty_s = min(provider.gone_s, EMPTY_S)
         self.clear()
 
     def clear(self) -> None:
-        self._tries, self._since = 0, monotonic()
+        self._tries, self._since = 0, timing.monotonic()
 
     def pause_s(self, outcome: Empty | Gone) -> float | None:
         """Seconds until it is worth another look; None: it stands."""
         self._tries += 1
         longest = self._empty_s if isinstance(outcome, Empty) else self._gone_s
-        left_s = longest - (monotonic() - self._since)
+        left_s = longest - (timing.monotonic() - self._since)
         return min(backoff(self._tries), max(left_s, 0.1)) if left_s > 0 else None
 
 
@@ -309,10 +308,10 @@ async def first_bill(shop: RunContext, attempt: Attempt, patience_s: float) -> B
     if not paid or not await shop.book(shop.ledger.awaits_count, attempt):
         return None
     assert attempt.ticket is not None
-    ends = monotonic() + patience_s
+    ends = timing.monotonic() + patience_s
     while True:
         bill = await shop.provider_of(attempt).billed(attempt.ticket)
-        if bill is not None or monotonic() > ends:
+        if bill is not None or timing.monotonic() > ends:
             return bill
         await asyncio.sleep(BILL_LOOK_S)
 
@@ -419,4 +418,4 @@ async def explain_end(shop: RunContext, attempt: Attempt) -> None:
 
 def ended_ago_s(attempt: Attempt) -> float:
     assert attempt.ended_at is not None
-    return (datetime.now(UTC) - attempt.ended_at).total_seconds()
+    return (timing.now() - attempt.ended_at).total_seconds()

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
+from blocks import timing
 from blocks.errors import PriceError
 from blocks.providers.catalogue import counted_models
 from blocks.providers.model import Model
@@ -106,7 +106,7 @@ async def unit_prices(
     async def one(model: Model) -> Decimal | None:
         provider = shop.providers.get(service_of(model, live=live))
         if provider is None:
-            rule = shipped().rule(model.name, datetime.now(UTC).date())
+            rule = shipped().rule(model.name, timing.now().date())
             return rule.unit_price_usd if rule else None
         try:
             return (

@@ -17,6 +17,7 @@ from blocks.money import usd
 from blocks.providers.base import PriceSource, Quote
 from blocks.providers.model import Inputs, Whole
 from blocks.providers.services import provider_name
+from flows.planning.bought import as_bought
 from flows.planning.remembered import write_down_remembered
 from flows.run.context import RunContext
 from flows.shots.job import Job
@@ -41,7 +42,7 @@ class Line:
     @property
     def is_chosen(self) -> bool:
         """Whether this take is the one in the film."""
-        return self.job.take == 1
+        return self.job.take == self.job.shot.take
 
     @property
     def cost_usd(self) -> Decimal:
@@ -95,6 +96,7 @@ async def make_plan(shop: RunContext, jobs: Sequence[Job], film: str = "") -> Pl
     What Prefect remembers and the ledger does not is written down again, for the `film`.
     Of alternatives, one that is paid for or under way stands before those that are not.
     """
+    jobs = await shop.book(as_bought, shop.ledger, jobs)
     every = [choice for job in jobs for choice in job.alternatives]
     keys = list({job.fingerprint for job in every})
     held = await shop.book(shop.ledger.holders, keys)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date
 from decimal import Decimal
 from typing import Literal
 
+from blocks import timing
 from blocks.ledger import Ledger
 from blocks.ledger.price_history import note_price, price_rules
 from blocks.ledger.tables import in_nano
@@ -79,7 +80,7 @@ def take(
     ledger: Ledger, service: str, account: str, model: Model, answer: ListPrice | None
 ) -> Price:
     """Hold an account's answer against what is known, then keep it where it is usable."""
-    today = datetime.now(UTC).date()
+    today = timing.now().date()
     before = history_of(price_rules(ledger, service, account), model)
     rule = shipped().with_rules(before).rule(model.name, today)
     verdict: Verdict = verdict_of(rule, answer) if account else "no key"

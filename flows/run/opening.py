@@ -110,6 +110,26 @@ async def open_run(
                 await shop.end_orphans()
 
 
+@asynccontextmanager
+async def open_catalogues(*, sandbox: bool) -> AsyncIterator[tuple[dict[str, Any], dict[str, str]]]:
+    """(the services whose catalogues can be asked, why others cannot). Spends nothing."""
+    with ExitStack() as stack:
+        urls = environment_of(sandbox_url(stack)) if sandbox else {}
+        async with open_client() as client:
+            opened: dict[str, Any] = {}
+            silent: dict[str, str] = {}
+            for name in cards.PROVIDERS:
+                try:
+                    if sandbox:
+                        block = await sandbox_account(name, urls)
+                    else:
+                        block = await live_account(name, spends=False)
+                    opened[name] = block.provider(client, name, DEFAULT_ACCOUNT)
+                except InputError as error:
+                    silent[name] = error.message
+            yield opened, silent
+
+
 async def live_account(name: str, *, spends: bool) -> Account:
     """The account's block: saved in Prefect, else from the environment.
 

@@ -38,6 +38,8 @@ _COLUMNS = (
     Column("image", "row"),
     Column("video", "row"),
     Column("seed", "row"),
+    Column("take", "row"),
+    Column("max_usd", "row"),
     Column("notes", "words", ("note", "comment", "comments", "remark", "remarks")),
     Column("caption", "words"),
     Column("sequence_title", "words"),

@@ -21,14 +21,16 @@ def fingerprint(
     seed: int | None,
     take: int,
     files: Mapping[str, str],
+    twin: int = 1,
     previous: str | None = None,
 ) -> str:
-    """SHA-256 over the service, the model, every input and the take, as 64 hex digits.
+    """SHA-256 over the service, the model and every input, as 64 hex digits; where the seed is left
+    open also over which of several like it this is.
 
-    `files` are the SHA-256s of input files by their places: a file counts by its bytes, a chained
-    one by the fingerprint of the clip that it comes from (`previous`); a seed counts as the list
-    gives it, or as unset. What a card says beside the inputs does not count: a refreshed card with
-    the same inputs is the same purchase.
+    `take` is 1 where there is a seed: it says all. `files` are the SHA-256s of input files by their
+    places: a file counts by its bytes, a chained one by the fingerprint of the clip that it comes
+    from (`previous`); a seed counts as the list gives it, or as unset. What a card says beside the
+    inputs does not count: a refreshed card with the same inputs is the same purchase.
     """
     others = dict(files)
     own = {role: others.pop(model.input_of(role) or role, None) for role in OWN_FIELDS}
@@ -46,5 +48,7 @@ def fingerprint(
         what["video"] = own["video"]
     if others:
         what["files"] = others
+    if twin > 1:
+        what["twin"] = twin
     canonical = json.dumps(what, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return hashlib.sha256(canonical.encode()).hexdigest()

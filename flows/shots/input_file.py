@@ -183,7 +183,7 @@ def sound_fault(path: Path) -> str | None:
     except PermissionError:
         return "cannot be read: permission denied"
     except (av.FFmpegError, OSError, ValueError) as error:
-        return f"is not a whole sound file ({shown(str(error), 80)})"
+        return f"is not a sound file that can be read ({shown(str(error), 80)})"
     return None
 
 

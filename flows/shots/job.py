@@ -60,6 +60,11 @@ class Job:
         take = f".t{self.take}" if self.shot.takes > 1 else ""
         return f"{self.shot.name}{take}"
 
+    def known_as(self, *, seed: int | None, take: int, twin: int, previous: str | None) -> str:
+        """The fingerprint of a clip that asks for the same but for these."""
+        own = {column: file.sha256 for column, file in self.files.items()}
+        return _key(self.service, self.shot, own, seed, take, twin, previous)
+
     @property
     def alternatives(self) -> Iterator[Job]:
         """The job itself, and what may be bought in its place."""
@@ -95,7 +100,7 @@ def jobs_of(
         previous = last_of_sequence[shot.sequence] if PREVIOUS in shot.files.values() else None
         takes = [_job(shot, take, files, previous, live=live) for take in range(1, shot.takes + 1)]
         jobs += takes
-        last_of_sequence[shot.sequence] = takes[0]
+        last_of_sequence[shot.sequence] = takes[shot.take - 1]
     return jobs
 
 
@@ -110,17 +115,34 @@ def _job(
     service = service_of(shot.made_by, live=live)
     seed = None if shot.seed is None else shot.seed + take - 1
     own = {place: files[name.media, name] for place, name in shot.files.items() if name != PREVIOUS}
-    key = fingerprint(
+    sha256 = {place: file.sha256 for place, file in own.items()}
+    which = take if seed is None else 1
+    chained = previous.chain_key if previous else None
+    key = _key(service, shot, sha256, seed, which, shot.twin, chained)
+    or_else = _job(shot.or_else, take, files, previous, live=live) if shot.or_else else None
+    return Job(key, service, shot, take, seed, own, previous, or_else)
+
+
+def _key(
+    service: str,
+    shot: Shot,
+    sha256: Mapping[str, str],
+    seed: int | None,
+    take: int,
+    twin: int,
+    previous: str | None,
+) -> str:
+    """`sha256` are of the files, by their places in the inputs."""
+    return fingerprint(
         service,
         shot.made_by,
         shot.inputs,
         seed=seed,
         take=take,
-        files={place: file.sha256 for place, file in own.items()},
-        previous=previous.chain_key if previous else None,
+        files=sha256,
+        twin=twin,
+        previous=previous,
     )
-    or_else = _job(shot.or_else, take, files, previous, live=live) if shot.or_else else None
-    return Job(key, service, shot, take, seed, own, previous, or_else)
 
 
 def models_of(shots: Iterable[Shot]) -> list[Model]:

@@ -8,7 +8,7 @@ from functools import cache, partial
 
 from blocks.media.use import WHOLE, Use
 from blocks.providers.cards.roles import is_never_sent
-from blocks.providers.catalogue import find_model
+from blocks.providers.catalogue import DEFAULT_MODEL, ModelError, find_model
 from blocks.providers.model import FileName, Media, Model, Value, files_in, without_files
 from flows.shots.cell import (
     CellReader,
@@ -20,18 +20,21 @@ from flows.shots.cell import (
     read_of_any,
     taken_as,
 )
+from flows.shots.choices import Choices, choices_of
 from flows.shots.columns import COLUMNS, INPUT_PREFIX, OWN_PREFIX, is_for_people
 from flows.shots.cut import CUT, Length, read_use, read_voice
+from flows.shots.film_file import FilmFile, film_file_of
 from flows.shots.input_file import InputFiles
 from flows.shots.names import Named, Names
 from flows.shots.problem import Problems
-from flows.shots.settings import FindModel, Settings, read_seed, read_settings
+from flows.shots.settings import FindModel, Settings, read_seed, read_settings, read_take
 from flows.shots.shot import Shot
 from flows.shots.source import Source, open_source
 from flows.shots.table import NO_PROMPT, Cells, Header, Table, read_csv, unknown_column
 from flows.shots.text import decode
 from flows.shots.titles import Titles
 from flows.shots.transition import Timing, check_transitions
+from flows.shots.twins import with_twins
 from flows.shots.understood import Understood
 from flows.shots.workbook import is_workbook, read_workbook
 
@@ -53,6 +56,7 @@ class ShotList:
 
     shots: list[Shot]
     understood: Understood
+    film: FilmFile
 
 
 def read_shots(source: str) -> list[Shot]:
@@ -65,18 +69,20 @@ def read_list(source: str) -> ShotList:
 
     Raises InputError where there is no list, and ShotListError with every problem of the list.
     """
-    found = open_source(source)
+    found, film = open_source(source), film_file_of(source)
     problems = Problems(found.label)
     table, understood = _read_table(found, problems)
     find = cache(partial(find_model, list_folder=found.folder))
-    reader = _RowReader(problems, InputFiles(found.folder), find, table.header)
+    reader = _RowReader(
+        problems, InputFiles(found.folder), find, table.header, choices_of(source), film
+    )
     shots = [reader.read(row, cells) for row, cells in table.rows]
     left_aside = reader.check_columns()
     reader.names.check_takes()
     check_transitions(reader.timings, problems)
     problems.raise_any()
     understood = understood.with_rows(left_aside, reader.names.renamed)
-    return ShotList([shot for shot in shots if shot is not None], understood)
+    return ShotList(with_twins([shot for shot in shots if shot is not None]), understood, film)
 
 
 def _read_table(found: Source, problems: Problems) -> tuple[Table, Understood]:
@@ -90,7 +96,13 @@ def _read_table(found: Source, problems: Problems) -> tuple[Table, Understood]:
 
 class _RowReader:
     def __init__(
-        self, problems: Problems, files: InputFiles, find: FindModel, header: Header
+        self,
+        problems: Problems,
+        files: InputFiles,
+        find: FindModel,
+        header: Header,
+        choices: Choices,
+        film: FilmFile,
     ) -> None:
         self.names = Names(problems)
         self.timings: list[Timing] = []
@@ -100,6 +112,8 @@ class _RowReader:
         self._find = find
         self._header = header
         self._wants_prompt = False
+        self._choices = choices
+        self._film = film
         self._settings: dict[tuple[object, ...], Settings] = {}
 
     def read(self, row: int, cells: Cells) -> Shot | None:
@@ -107,11 +121,15 @@ class _RowReader:
 
         The problems of the row are then among the problems, each once.
         """
-        alternatives, faults = [cells], {}
+        if choice := self._choices.get(self.names.next_name(cells["sequence"], cells["shot"])):
+            cells = choice.filled(cells)
+        faults: dict[Fault, None] = {}
+        cells = self._film.spoken(self._with_defaults(cells), faults)
+        alternatives = [cells]
         if "|" in cells["model"]:
             names = models_named(cells["model"])
             alternatives = [Cells(cells | {"model": name}) for name in names]
-            faults = dict.fromkeys(wrong_alternatives(cells["model"]))
+            faults |= dict.fromkeys(wrong_alternatives(cells["model"]))
         every = [self._settings_of(each) for each in alternatives]
         named = self.names.place(row, cells["sequence"], cells["shot"], every[0].takes)
         self._titles.note(row, named.sequence, cells["sequence_title"])
@@ -152,6 +170,19 @@ class _RowReader:
                 self._problems.add(row, "", name, unknown_column(name, known))
         return tuple(left_aside)
 
+    def _with_defaults(self, cells: Cells) -> Cells:
+        """With the film's own, as far as the row's model takes them."""
+        if not self._film.defaults:
+            return cells
+        name = models_named(self._film.default_model(cells) or DEFAULT_MODEL)[0]
+        try:
+            model = self._find(name)
+        except ModelError:
+            model = None  # told where the row's settings are read
+        columns = self._film.defaults
+        taken = {c: c for c in columns if taken_as(model, c)} if model else None
+        return self._film.filled(cells, taken)
+
     def _settings_of(self, cells: Cells) -> Settings:
         key = cells.settings
         settings = self._settings.get(key)
@@ -180,6 +211,7 @@ class _RowReader:
         if prompt:
             inputs = {model.input_of("prompt") or "prompt": prompt, **inputs}
         seed = cell.read("seed", lambda raw: read_seed(model, raw, settings.takes), None)
+        take = cell.read("take", partial(read_take, takes=settings.takes), 1)
         cell.faults += self._together(model, settings, inputs, cells)
         return Shot(
             row=row,
@@ -193,12 +225,13 @@ class _RowReader:
             transition=settings.transition,
             transition_s=settings.transition_s,
             notes=cells["notes"],
-            max_usd=settings.max_usd,
+            max_usd=self._film.max_usd if settings.max_usd is None else settings.max_usd,
             or_else=or_else,
             caption=caption,
             sequence_title=title,
             dialogue=dialogue,
             own=own_cells(cells),
+            take=take,
         )
 
     def _text(self, model: Model, settings: Settings, raw: str) -> str:

@@ -24,8 +24,9 @@ from flows.shots.cell import (
     read_as,
     read_input,
     read_of_any,
+    taken_as,
 )
-from flows.shots.columns import INPUTS
+from flows.shots.columns import INPUTS, is_for_people
 from flows.shots.table import Cells, nearest
 
 TAKES = Whole(1, 20)
@@ -89,7 +90,10 @@ def read_settings(cells: Cells, find: FindModel = find_model) -> Settings:
         cell.read("duration_s", _decimal, None)
     else:
         _check_takes(cell, model, takes)
-        for column in (*INPUTS, *(name for name, _ in cells.inputs)):
+        others = (name for name, _ in cells.inputs)
+        for column in (*INPUTS, *others):
+            if is_for_people(column) and taken_as(model, column) is None:
+                continue
             named = cell.read(column, partial(_named, model, columns, column), None)
             if named is not None:
                 name, inputs[name] = named
@@ -129,6 +133,15 @@ def read_seed(model: Model, raw: str, takes: int) -> int | None:
     except WrongCellError as error:
         raise WrongCellError(f"with {takes} takes ends at {last}, which {error}") from None
     return seed
+
+
+def read_take(raw: str, takes: int) -> int:
+    """Which of its takes is in the film. Raises WrongCellError."""
+    take = int(read_as(TAKES, raw))
+    if take > takes:
+        has = "1 take" if takes == 1 else f"{takes} takes"
+        raise WrongCellError(f"is not one of its takes: the shot has {has}; raise takes")
+    return take
 
 
 def _check_takes(cell: CellReader, model: Model, takes: int) -> None:

@@ -25,7 +25,8 @@ class Shot:
     sequence; 0 for a cut. `sequence_title` is what a card before its sequence says, at one of the
     sequence's shots or more. `own` are the list's own columns (x_...), as they stand there. `use`
     is what of its clip is in the film, `voice` what is heard beside it, `dialogue` what is said in
-    it; nothing of them is bought.
+    it; nothing of them is bought. `take` is the one of its takes that is in the film. `twin` tells
+    it from rows before it that ask for the very same and leave the seed open, 1 for the first.
     """
 
     row: int
@@ -48,6 +49,8 @@ class Shot:
     use: Use = WHOLE
     voice: Voice | None = None
     dialogue: str = ""
+    take: int = 1
+    twin: int = 1
 
     @property
     def name(self) -> str:

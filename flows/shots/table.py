@@ -27,7 +27,15 @@ MAX_LINE_CHARS = 1_000_000
 # Excel's own first line, by which it tells itself the separator.
 SEPARATOR_LINE = re.compile(r'"?sep=([^\w\s"]|\t)"?[,;\t ]*(?:\n|\Z)', re.IGNORECASE)
 WHOLE_NUMBER = re.compile(r"[0-9]{1,20}(?:\.0+)?")
-NUMBERS = ("seed", "num_frames", "frames_per_second", "duration_s", "takes", "num_inference_steps")
+NUMBERS = (
+    "seed",
+    "num_frames",
+    "frames_per_second",
+    "duration_s",
+    "takes",
+    "take",
+    "num_inference_steps",
+)
 
 
 NO_PROMPT = (

@@ -24,7 +24,7 @@ Outcomes = Mapping[str, Outcome | None]
 
 
 def film_order(plan: Plan) -> dict[str, list[Line]]:
-    """Lines by sequence, in list order; the first take of a shot is the one in the film."""
+    """Lines by sequence, in list order; of a shot the take that is chosen."""
     order: dict[str, list[Line]] = {}
     for line in plan.lines:
         if line.is_chosen:

@@ -33,6 +33,7 @@ from flows.stitch.edit import (
 )
 from flows.stitch.finish import AS_IT_IS, Finish
 from flows.stitch.item import Card, Clip, Item
+from flows.stitch.notes import notes_of
 from flows.stitch.render import VERSION as RENDER_VERSION
 from flows.stitch.render import (
     Drawing,
@@ -56,8 +57,6 @@ VERSION = 5
 
 # What of `Finish` changes pictures and is not in the items already.
 _PICTURED = {"fit", "match_seams"}
-# What a voice is longer by than its shot is said from here on.
-_HEARD_S = Fraction(1, 10)
 
 
 @dataclass(frozen=True)
@@ -80,6 +79,15 @@ class Stitched:
     ended_at: datetime | None = None
     unsealed: str = ""
     notes: tuple[str, ...] = ()
+    untouched_frames: int | None = None
+    """Those that are copies of the clips', packet by packet. None: made before this was counted."""
+
+    @property
+    def untouched(self) -> str:
+        """The share of them, in words; empty where it is not known."""
+        if self.untouched_frames is None:
+            return ""
+        return f"{100 * self.untouched_frames // max(1, self.num_frames)}% of them untouched"
 
 
 @dataclass(frozen=True)
@@ -197,6 +205,9 @@ def assemble(cutting: Cutting, out: Path, *, cache: Path, seal: Seal | None = No
             ended_at=datetime.now(UTC),
             unsealed=unsealed,
             notes=tuple(_notes(cutting, sound)),
+            untouched_frames=sum(
+                segment.num_frames for segment in edit.segments if segment.kind == "copy"
+            ),
         )
         _remember(stitched, cutting, cache, None if unsealed else seal)
     except OSError as error:
@@ -308,31 +319,9 @@ def _piece(segment: Segment, cutting: Cutting, cache: Path) -> Piece:
 
 
 def _notes(cutting: Cutting, sound: FinishedSound | None) -> Iterator[str]:
-    """Transitions that are not as long as the list asks for, and sound that is not as loud."""
-    for item, place in zip(cutting.items, cutting.edit.places, strict=True):
-        if item.begins and place.is_short:
-            got = place.shared + place.from_black
-            yield (
-                f"{item.title}: its {item.begins.kind} has {got} frames instead of "
-                f"{place.wanted}; the clips beside it are too short."
-            )
-    yield from _voices_that_run_on(cutting.timeline)
+    yield from notes_of(cutting.items, cutting.edit, cutting.timeline)
     if sound and (short := sound.shortfall(cutting.finish)):
         yield short
-
-
-def _voices_that_run_on(timeline: Timeline) -> Iterator[str]:
-    for span in timeline.spans:
-        if voice := span.voice:
-            begins_s = span.start / timeline.rate + voice.at_s
-            over_s = begins_s + voice.duration_s - span.end / timeline.rate
-            lost_s = begins_s + voice.duration_s - timeline.num_frames / timeline.rate
-            if over_s > _HEARD_S:
-                yield f"{span.name}: its audio is {float(over_s):.1f} s longer than the shot" + (
-                    f", and the last {float(lost_s):.1f} s of it are after the film's end."
-                    if lost_s > _HEARD_S
-                    else "; it runs on under the next."
-                )
 
 
 def _remember(film: Stitched, cutting: Cutting, cache: Path, seal: Seal | None) -> None:

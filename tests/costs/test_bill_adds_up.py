@@ -60,7 +60,7 @@ def every_fate(*models: str) -> list[Shot]:
 @settings(
     max_examples=10,
     deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(wanted=st.lists(shots, min_size=1, max_size=5), feed_is_late=st.booleans())
 @example(wanted=every_fate(FAL), feed_is_late=True)

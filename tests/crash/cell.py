@@ -148,12 +148,12 @@ def make_film(zygote: Zygote, clips: Path, folder: Path, point: Point) -> None:
     try:
         service.misbehave(fault.rules)
         for kill_at in filter(None, (point.after, point.name)):
-            code = place.run("make", shots, kill_at=kill_at, within_s=120)
+            code = place.run("make", shots, kill_at=kill_at)
             assert code == KILLED, f"never came by {kill_at}: exit code {code}\n{place.log}"
         hold(place)
         service.misbehave([])
         time.sleep(fault.settles_s)
-        code = place.run("make", shots, within_s=120)
+        code = place.run("make", shots)
         assert code == CODES[fault.ends], f"exit code {code}\n{place.log}"
         found = hold(place)
         assert found.difference_usd == 0

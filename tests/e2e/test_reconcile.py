@@ -71,7 +71,7 @@ print(asyncio.run(reconcile(return_state=True)).message)
 
 @pytest.fixture
 def automation(prefect_server: PrefectServer) -> Iterator[str]:
-    """The bill's README's automation, with a pause of this very deployment-less kind: do nothing."""
+    """The automation of the README on bills, which here does nothing."""
     made = prefect_server.ask(
         "automations/",
         name="odd charges",

@@ -105,6 +105,23 @@ def test_a_dissolve_keeps_every_frame_of_both_shots() -> None:
     assert shown[1].start_time.value - 6 == 12
 
 
+def test_trims_and_speeds_are_told() -> None:
+    timeline = opened(
+        span("a/1", 0, 24, clip_start=12, clip_frames=96),
+        span("a/2", 24, 48, clip_frames=96, speed=Fraction(2)),
+        span("a/3", 72, 24, clip_frames=48),
+        rows=[row("a", shot) for shot in "123"],
+    )
+    clips = list(timeline.tracks[0].find_clips())
+    assert ranges(timeline.tracks[0])[0] == ("1.mp4", 0, 24, 12)
+    assert clips[0].media_reference.available_range.duration.value == 96
+    [warp] = clips[1].effects
+    assert isinstance(warp, otio.schema.LinearTimeWarp)
+    assert warp.time_scalar == 2
+    assert [list(clip.effects) for clip in (clips[0], clips[2])] == [[], []]
+    assert timeline.duration().value == 96
+
+
 @pytest.mark.parametrize("kind", ["fade", "wipe", "slide"])
 def test_other_transitions_keep_their_place_and_their_name(kind: TransitionKind) -> None:
     timeline = opened(

@@ -39,7 +39,8 @@ def kinds(phases: list[Phase]) -> list[tuple[str, float]]:
 
 @pytest.fixture
 def stage(tmp_path: Path) -> Stage:
-    stage = Stage(tmp_path, SHOTS, {"030": ("the checker stopped it", "2")}, {"020": "6"})
+    counted = {"010": "4", "020": "6"}
+    stage = Stage(tmp_path, SHOTS, {"030": ("the checker stopped it", "2")}, counted)
     stage.buy()
     stage.stitch()
     return stage

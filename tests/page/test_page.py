@@ -140,6 +140,24 @@ def test_a_shot_is_found_in_the_film_to_the_frame(opened: Page, stage: Stage) ->
         assert (current.get_attribute("title") or "").split(",")[0] == shot.name
 
 
+def test_what_is_said_is_a_track_of_the_film(page: Page, tmp_path: Path) -> None:
+    """Opened as a file, where a subtitle file beside the page could not be loaded."""
+    said = "A <b>tower</b> & a gull"
+    stage = Stage(tmp_path, f'shot,prompt,seed,dialogue\na,Sea,1,"{said}"\nb,Rock,2,\n')
+    stage.buy()
+    stage.stitch()
+    stage.write()
+    page.goto(stage.place.report.as_uri())
+    until(page, "document.getElementById('player').readyState >= 2")
+    cues = page.evaluate(
+        "[...document.getElementById('player').textTracks].map(track => [track.mode,"
+        " ...[...track.cues].map(c => [c.startTime, c.endTime, c.getCueAsHTML().textContent])])"
+    )
+    assert cues == [["showing", [0, 1, said]]]
+    page.locator("#player").evaluate("video => { video.currentTime = 0.5 }")
+    until(page, "document.getElementById('player').textTracks[0].activeCues.length === 1")
+
+
 def test_a_click_on_the_strip_seeks_the_film(opened: Page) -> None:
     until(opened, "document.getElementById('player').readyState >= 2")
     opened.locator("#strip button").nth(2).click()

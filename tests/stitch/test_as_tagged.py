@@ -163,6 +163,7 @@ def test_wide_colours_are_shown_as_bt709(tmp_path: Path, cut: Cut, clip: Path, a
     shown = pictures_of(film.path)[-96:]
     assert np.abs(patches_of(shown[40]) - PATCHES).max() <= LEVELS
     assert numbers_of(shown) == list(range(96))
+    assert [note.split(",")[0] for note in film.notes] == ["pq: HDR"][: clip == PQ]
     if not alone:
         assert film.copied == 2
         assert frames_of(film.path)[:96] == frames_of(SDR)

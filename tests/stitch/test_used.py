@@ -131,6 +131,13 @@ def test_a_transition_joins_the_parts_that_are_used(tmp_path: Path) -> None:
     assert shown[60:] == list(range(42, 70))
 
 
+def test_a_part_that_the_clip_has_not_is_said(tmp_path: Path) -> None:
+    film = film_of(tmp_path, clip_of(use=Use(Fraction(3), Fraction(5))), clip_of(name="a/2"))
+    assert film.num_frames == 24 + 96
+    [note] = film.notes
+    assert note.startswith("a/1: in_s or out_s is beyond its clip, which has 4.00 s")
+
+
 # sound -------------------------------------------------------------------------------------------
 
 

@@ -13,9 +13,9 @@ from typing import Annotated, Any, ClassVar, Literal, cast, get_args
 
 import httpx
 from prefect.blocks.core import Block
-from pydantic import Field, SecretStr
+from pydantic import Field, HttpUrl, SecretStr
 
-from blocks import settings
+from blocks import settings, timing
 from blocks.errors import InputError
 from blocks.fields import EmptyField, MonthlyBudget, service_url
 from blocks.providers.base import (
@@ -76,7 +76,7 @@ class FalAccount(Block):
 
     _block_type_name = "fal account"
     _block_type_slug = "shotreel-fal-account"
-    _documentation_url = "https://fal.ai/docs"  # type: ignore[assignment]
+    _documentation_url = HttpUrl("https://fal.ai/docs")
 
     key: SecretStr = Field(title="Key", description="From fal.ai/dashboard/keys.")
     max_in_flight: Annotated[int | None, EmptyField("integer", 1, 10_000)] = Field(
@@ -299,7 +299,7 @@ class Fal:
             self._prices[model.endpoint] = asyncio.create_task(self.list_price(model))
         answer = await self._prices[model.endpoint]
         live = not is_sandboxed(self.service)
-        today = datetime.now(UTC).date()
+        today = timing.now().date()
         return quote_of(self.price_book, model, inputs, answer, today, live=live, max_usd=max_usd)
 
     async def list_price(self, model: Model) -> ListPrice | None:
@@ -315,7 +315,7 @@ class Fal:
 
     async def billed(self, ticket: Ticket) -> Bill | None:
         """Needs an admin key; without one there is no answer (None)."""
-        since = (datetime.now(UTC) - timedelta(days=89)).isoformat()
+        since = (timing.now() - timedelta(days=89)).isoformat()
         params = (("request_id", ticket.request_id), ("start", since))
         answer = await self._get(f"{self.block.platform_url}/models/billing-events", params)
         return billing.read_bill(answer, ticket.request_id)

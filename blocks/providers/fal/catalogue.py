@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 import httpx
 
+from blocks import timing
 from blocks.providers.base import Again
 from blocks.providers.cards.card import Card, CardError
 from blocks.providers.cards.sources import fal_card
@@ -58,7 +58,7 @@ class Catalogue:
         if not isinstance(document, dict) or "paths" not in document:
             source = f"{DOCUMENT_URL}?endpoint_id={endpoint}"
             item = {**item, "openapi": await self._get(DOCUMENT_URL, [("endpoint_id", endpoint)])}
-        read_at = datetime.now(UTC).isoformat(timespec="seconds")
+        read_at = timing.now().isoformat(timespec="seconds")
         try:
             return fal_card(item, read_at=read_at, source=source)
         except CardError as error:

@@ -14,9 +14,9 @@ from urllib.parse import quote
 
 import httpx
 from prefect.blocks.core import Block
-from pydantic import Field, SecretStr
+from pydantic import Field, HttpUrl, SecretStr
 
-from blocks import settings
+from blocks import settings, timing
 from blocks.errors import InputError, PriceError
 from blocks.fields import EmptyField, MonthlyBudget, service_url
 from blocks.providers.base import (
@@ -82,7 +82,7 @@ class WaveSpeedAccount(Block):
 
     _block_type_name = "WaveSpeedAI account"
     _block_type_slug = "shotreel-wavespeed-account"
-    _documentation_url = "https://wavespeed.ai/docs"  # type: ignore[assignment]
+    _documentation_url = HttpUrl("https://wavespeed.ai/docs")
 
     key: SecretStr = Field(title="Key", description="From wavespeed.ai/accesskey.")
     tier: Tier = Field(
@@ -202,7 +202,7 @@ class WaveSpeed:
             )
         require_usd(price, model.name)
         units = model.units(inputs) if model.units else Decimal(1)
-        return Quote(units, price.unit_price / units, datetime.now(UTC).date(), "account")
+        return Quote(units, price.unit_price / units, timing.now().date(), "account")
 
     async def list_price(self, model: Model) -> ListPrice | None:
         """A unit's share of what a run with the model's defaults costs."""
@@ -309,7 +309,7 @@ class WaveSpeed:
                 return Findings(tuple(found), why)
             found += wire.candidates(items, model.endpoint)
             if len(items) < PAGE_SIZE:
-                old = self.clock.at(datetime.now(UTC)) - since >= LISTED_FOR
+                old = self.clock.at(timing.now()) - since >= LISTED_FOR
                 return Findings(
                     tuple(found), "predictions are listed for seven days" if old else ""
                 )

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
+from blocks import timing
 from blocks.providers.base import Again
 from blocks.providers.cards.card import Card, CardError
 from blocks.providers.cards.sources import wavespeed_card
@@ -27,7 +27,7 @@ class Catalogue:
         Raises UnreachableError, CardError.
         """
         found: dict[str, Card | None] = dict.fromkeys(endpoints)
-        read_at = datetime.now(UTC).isoformat(timespec="seconds")
+        read_at = timing.now().isoformat(timespec="seconds")
         for item in await self.items():
             endpoint = item.get("model_id")
             if endpoint in found:
