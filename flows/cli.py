@@ -113,7 +113,9 @@ def again(
     budget: Decimal | None,
     as_json: bool,
 ) -> int:
-    """Make another take of a shot, and put it into the film; those before are kept.
+    """Make another take of a shot, and put it into the film.
+
+    Those before are kept.
 
     SHOT is a shot's name, or sequence/shot. What is chosen is kept in NAME.choices.toml beside the
     list.
@@ -154,7 +156,9 @@ def choose(shots: str, shot: str, take: int) -> int:
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="Default: a free one.")
 @told
 def review(shots: str, out: Path | None, live: bool, port: int) -> int:
-    """Open the cutting room: the film's page with hands, on this machine alone.
+    """Open the film's page to compare takes, choose and mark.
+
+    It is served on this machine alone.
 
     Compare takes, choose, mark, and ask for more within a budget that the page asks for. Only with
     --live does that cost money.

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import click
 
 GROUPS: Mapping[str, Sequence[str]] = {
-    "Everyday": ("plan", "make", "recover"),
+    "Everyday": ("plan", "make", "again", "choose", "review", "recover", "models"),
     "Money": ("costs", "prices", "reconcile"),
     "Running it": ("up", "down", "doctor", "gc", "backup", "metrics", "sandbox"),
 }
@@ -16,6 +16,9 @@ GROUPS: Mapping[str, Sequence[str]] = {
 EXAMPLES: Mapping[str, Sequence[str]] = {
     "plan": ("shotreel plan film.csv", "shotreel plan film.csv --live --json"),
     "make": ("shotreel make film.csv", "shotreel make film.csv --live --budget 25"),
+    "again": ("shotreel again film.csv night/020 --takes 2",),
+    "choose": ("shotreel choose film.csv night/020 2",),
+    "review": ("shotreel review film.csv",),
     "recover": (
         "shotreel recover",
         'shotreel recover --attempt A --adopt R --reason "seen in the dashboard"',

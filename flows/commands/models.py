@@ -16,7 +16,9 @@ from flows.commands.options import json_option, told
 
 @click.group()
 def models() -> None:
-    """Models by their cards: any of fal and WaveSpeed, made from the service's own schema.
+    """Find, add and update models by their cards.
+
+    A card is made from the service's own schema.
 
     A card is found beside the list (models/<service>/...), in the home, or among those that come
     with shotreel. Nothing here spends money; the services' catalogues are asked, or the sandbox's
