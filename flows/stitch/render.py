@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -241,23 +241,26 @@ def _transition(
     """One item passing into another; neither the first nor the last frame is one of them alone."""
     from moviepy import VideoClip
 
-    from flows.stitch.transition import Picture, passage
+    from flows.stitch.transition import TRANSITIONS, Picture, black_picture
 
     black = 0 if film.colour[0] == _FULL_RANGE else 16
+    duration_s = float(run.num_frames / film.rate)
 
-    def planes_of(shown: Shown | None, index: int) -> Picture | None:
-        if shown is None:
-            return None
-        frame = sources[shown.item].frame(shown.first + index)
-        return np.asarray(frame.to_ndarray(), np.uint8)
+    def clip_of(shown: Shown) -> VideoClip:
+        @lru_cache(1)  # moviepy asks for the first frame again and again, to see its size
+        def planes_of(index: int) -> Picture:
+            return np.asarray(sources[shown.item].frame(index).to_ndarray(), np.uint8)
 
-    def picture_at(t: float) -> Picture:
-        index = round(t * film.rate)
-        before, after = planes_of(run.after, index), planes_of(run.shown, index)
-        assert after is not None
-        return passage(kind, before, after, (index + 1) / (run.num_frames + 1), black)
+        clip = VideoClip(lambda t: planes_of(shown.first + round(t * film.rate)))
+        return clip.with_duration(duration_s).with_fps(float(film.rate))
 
-    return VideoClip(picture_at, duration=float(run.num_frames / film.rate))
+    after = clip_of(run.shown)
+    if run.after:
+        before = clip_of(run.after)
+    else:  # it comes up from black
+        dark = black_picture(np.empty((film.height * 3 // 2, film.width), np.uint8), black)
+        kind, before = "dissolve", VideoClip(lambda _: dark, duration=duration_s)
+    return after.with_effects([TRANSITIONS[kind](before, black)])
 
 
 def _encode(frames: Iterator[VideoFrame], film: Format, out: Path) -> None:

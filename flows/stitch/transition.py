@@ -1,4 +1,4 @@
-"""How one picture passes into the next. Pure.
+"""How one picture passes into the next, as moviepy's effects.
 
 A picture is Y'CbCr 4:2:0 as the film has it, its three planes one after another in one array of
 3/2 x rows times columns: an untouched frame is not led through RGB only to be mixed.
@@ -6,9 +6,12 @@ A picture is Y'CbCr 4:2:0 as the film has it, its three planes one after another
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
+from moviepy import Effect, VideoClip
 from numpy.typing import NDArray
 
 from flows.stitch.timeline import TransitionKind
@@ -23,33 +26,93 @@ _DRAG = 0.3  # how far the picture below goes along, as a part of the way
 _DIM = 0.45  # how much light it loses meanwhile
 
 
-def passage(
-    kind: TransitionKind, before: Picture | None, after: Picture, part: float, black: int = 16
-) -> Picture:
-    """The picture when `part` of the transition is over (0 to 1); from black where it has none.
+@dataclass
+class Transition(Effect):  # type: ignore[misc]  # moviepy has no types
+    """The whole of a clip becomes the passage from `before` to it, both of planes at its rate.
 
-    `black` is the luma of it.
+    `black` is the luma of it. Neither the first nor the last picture is one of the two alone.
     """
-    if before is None:
-        before = black_picture(after, black)
+
+    before: VideoClip
+    black: int = 16
+
+    def apply(self, clip: VideoClip) -> VideoClip:
+        last = round(clip.duration * clip.fps) + 1
+
+        def picture_at(t: float) -> Picture:
+            part = (round(t * clip.fps) + 1) / last
+            before, after = (np.asarray(each.get_frame(t)) for each in (self.before, clip))
+            return self.mixed(before, after, part)
+
+        return clip.with_updated_frame_function(picture_at)
+
+    @abstractmethod
+    def mixed(self, before: Picture, after: Picture, part: float) -> Picture:
+        """The picture when `part` of it is over (0 to 1)."""
+
+
+class Dissolve(Transition):
+    def mixed(self, before: Picture, after: Picture, part: float) -> Picture:
         return _mixed(before, after, _weight(part))
-    if kind == "fade":
-        dark = black_picture(after, black)
+
+
+class Fade(Transition):
+    """To black, and from there."""
+
+    def mixed(self, before: Picture, after: Picture, part: float) -> Picture:
+        dark = black_picture(after, self.black)
         if part < 1 / 2:
             return _mixed(before, dark, _weight(2 * part))
         return _mixed(dark, after, _weight(2 * part - 1))
-    if kind == "dissolve":
-        return _mixed(before, after, _weight(part))
-    picture = np.empty_like(after)
-    levels = (black, _GREY, _GREY)
-    for plane, old, new, level in zip(
-        planes(picture), planes(before), planes(after), levels, strict=True
-    ):
-        if kind == "wipe":
-            plane[:] = _wiped(old, new, part)
-        else:
-            _slide(plane, old, new, part, level)
-    return picture
+
+
+class _ByPlane(Transition):
+    def mixed(self, before: Picture, after: Picture, part: float) -> Picture:
+        picture = np.empty_like(after)
+        levels = (self.black, _GREY, _GREY)
+        pictures = (planes(each) for each in (picture, before, after))
+        for plane, old, new, level in zip(*pictures, levels, strict=True):
+            self.mix(plane, old, new, part, level)
+        return picture
+
+    @abstractmethod
+    def mix(self, plane: Plane, old: Plane, new: Plane, part: float, level: int) -> None:
+        """Fill the plane; `level` is black in it."""
+
+
+class Wipe(_ByPlane):
+    """From left to right."""
+
+    def mix(self, plane: Plane, old: Plane, new: Plane, part: float, level: int) -> None:
+        columns = (np.arange(new.shape[1]) + 0.5) / new.shape[1]
+        inside = np.clip((part * (1 + _SOFT_EDGE) - columns) / _SOFT_EDGE, 0, 1)
+        plane[:] = _mixed(old, new, np.round(_eased(inside) * 256).astype(np.uint16))
+
+
+class Slide(_ByPlane):
+    """The new picture comes from the right over the old one, which gives way and loses light."""
+
+    def mix(self, plane: Plane, old: Plane, new: Plane, part: float, level: int) -> None:
+        width = new.shape[1]
+        eased = float(_eased(np.float64(part)))
+        edge = width - round(width * eased)
+        away = round(width * eased * _DRAG)
+        plane[:, edge:] = new[:, : width - edge]
+        # Nearest to the edge it lies in the other's shadow.
+        far = np.arange(edge - 1, -1, -1) / (width * _SHADOW)
+        light = (1 - _DIM * eased) * (1 - np.exp(-far) / 2)
+        dark = np.full((1, edge), level, np.uint8)
+        plane[:, :edge] = _mixed(
+            dark, old[:, away : away + edge], np.round(light * 256).astype(np.uint16)
+        )
+
+
+TRANSITIONS: dict[TransitionKind, type[Transition]] = {
+    "dissolve": Dissolve,
+    "fade": Fade,
+    "wipe": Wipe,
+    "slide": Slide,
+}
 
 
 def planes(picture: Picture) -> Iterator[Plane]:
@@ -66,29 +129,6 @@ def black_picture(like: Picture, black: int) -> Picture:
     picture = np.full_like(like, _GREY)
     next(planes(picture))[:] = black
     return picture
-
-
-def _wiped(old: Plane, new: Plane, part: float) -> Plane:
-    """From left to right."""
-    columns = (np.arange(new.shape[1]) + 0.5) / new.shape[1]
-    inside = np.clip((part * (1 + _SOFT_EDGE) - columns) / _SOFT_EDGE, 0, 1)
-    return _mixed(old, new, np.round(_eased(inside) * 256).astype(np.uint16))
-
-
-def _slide(plane: Plane, old: Plane, new: Plane, part: float, level: int) -> None:
-    """The new picture comes from the right over the old one, which gives way and loses light."""
-    width = new.shape[1]
-    eased = float(_eased(np.float64(part)))
-    edge = width - round(width * eased)
-    away = round(width * eased * _DRAG)
-    plane[:, edge:] = new[:, : width - edge]
-    # Nearest to the edge it lies in the other's shadow.
-    far = np.arange(edge - 1, -1, -1) / (width * _SHADOW)
-    light = (1 - _DIM * eased) * (1 - np.exp(-far) / 2)
-    dark = np.full((1, edge), level, np.uint8)
-    plane[:, :edge] = _mixed(
-        dark, old[:, away : away + edge], np.round(light * 256).astype(np.uint16)
-    )
 
 
 def _weight(part: float) -> np.uint16:
