@@ -87,7 +87,7 @@ def automation(prefect_server: PrefectServer) -> Iterator[str]:
         actions=[{"type": "do-nothing"}],
     )
     yield str(made["id"])
-    web.delete(f"{prefect_server.url}/automations/{made['id']}")
+    prefect_server.client.delete(f"/automations/{made['id']}").raise_for_status()
 
 
 def test_flow_shows_its_findings_and_an_automation_is_triggered(
