@@ -58,8 +58,8 @@ class Point:
     faults: tuple[str, ...] = ()
     services: tuple[str, ...] = ("fal", "wavespeed")
     after: str = ""
-    clip_takes_s: float = 0.1
     """The point at which an earlier run has to die, so that a later one comes by this one."""
+    clip_takes_s: float = 0.1
 
 
 LEDGER = "blocks.ledger.ledger:Ledger"
