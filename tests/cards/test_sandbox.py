@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import pytest
 
 from blocks.providers.cards.card import Card
 from blocks.providers.cards.catalogue import shipped
 from blocks.providers.cards.sources import fal_card, wavespeed_card
 from blocks.sandbox import Sandbox
+from tests.web import web
 
 KEYS = {"fal": {"Authorization": "Key a:b"}, "wavespeed": {"Authorization": "Bearer k"}}
 CHECKED = [card for card in shipped().values() if card.schema_sha256]
@@ -28,10 +28,10 @@ def published(sandbox: Sandbox, card: Card) -> Card:
     urls = sandbox.environment
     if card.provider == "fal":
         query = {"endpoint_id": card.endpoint, "expand": "openapi-3.0"}
-        reply = httpx.get(f"{urls['FAL_PLATFORM_URL']}/models", params=query)
+        reply = web.get(f"{urls['FAL_PLATFORM_URL']}/models", params=query)
         [item] = reply.json()["models"]
         return fal_card(item, read_at="now", source="sandbox")
-    reply = httpx.get(f"{urls['WAVESPEED_URL']}/api/v3/models", headers=KEYS["wavespeed"])
+    reply = web.get(f"{urls['WAVESPEED_URL']}/api/v3/models", headers=KEYS["wavespeed"])
     [item] = [each for each in reply.json()["data"] if each["model_id"] == card.endpoint]
     return wavespeed_card(item, read_at="now", source="sandbox")
 
@@ -50,9 +50,9 @@ def test_changed_schema_is_published_and_a_retired_model_is_not(
         card = shipped()["fal-ai/veo3.1"]
         schema = {**card.schema, "properties": {**card.schema["properties"], "mood": {}}}
         changed = {"endpoint": card.endpoint, "provider": "fal", "schema": schema}
-        httpx.post(f"{sandbox.url}/sandbox/models", json=changed).raise_for_status()
+        web.post(f"{sandbox.url}/sandbox/models", json=changed).raise_for_status()
         assert published(sandbox, card).schema_sha256 != card.schema_sha256
         gone = {"service": "fal", "endpoint": card.endpoint}
-        httpx.delete(f"{sandbox.url}/sandbox/models", params=gone).raise_for_status()
+        web.delete(f"{sandbox.url}/sandbox/models", params=gone).raise_for_status()
         with pytest.raises(ValueError, match="unpack"):
             published(sandbox, card)

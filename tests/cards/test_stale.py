@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from blocks.errors import InputError
@@ -19,6 +18,7 @@ from blocks.providers.http import open_client
 from blocks.providers.wavespeed.account import WaveSpeedAccount
 from blocks.sandbox import Sandbox
 from tests.cards.catalogues import card_of, fal_items, recorded
+from tests.web import web
 
 pytestmark = pytest.mark.anyio
 VEO, KLING = "fal-ai/veo3.1", "kwaivgi/kling-video-o1/image-to-video"
@@ -59,12 +59,12 @@ def change(sandbox: Sandbox, card: Card, **properties: Any) -> None:
         "output": card.output,
         "output_schema": card.output_schema,
     }
-    httpx.post(f"{sandbox.url}/sandbox/models", json=told).raise_for_status()
+    web.post(f"{sandbox.url}/sandbox/models", json=told).raise_for_status()
 
 
 def retire(sandbox: Sandbox, card: Card) -> None:
     gone = {"service": card.provider, "endpoint": card.endpoint}
-    httpx.delete(f"{sandbox.url}/sandbox/models", params=gone).raise_for_status()
+    web.delete(f"{sandbox.url}/sandbox/models", params=gone).raise_for_status()
 
 
 async def test_cards_that_are_current_may_be_bought_by(accounts: dict[str, Provider]) -> None:

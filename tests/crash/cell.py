@@ -87,7 +87,7 @@ def run_cell(zygote: Zygote, clips: Path, folder: Path, cell: Cell) -> None:
     service_folder = folder / "service"
     service_folder.mkdir(parents=True)
     (service_folder / "clips").symlink_to(clips)
-    service = Service(zygote, service_folder)
+    service = Service(zygote, service_folder, cell.point.clip_takes_s)
     place = Place(zygote, service, folder)
     try:
         service.misbehave(cell.fault.rules)
@@ -142,7 +142,7 @@ def make_film(zygote: Zygote, clips: Path, folder: Path, point: Point) -> None:
     service_folder = folder / "service"
     service_folder.mkdir(parents=True)
     (service_folder / "clips").symlink_to(clips)
-    service = Service(zygote, service_folder)
+    service = Service(zygote, service_folder, point.clip_takes_s)
     place = Place(zygote, service, folder)
     shots = str(place.list_shots(SHOTS[name][:1]))
     try:

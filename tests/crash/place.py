@@ -10,12 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import httpx
-
+from tests.web import web
 from tests.zygote import HANGS_S, ROOT, Forked, Zygote
-
-# Reading the certificates of the world takes longer than a cell.
-web = httpx.Client(verify=False, timeout=20)
 
 
 class Service:

@@ -10,8 +10,6 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-import httpx
-
 from blocks.errors import ShotreelError
 from blocks.sandbox import Sandbox
 from flows.costs.bill import Item, bill_of
@@ -24,6 +22,7 @@ from flows.run.opening import open_run
 from flows.shots import FilmId, read_shots
 from flows.shots.job import models_of, services_of
 from flows.tasks.generate_clip import bring_planned
+from tests.web import web
 
 LIST = FilmId("list", "list", "")
 
@@ -54,10 +53,10 @@ class Studio:
     sandbox: Sandbox
 
     def told(self, what: str) -> Any:
-        return httpx.get(f"{self.sandbox.url}/sandbox/{what}").json()
+        return web.get(f"{self.sandbox.url}/sandbox/{what}").json()
 
     def misbehave(self, **rule: Any) -> None:
-        reply = httpx.post(f"{self.sandbox.url}/sandbox/faults", json=rule)
+        reply = web.post(f"{self.sandbox.url}/sandbox/faults", json=rule)
         assert reply.status_code == 200, reply.text
 
     def plan(self, shots: str) -> Plan:
