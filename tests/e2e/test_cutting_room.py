@@ -1,5 +1,4 @@
-"""The cutting room in a real browser: chosen from the keyboard, seen in the film; closed to pages of
-another origin."""
+"""The cutting room in a real browser: what is chosen is in the film; nobody else can choose."""
 
 from __future__ import annotations
 
