@@ -72,7 +72,7 @@ class Studio:
     def make(self, shots: str, budget_usd: Decimal | None = None, film: FilmId = LIST) -> Made:
         return asyncio.run(self._make(shots, budget_usd, film))
 
-    async def _make(self, shots: str, budget_usd: Decimal | None, film: FilmId) -> Made:
+    async def _make(self, shots: str, budget_usd: Decimal | None, film: FilmId = LIST) -> Made:
         rows = read_shots(shots)
         services = services_of(rows, live=False)
         async with open_run(services, Progress(), run_id=uuid4().hex) as shop:
