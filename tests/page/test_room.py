@@ -191,7 +191,8 @@ def test_foreign_name_wrong_secret_and_other_types_are_refused(room: Room, addre
         foreign = {"Origin": "http://evil.example"}
         assert client.post(choose, json=asked, headers=foreign).status_code == 403
         assert client.post(choose, content=b'{"shot": "sea/a", "take": 2}').status_code == 415
-        for wrong in ({"shot": "sea/zz", "take": 1}, {"shot": "sea/a", "take": 9}, []):
+        strange: list[object] = [{"shot": "sea/zz", "take": 1}, {"shot": "sea/a", "take": 9}, []]
+        for wrong in strange:
             assert client.post(choose, json=wrong).status_code == 409
     assert (room.chosen, room.budgets_usd) == ({}, [])
 
