@@ -56,6 +56,16 @@ def runs_of(ledger: Ledger, film: str) -> set[str]:
         return set(connection.execute(select(runs.c.id).where(film_of_run == film)).scalars())
 
 
+def films_of_runs(ledger: Ledger, ids: Sequence[str]) -> dict[str, str]:
+    """The film that each of these runs was for."""
+    found: dict[str, str] = {}
+    with ledger.engine.connect() as connection:
+        for some in chunks(ids):
+            query = select(runs.c.id, film_of_run).where(runs.c.id.in_(some))
+            found |= {row.id: row[1] for row in connection.execute(query)}
+    return found
+
+
 def run_ids(
     ledger: Ledger, film: str, name: str, place: str, fingerprints: Sequence[str]
 ) -> list[str]:

@@ -169,6 +169,7 @@ def ahead(outlook: Outlook) -> dict[str, Any]:
             ],
             "unchanged": changes.unchanged,
         },
+        "shared": [vars(each) for each in outlook.shared],
         "compare": [
             {
                 "model": offer.model,
@@ -217,6 +218,8 @@ def show_ahead(outlook: Outlook) -> None:
         console.print(f"\n{first}")
     for told in named:
         console.print(f"  {told}", style="dim", markup=False)
+    for told in words.shared_told(outlook):
+        console.print(told, style="dim", markup=False)
     console.print()
     console.print(grid(words.OFFERS, words.offer_rows(outlook.offers)))
     first, *doubts = words.time_told(outlook) or [""]

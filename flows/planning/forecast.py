@@ -19,6 +19,7 @@ from flows.planning.comparison import Offer, compare
 from flows.planning.duration import Limits, Wait, history, waits_of
 from flows.planning.plan import Line, Plan
 from flows.planning.prices import SOLD_BY
+from flows.planning.sharing import Shared, shared_clips
 from flows.run.context import RunContext
 from flows.run.opening import has_account
 from flows.shots import FilmId
@@ -46,6 +47,7 @@ class Outlook:
     changes: Changes
     offers: tuple[Offer, ...]
     waits: tuple[Wait, ...]
+    shared: tuple[Shared, ...] = ()
 
     @property
     def wait_s(self) -> float:
@@ -78,6 +80,7 @@ async def look_ahead(shop: RunContext, plan: Plan, film: FilmId, *, live: bool) 
         changes,
         tuple(compare(jobs, models, prices)),
         tuple(waits_of(plan.lines, limits, past_s)),
+        tuple(await shop.book(shared_clips, shop.ledger, plan.lines, film)),
     )
 
 

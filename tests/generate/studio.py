@@ -69,10 +69,10 @@ class Studio:
         async with open_run(services, Progress(), run_id=uuid4().hex, models=models) as shop:
             return await plan_list(shop, rows, live=False)
 
-    def make(self, shots: str, budget_usd: Decimal | None = None) -> Made:
-        return asyncio.run(self._make(shots, budget_usd))
+    def make(self, shots: str, budget_usd: Decimal | None = None, film: FilmId = LIST) -> Made:
+        return asyncio.run(self._make(shots, budget_usd, film))
 
-    async def _make(self, shots: str, budget_usd: Decimal | None) -> Made:
+    async def _make(self, shots: str, budget_usd: Decimal | None, film: FilmId = LIST) -> Made:
         rows = read_shots(shots)
         services = services_of(rows, live=False)
         models = models_of(rows)
@@ -80,7 +80,7 @@ class Studio:
             current.set(shop)
             plan = await plan_list(shop, rows, live=False)
             check_budget(plan, budget_usd)
-            await reserve(shop, plan, LIST.name, budget_usd)
+            await reserve(shop, plan, film.name, budget_usd, film if film is not LIST else None)
             clips = Clips(bring_planned)
             try:
                 clips.start(shop, plan)

@@ -5,12 +5,16 @@ Purchases are counted by the service on the other side.
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-from flows.shots import ShotListError, read_shots
+from flows.plan import outlook_of
+from flows.planning.forecast import Outlook
+from flows.shots import ShotListError, film_of, read_shots
 from tests.generate.studio import Studio
 
 FAL = "fal-ai/magi-distilled"
@@ -132,3 +136,22 @@ def test_row_that_joins_another_of_its_kind_is_a_clip_of_its_own(studio: Studio)
     studio.make(HEAD + row("a", "the sea"))
     plan = studio.plan(HEAD + row("a", "the sea") + row("b", "the sea"))
     assert [line.need for line in plan.lines] == ["stored", "buy"]
+
+
+def test_plan_says_with_whom_a_clip_is_shared(studio: Studio, tmp_path: Path) -> None:
+    """With another shot of the list, and with another film by its name."""
+    text = HEAD + row("a", "the sea", seed="7") + row("b", "the sea", seed="7")
+    (tmp_path / "one.toml").write_text('name = "The first"\n')
+    (tmp_path / "one.csv").write_text(text)
+    (tmp_path / "two.csv").write_text(text)
+    one, two = (str(tmp_path / f"{name}.csv") for name in ("one", "two"))
+    studio.make(one, film=film_of(one))
+    told = {
+        source: [(s.name, s.shot, s.film) for s in outlook(source).shared] for source in (one, two)
+    }
+    assert told[one] == [("main/b", "main/a", "")]
+    assert told[two] == [("main/a", "", "The first"), ("main/b", "main/a", "")]
+
+
+def outlook(source: str) -> Outlook:
+    return asyncio.run(outlook_of(read_shots(source), film_of(source), live=False))

@@ -52,6 +52,8 @@ const viewer = (() => {
     );
     dialog.scrollTop = 0;
     if (!dialog.open) dialog.showModal();
+    // What had the focus is gone; without one no key would come to the dialog.
+    else if (!dialog.contains(document.activeElement)) dialog.querySelector(".close").focus();
   };
 
   const history = (shot) => {
