@@ -27,6 +27,14 @@ def likeness(stored: object, sent: Mapping[str, object]) -> Likeness:
 
 def alike(stored: object, sent: object) -> bool:
     """`96` and `"96"` say the same, as `1.0` and `1` do; so do texts that differ in white space."""
+    if isinstance(sent, Mapping):
+        return isinstance(stored, Mapping) and all(
+            name in stored and alike(stored[name], value) for name, value in sent.items()
+        )
+    if isinstance(sent, list):
+        return (
+            isinstance(stored, list) and len(stored) == len(sent) and all(map(alike, stored, sent))
+        )
     if not isinstance(stored, (str, int, float)):
         return False
     return stored == sent or " ".join(str(stored).split()) == " ".join(str(sent).split())

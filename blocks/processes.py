@@ -17,8 +17,11 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from queue import LifoQueue
-from typing import Any, BinaryIO, ParamSpec, TypeVar
+from queue import LifoQueue, SimpleQueue
+from struct import Struct
+from typing import BinaryIO, ParamSpec, TypeVar
+
+_SIZE = Struct("!Q")
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -73,7 +76,7 @@ class _Process:
         process = self._running()
         assert process.stdin and process.stdout
         try:
-            process.stdin.write(asked)
+            process.stdin.write(_SIZE.pack(len(asked)) + asked)
             process.stdin.flush()
             done, value = pickle.load(process.stdout)  # noqa: S301 - it is our own
         except (OSError, EOFError, pickle.UnpicklingError) as error:
@@ -108,17 +111,27 @@ class _Process:
 
 
 def serve() -> None:
-    """What a process does: one piece of work after the other, until nobody asks any more."""
+    """What a process does: one piece of work after the other, until nobody is there to ask."""
     asked, replies = _taken(0, os.O_RDONLY, "rb"), _taken(1, os.O_WRONLY, "wb")
-    with suppress(EOFError, BrokenPipeError):
+    works: SimpleQueue[bytes] = SimpleQueue()
+    threading.Thread(target=_read, args=(asked, works), daemon=True).start()
+    with suppress(BrokenPipeError):
         while True:
-            work = pickle.load(asked)  # noqa: S301 - it is our own
-            replies.write(_reply(work))
+            replies.write(_reply(works.get()))
             replies.flush()
 
 
-def _reply(work: Callable[[], Any]) -> bytes:
+def _read(asked: BinaryIO, works: SimpleQueue[bytes]) -> None:
+    """Also in the middle of work its end is heard of, and then nobody wants the rest."""
+    with suppress(OSError):
+        while len(head := asked.read(_SIZE.size)) == _SIZE.size:
+            works.put(asked.read(*_SIZE.unpack(head)))
+    os._exit(0)
+
+
+def _reply(asked: bytes) -> bytes:
     try:
+        work = pickle.loads(asked)  # noqa: S301 - it is our own
         return pickle.dumps((True, work()))
     except BaseException as error:  # noqa: BLE001 - it is raised where the work was asked for
         try:

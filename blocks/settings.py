@@ -49,8 +49,9 @@ def url(name: str) -> str:
     """A service's base URL, without a slash at its end. Raises InputError."""
     value = (os.environ.get(name) or DEFAULT_URLS[name]).strip().rstrip("/")
     if not value.startswith(("http://", "https://")):
+        _, at, host = value.rpartition("@")  # before it may stand a password
         raise InputError(
-            f"{name} is {value!r}, which is not an http or https URL.",
+            f"{name} is {('***@' if at else '') + host!r}, which is not an http or https URL.",
             remedy=f"Unset it, or set it to something like {DEFAULT_URLS[name]}.",
         )
     return value

@@ -22,7 +22,7 @@ from flows.run.opening import open_run
 from flows.run.prefect_record import end_left_tasks
 from flows.served import served_flow
 from flows.shots import list_name, read_shots
-from flows.shots.job import services_of
+from flows.shots.job import models_of, services_of
 from flows.tasks.generate_clip import as_task
 
 
@@ -48,7 +48,9 @@ async def buy_clips(
     enter_project()
     board = Progress(logged(None))
     rows = [shot for shot in read_shots(shots) if shot.sequence in set(sequences)]
-    async with open_run(services_of(rows, live=live), board, run_id=run_id) as shop:
+    async with open_run(
+        services_of(rows, live=live), board, run_id=run_id, models=models_of(rows)
+    ) as shop:
         current.set(shop)
         if not await shop.book(shop.ledger.knows_run, run_id):
             raise SetupError(

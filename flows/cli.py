@@ -9,9 +9,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 import click
+from click.core import ParameterSource
 
 from flows import prefect_settings
+from flows.commands.help import Commands
+from flows.commands.models import models
 from flows.commands.options import (
+    Percent,
     Usd,
     finish_options,
     json_option,
@@ -19,10 +23,9 @@ from flows.commands.options import (
     shots_argument,
     told,
 )
-from flows.studio.place import join
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="shotreel")
 def main() -> None:
     """Turn a shot list (CSV) into a film and a bill that adds up.
@@ -33,6 +36,8 @@ def main() -> None:
     # What Prefect starts with `python -m` must not import from the working folder.
     os.environ["PYTHONSAFEPATH"] = "1"
     if click.get_current_context().invoked_subcommand not in ("up", "down", "sandbox"):
+        from flows.studio.place import join
+
         join()
 
 
@@ -41,7 +46,7 @@ def main() -> None:
 @click.option("--out", type=click.Path(path_type=Path), help="Default: out/<shot list name>.")
 @live_option
 @click.option(
-    "--budget", type=Usd(), envvar="SHOTREEL_BUDGET_USD", help="Nothing is bought above it."
+    "--budget", type=Usd(), envvar="SHOTREEL_BUDGET_USD", help="The most that may be spent in all."
 )
 @click.option(
     "--approve-above",
@@ -60,12 +65,15 @@ def make(
     as_json: bool,
     **finish: Any,
 ) -> int:
-    """Buy the clips that are missing, stitch the film, account for it.
+    """Buy what is missing, stitch the film, account for it.
 
     SHOTS is a path, an http(s) or fsspec URL, or CSV text.
     """
     from flows.commands.make import make as run
 
+    context = click.get_current_context()
+    given = (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT)
+    finish = {name: v for name, v in finish.items() if context.get_parameter_source(name) in given}
     return run(
         shots,
         out,
@@ -75,6 +83,89 @@ def make(
         finish=finish,
         as_json=as_json,
     )
+
+
+@main.command()
+@shots_argument
+@click.argument("names", metavar="SHOT...", nargs=-1, required=True)
+@click.option(
+    "--takes",
+    type=click.IntRange(1, 19),
+    default=1,
+    show_default=True,
+    help="How many more of each shot.",
+)
+@click.option("--keep", is_flag=True, help="Leave the take in the film that is there.")
+@click.option("--out", type=click.Path(path_type=Path), help="Default: out/<shot list name>.")
+@live_option
+@click.option(
+    "--budget", type=Usd(), envvar="SHOTREEL_BUDGET_USD", help="Nothing is bought above it."
+)
+@json_option
+@told
+def again(
+    shots: str,
+    names: tuple[str, ...],
+    takes: int,
+    keep: bool,
+    out: Path | None,
+    live: bool,
+    budget: Decimal | None,
+    as_json: bool,
+) -> int:
+    """Make another take of a shot, and put it into the film.
+
+    Those before are kept.
+
+    SHOT is a shot's name, or sequence/shot. What is chosen is kept in NAME.choices.toml beside the
+    list.
+    """
+    from flows.commands.choose import again as run
+
+    return run(
+        shots,
+        names,
+        out,
+        takes=takes,
+        keep=keep,
+        live=live,
+        budget_usd=budget,
+        as_json=as_json,
+    )
+
+
+@main.command()
+@shots_argument
+@click.argument("shot")
+@click.argument("take", type=click.IntRange(1))
+@told
+def choose(shots: str, shot: str, take: int) -> int:
+    """Choose which take of a shot is in the film. Spends nothing.
+
+    It is written into NAME.choices.toml beside the list; what the list says itself comes first.
+    """
+    from flows.commands.choose import choose as run
+
+    return run(shots, shot, take)
+
+
+@main.command()
+@shots_argument
+@click.option("--out", type=click.Path(path_type=Path), help="Default: out/<shot list name>.")
+@live_option
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Default: a free one.")
+@told
+def review(shots: str, out: Path | None, live: bool, port: int) -> int:
+    """Open the film's page to compare takes, choose and mark.
+
+    It is served on this machine alone.
+
+    Compare takes, choose, mark, and ask for more within a budget that the page asks for. Only with
+    --live does that cost money.
+    """
+    from flows.commands.review import review as run
+
+    return run(shots, out, live=live, port=port)
 
 
 @main.command()
@@ -109,7 +200,7 @@ def recover(
     reason: str,
     as_json: bool,
 ) -> int:
-    """Bring home every paid clip that is not stored; settle what is unknown."""
+    """Download what was paid for and is not here; settle the unknown."""
     from flows.commands.recover import recover as run
 
     return run(attempt=attempt, adopt=adopt, release=release, reason=reason, as_json=as_json)
@@ -137,6 +228,12 @@ def recover(
     help="Whose column names it has.",
 )
 @click.option(
+    "--invoice",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write a film's bill for a customer: .html or .xlsx.",
+)
+@click.option("--markup", type=Percent(), default="0", help="On the invoice's costs, such as 20%.")
+@click.option(
     "--top-up",
     type=(str, Usd(signed=True)),
     metavar="ACCOUNT USD",
@@ -153,6 +250,8 @@ def costs(
     until: datetime | None,
     focus: Path | None,
     focus_version: Literal["1.2", "1.4"],
+    invoice: Path | None,
+    markup: Decimal,
     top_up: tuple[str, Decimal] | None,
     reason: str,
     live: bool | None,
@@ -172,6 +271,8 @@ def costs(
         film=film,
         since=since.date() if since else None,
         until=until.date() if until else None,
+        invoice=invoice,
+        markup=markup,
     )
 
 
@@ -189,7 +290,10 @@ def costs(
 @json_option
 @told
 def reconcile(live: bool, since_days: int, as_json: bool) -> int:
-    """Hold the ledger against the providers' billing; write corrections, tell what is odd."""
+    """Compare the ledger with the providers' billing.
+
+    Writes corrections; what nobody can explain is a finding, and the exit code is 5.
+    """
     from flows.commands.reconcile import reconcile as run
 
     return run(live=live, since_days=since_days, as_json=as_json)
@@ -200,7 +304,10 @@ def reconcile(live: bool, since_days: int, as_json: bool) -> int:
 @json_option
 @told
 def prices(live: bool, as_json: bool) -> int:
-    """Ask the accounts what a unit of each model costs; show what differs, keep the history."""
+    """Ask your accounts what a unit of each model costs.
+
+    Shows what differs from the price book, and keeps the history.
+    """
     from flows.commands.prices import prices as run
 
     return run(live=live, as_json=as_json)
@@ -225,7 +332,7 @@ def sandbox(port: int, faults: Path | None, latency_s: float) -> int:
 @click.option("--foreground", is_flag=True, help="Stay in this terminal until Ctrl-C.")
 @told
 def up(port: int | None, foreground: bool) -> int:
-    """Bring the whole studio up on this machine, and keep it up.
+    """Start the studio on this machine, and keep it up.
 
     Starts Prefect's server with its UI, a work pool with a worker, and the sandbox, all on
     127.0.0.1 and behind this shell; registers the blocks and deploys make-film, plan, recover and
@@ -240,7 +347,7 @@ def up(port: int | None, foreground: bool) -> int:
 @main.command()
 @told
 def down() -> int:
-    """Stop the studio and whatever is left of it. Clips that are ordered are not lost."""
+    """Stop the studio. Clips that are ordered are not lost."""
     from flows.commands.up import down as run
 
     return run()
@@ -251,7 +358,7 @@ def down() -> int:
 @json_option
 @told
 def doctor(live: bool, as_json: bool) -> int:
-    """Check keys, URLs, balance, ffmpeg, disk and Prefect, and say what to do."""
+    """Check keys, balance, ffmpeg, disk, Prefect; say what to do."""
     from flows.commands.doctor import doctor as run
 
     return run(live=live, as_json=as_json)
@@ -267,9 +374,10 @@ def doctor(live: bool, as_json: bool) -> int:
 @json_option
 @told
 def gc(days: float, clips: bool, dry_run: bool, yes: bool, as_json: bool) -> int:
-    """Remove what can be made again for nothing: rendered pieces, stills, downloads that ended.
+    """Remove what can be made again for nothing.
 
-    A paid clip is removed only with --clips, after a list of what it would cost again.
+    That is: rendered pieces, stills, input pictures, downloads that ended. A paid clip is removed
+    only with --clips, after a list of what it would cost again.
     """
     from flows.commands.gc import gc as run
 
@@ -294,6 +402,9 @@ def metrics() -> int:
     from flows.commands.maintenance import metrics as run
 
     return run()
+
+
+main.add_command(models)
 
 
 if __name__ == "__main__":

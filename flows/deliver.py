@@ -61,6 +61,8 @@ class Made:
     seams: Sequence[Seam] = ()
     is_partial: bool = False
     """Whether there is a film and shots failed: it is made of the rest."""
+    untouched: str = ""
+    """How many of the film's frames are the clips' own, in words."""
 
     @property
     def film(self) -> Path | None:
@@ -167,6 +169,7 @@ async def report(
         + gone,
         seams=seams,
         is_partial=film is not None and bool(by_clip),
+        untouched=film.untouched if film else "",
     )
 
 

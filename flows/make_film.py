@@ -14,7 +14,7 @@ from prefect.context import FlowRunContext
 from prefect.states import Completed, Failed
 
 from blocks.errors import InputError
-from blocks.ledger.film_runs import adopt_runs
+from blocks.ledger.film_runs import adopt_runs, charged_in
 from flows import parameters
 from flows.approval import approved
 from flows.deliver import last_made, report
@@ -23,6 +23,7 @@ from flows.generate.preflight import preflight
 from flows.generate.sub_runs import SubRun, elsewhere
 from flows.output.credentials import credentials
 from flows.output.folder import Place
+from flows.planning.film_budget import check_clips, check_film
 from flows.planning.input_files import gather_files
 from flows.planning.plan import Draw, Plan, check_budget, intents_of, make_plan
 from flows.project import enter_project
@@ -38,10 +39,11 @@ from flows.run.opening import open_run
 from flows.run.prefect_record import end_left_tasks
 from flows.run_name import film_name, run_name
 from flows.served import film_flow
-from flows.shots import FilmId, Shot, film_of, read_shots
-from flows.shots.job import files_named, jobs_of, services_of
+from flows.shots import FilmId, Shot, film_of, read_list
+from flows.shots.film_file import FilmFile
+from flows.shots.job import files_named, jobs_of, models_of, services_of
 from flows.shots.source import refuse_key
-from flows.stitch.finish import AS_IT_IS
+from flows.stitch.finish import AS_IT_IS, Finish
 from flows.stitch.sound import check_music
 from flows.tasks.account_costs import account_costs
 from flows.tasks.arguments import unvisited
@@ -82,24 +84,28 @@ async def make_film(
     refuse_key(shots)
     film_id = film_of(shots, film_name(shots))
     place = Place(Path(out) if out else Path("out") / film_id.name)
-    rows = read_shots(shots)
+    found = read_list(shots)
+    finish = await finished(finish, found.film)
     if live and budget_usd is None:
         raise InputError(
             "A live run needs a budget.",
             remedy="Add --budget USD, or set SHOTREEL_BUDGET_USD. Nothing was bought.",
         )
-    if finish.music:
-        await asyncio.to_thread(check_music, Path(finish.music))
     listener = last_made.get()
     async with AsyncExitStack() as stack:
         notice = await stack.enter_async_context(notified(film_id.name, notify))
         shop = await stack.enter_async_context(
-            open_run(services_of(rows, live=live), board, run_id=run_id())
+            open_run(
+                services_of(found.shots, live=live),
+                board,
+                run_id=run_id(),
+                models=models_of(found.shots),
+            )
         )
         current.set(shop)
         board.enter("planning")
-        plan = await plan_list(shop, rows, live=live, name=film_id.name)
-        check_budget(plan, budget_usd)
+        plan = await plan_list(shop, found.shots, live=live, name=film_id.name)
+        budget_usd = await within_budgets(shop, plan, found.film, film_id, budget_usd, live=live)
         seal = credentials()
         place.check_writable()
         await preflight(shop, plan)
@@ -145,6 +151,37 @@ async def plan_list(shop: RunContext, shots: Sequence[Shot], *, live: bool, name
     """Fingerprint, price, and what the ledger and the store already have."""
     files = await gather_files(shop.client, files_named(shots))
     return await make_plan(shop, jobs_of(shots, files, live=live), name)
+
+
+async def finished(finish: Finish, film: FilmFile) -> Finish:
+    """What was chosen, over what the film's file says. Raises InputError."""
+    both = finish.over(film.finish)
+    if both.music:
+        await asyncio.to_thread(check_music, Path(both.music))
+    return both
+
+
+async def within_budgets(
+    shop: RunContext,
+    plan: Plan,
+    film: FilmFile,
+    film_id: FilmId,
+    budget_usd: Decimal | None,
+    *,
+    live: bool,
+) -> Decimal | None:
+    """The run's budget, and no more than is left of the film's. Raises BudgetError."""
+    check_budget(plan, budget_usd)
+    check_clips(plan)
+    if film.budget_usd is None and not film.sequence_budgets_usd:
+        return budget_usd
+    charged = await shop.book(charged_in, shop.ledger, film_id.key, live=live)
+    spent_usd: dict[str, Decimal] = {}
+    for each in charged:
+        name = each.attempt.sequence
+        spent_usd[name] = spent_usd.get(name, Decimal(0)) + each.cost.cost_usd
+    left_usd = check_film(plan, film, spent_usd)
+    return min((usd for usd in (budget_usd, left_usd) if usd is not None), default=None)
 
 
 async def reserve(

@@ -9,6 +9,7 @@ from prefect.states import Completed
 
 from blocks.money import usd
 from flows import parameters
+from flows.generate.preflight import preflight
 from flows.make_film import plan_list
 from flows.planning.forecast import Outlook, look_ahead, sold_services
 from flows.project import enter_project
@@ -19,7 +20,7 @@ from flows.run.opening import open_run
 from flows.run_name import run_name
 from flows.served import served_flow
 from flows.shots import FilmId, Shot, film_of, read_shots
-from flows.shots.job import services_of
+from flows.shots.job import models_of, services_of
 from flows.shots.source import refuse_key
 
 
@@ -45,6 +46,11 @@ async def plan(shots: parameters.ShotList, live: parameters.Live = False) -> Sta
 
 async def outlook_of(shots: list[Shot], film: FilmId, *, live: bool) -> Outlook:
     services = services_of(shots, live=live) | await sold_services(live=live)
-    async with open_run(services, Progress(), run_id=uuid4().hex, spends=False) as shop:
+    models = models_of(shots)
+    async with open_run(
+        services, Progress(), run_id=uuid4().hex, spends=False, models=models
+    ) as shop:
         plan = await plan_list(shop, shots, live=live, name=film.name)
+        if live:
+            await preflight(shop, plan)
         return await look_ahead(shop, plan, film, live=live)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Annotated
 from uuid import uuid4
@@ -13,7 +13,7 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 from pydantic import Field
 
-from blocks import settings
+from blocks import settings, timing
 from blocks.ledger import Attempt
 from blocks.providers.base import Bill, NoFeed, Provider, Ticket
 from blocks.providers.base import Failed as FailedJob
@@ -116,7 +116,7 @@ def sentence(finding: Finding) -> str:
 
 async def reconcile_all(*, live: bool, since_days: int = DEFAULT_SINCE_DAYS) -> list[Reconciled]:
     """Every account that sells clips. Run again, it writes nothing more."""
-    until = datetime.now(UTC)
+    until = timing.now()
     since = until - timedelta(days=since_days)
     names = [name for name in SOLD_BY if not live or await has_account(name)]
     services = {service_name(name, live=live) for name in names}

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from contextlib import closing
 from contextvars import ContextVar
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Literal
 from uuid import uuid4
 
@@ -15,12 +15,12 @@ from prefect.context import FlowRunContext
 from prefect.logging import get_run_logger
 from prefect.states import Completed, Failed
 
+from blocks import timing
 from blocks.errors import ShotreelError
 from blocks.ledger import Attempt, Ledger
 from blocks.ledger.fallback import adopt_strays
 from blocks.ledger.states import ENDED, UNFINISHED
 from blocks.providers.base import Ready
-from blocks.providers.catalogue import sent_model
 from blocks.providers.services import provider_name
 from blocks.storage.places import ledger_place
 from flows import parameters
@@ -32,6 +32,7 @@ from flows.report.progress import Progress
 from flows.run.context import RunContext
 from flows.run.opening import open_run
 from flows.served import served_flow
+from flows.shots.job import model_of
 
 AT_ONCE = 32
 
@@ -136,7 +137,7 @@ async def booked(shop: RunContext, attempt: Attempt) -> Rescued:
     if bill is not None:
         await shop.book(shop.ledger.apply_bill, attempt, bill)
     else:
-        told = await provider.poll(sent_model(attempt.model), attempt.ticket)
+        told = await provider.poll(model_of(attempt), attempt.ticket)
         if isinstance(told, Ready):
             await shop.book(shop.ledger.note_charge, attempt, told.units)
     holder = (await shop.book(shop.ledger.holders, [attempt.fingerprint]))[attempt.fingerprint]
@@ -197,7 +198,7 @@ def time_left(attempt: Attempt) -> timedelta | None:
     kept = KEPT.get(provider_name(attempt.service))
     if attempt.state not in (*UNFINISHED, "lost") or kept is None or attempt.posted_at is None:
         return None
-    return attempt.posted_at + kept - datetime.now(UTC)
+    return attempt.posted_at + kept - timing.now()
 
 
 def exit_code(rescued: Sequence[Rescued]) -> int:

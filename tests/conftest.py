@@ -12,6 +12,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from hypothesis import HealthCheck, settings
 from sqlalchemy import Engine, create_engine, make_url, text
 
 from tests.browser import browser, page
@@ -19,6 +20,12 @@ from tests.e2e.prefect_server import PrefectServer, serve
 from tests.zygote import Zygote
 
 __all__ = ["browser", "page"]
+
+# How long an example takes says something about the machine, not about the code.
+settings.register_profile(
+    "any-machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("any-machine")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

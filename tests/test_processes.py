@@ -83,6 +83,7 @@ def test_shutting_down_ends_what_is_being_done() -> None:
 def test_a_process_ends_with_the_one_that_it_works_for() -> None:
     asking = "from blocks.processes import Processes; import os, signal; pool = Processes(1);"
     asking += "print(pool.submit(os.getpid).result(), flush=True);"
+    asking += "import time; pool.submit(time.sleep, 600);"  # also in the middle of work
     asking += "os.kill(os.getpid(), signal.SIGKILL)"
     done = subprocess.run(
         [sys.executable, "-c", asking], cwd=ROOT, capture_output=True, text=True, check=False

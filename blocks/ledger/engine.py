@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 
-from blocks import settings
+from blocks import settings, timing
 from blocks.errors import SetupError
 from blocks.ledger.migrations import migrate
 from blocks.providers.http import plain
@@ -114,14 +114,14 @@ def _write_ahead(cursor: sqlite3.Cursor) -> None:
     The change of mode upgrades a read lock, and there SQLite does not wait (sqlite.org/c3ref/
     busy_handler.html: two that wait for each other): who loses lets go and asks again.
     """
-    patience_ends = time.monotonic() + BUSY_TIMEOUT_S
+    patience_ends = timing.monotonic() + BUSY_TIMEOUT_S
     while True:
         try:
             cursor.execute("PRAGMA journal_mode=WAL")
             return
         except sqlite3.OperationalError as error:
             busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
-            if not busy or time.monotonic() > patience_ends:
+            if not busy or timing.monotonic() > patience_ends:
                 raise
             time.sleep(0.01)
 

@@ -7,10 +7,9 @@ import os
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
-from blocks import settings
+from blocks import settings, timing
 from blocks.errors import SetupError
 from blocks.ledger.ledger import Ledger
 from blocks.providers.base import Ticket
@@ -34,7 +33,7 @@ def note(attempt_id: str, ticket: Ticket, fingerprint: str = "") -> Path:
     The line begins with a line break: one before it that a crash cut short does not swallow it.
     """
     line = {
-        "at": datetime.now(UTC).isoformat(),
+        "at": timing.now().isoformat(),
         "attempt_id": attempt_id,
         "request_id": ticket.request_id,
         "urls": dict(ticket.urls),

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
 
+from blocks import timing
 from blocks.ledger.engine import writing
 from blocks.ledger.ledger import Ledger
 from blocks.ledger.queries import chunks
@@ -53,6 +54,16 @@ def known_films(ledger: Ledger) -> list[tuple[str, str]]:
 def runs_of(ledger: Ledger, film: str) -> set[str]:
     with ledger.engine.connect() as connection:
         return set(connection.execute(select(runs.c.id).where(film_of_run == film)).scalars())
+
+
+def films_of_runs(ledger: Ledger, ids: Sequence[str]) -> dict[str, str]:
+    """The film that each of these runs was for."""
+    found: dict[str, str] = {}
+    with ledger.engine.connect() as connection:
+        for some in chunks(ids):
+            query = select(runs.c.id, film_of_run).where(runs.c.id.in_(some))
+            found |= {row.id: row[1] for row in connection.execute(query)}
+    return found
 
 
 def run_ids(
@@ -98,13 +109,22 @@ def _nameless(connection: Connection, name: str, fingerprints: Sequence[str]) ->
     return list(found)
 
 
-def charged_in(ledger: Ledger, film: str, *, live: bool) -> list[Charged]:
-    """Every attempt that the film's runs were charged for, oldest first."""
+def charged_in(
+    ledger: Ledger,
+    film: str,
+    *,
+    live: bool,
+    since: datetime | None = None,
+    before: datetime | None = None,
+) -> list[Charged]:
+    """Every attempt that the film's runs were charged for in this time, oldest first."""
+    time = [charges.c.at >= since] if since else []
+    time += [charges.c.at < before] if before else []
     query = (
         select(charges.c.at, charges.c.units, charges.c.cost_usd, charges.c.source, *COLUMNS)
         .join(attempts, attempts.c.id == charges.c.attempt_id)
         .join(runs, runs.c.id == charges.c.run_id)
-        .where(film_of_run == film, is_live(live))
+        .where(film_of_run == film, is_live(live), *time)
         .order_by(charges.c.id)
     )
     found: dict[str, Charged] = {}
@@ -132,7 +152,7 @@ def note_list(
     with writing(ledger.engine) as connection:
         connection.execute(delete(lists).where(*(lists.c[name] == key[name] for name in key)))
         connection.execute(
-            insert(lists).values(**key, run_id=run_id, at=datetime.now(UTC), shots=list(shots))
+            insert(lists).values(**key, run_id=run_id, at=timing.now(), shots=list(shots))
         )
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import platform
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 from sqlalchemy import delete, insert, select
 
+from blocks import timing
 from blocks.ledger.engine import writing
 from blocks.ledger.ledger import Ledger
 from blocks.ledger.tables import films
@@ -42,7 +42,7 @@ def note_film(ledger: Ledger, out: Path, name: str, run_id: str, clips: Collecti
         connection.execute(delete(films).where(*same))
         connection.execute(
             insert(films).values(
-                **place, name=name, run_id=run_id, at=datetime.now(UTC), clips=sorted(clips)
+                **place, name=name, run_id=run_id, at=timing.now(), clips=sorted(clips)
             )
         )
 

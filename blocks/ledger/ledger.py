@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import uuid4
@@ -17,6 +17,7 @@ from uuid import uuid4
 from sqlalchemy import Connection, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
+from blocks import timing
 from blocks.ledger.budget import (
     charge_up_to,
     check_before_post,
@@ -33,13 +34,9 @@ from blocks.ledger.rows import COLUMNS, Attempt, Intent, row_of
 from blocks.ledger.shared_budget import beat, lend, owner_of_run
 from blocks.ledger.states import ENDED, NEXT, OCCUPYING, State, holds
 from blocks.ledger.tables import attempts, events, owners, runs, uploads
-from blocks.providers.base import Bill, Failed, Ticket
+from blocks.providers.base import Bill, Failed, Quote, Ticket
 
 A_MINUTE = timedelta(minutes=1)
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
 
 
 class Ledger(Queries):
@@ -68,7 +65,7 @@ class Ledger(Queries):
 
         `name` is what people call the film, `film` its identity where it has one.
         """
-        now = _now()
+        now = timing.now()
         with writing(self.engine) as connection:
             self._beat(connection, now)
             known = connection.execute(select(runs.c.id).where(runs.c.id == run_id)).first()
@@ -88,7 +85,7 @@ class Ledger(Queries):
 
     def beat(self) -> None:
         with writing(self.engine) as connection:
-            self._beat(connection, _now())
+            self._beat(connection, timing.now())
 
     def _beat(self, connection: Connection, now: datetime) -> None:
         for owner_id in self._owner_ids:
@@ -98,7 +95,7 @@ class Ledger(Queries):
         """Let every process of the run take what this one has reserved in it and not sent."""
         with writing(self.engine) as connection:
             self._owner_ids = (self.owner_id, owner_of_run(run_id))
-            self._beat(connection, _now())
+            self._beat(connection, timing.now())
             lend(connection, self.owner_id, run_id)
 
     # --- before the request -------------------------------------------------------------------
@@ -109,7 +106,7 @@ class Ledger(Queries):
         Gives, by fingerprint, the attempt that now holds it: a new one, or the one that was
         there. Raises BudgetError, and then nothing is written.
         """
-        now = _now()
+        now = timing.now()
         with writing(self.engine) as connection:
             self._release_dead_reservations(connection)
             held = self._holders(connection, [i.fingerprint for i in intents])
@@ -133,7 +130,7 @@ class Ledger(Queries):
         A reservation joins this run and its budget (BudgetError); what was already sent stays in
         the run that sent it.
         """
-        now = _now()
+        now = timing.now()
         with writing(self.engine) as connection:
             current = self._get(connection, attempt.id)
             if current.owner_id == self.owner_id:
@@ -160,7 +157,7 @@ class Ledger(Queries):
         Raises BudgetError where what was charged and is in flight leaves nothing for it,
         CountAwaitedError where its price is not proved enough for one more.
         """
-        now = _now()
+        now = timing.now()
         with writing(self.engine) as connection:
             current = self._get(connection, attempt.id)
             if current.state != "reserved" or current.owner_id != self.owner_id:
@@ -232,7 +229,7 @@ class Ledger(Queries):
                     attempts.c.state == "posting",
                     attempts.c.owner_id == self.owner_id,
                 )
-                .values(posted_at=_now())
+                .values(posted_at=timing.now())
             )
             return held.rowcount == 1
 
@@ -242,7 +239,7 @@ class Ledger(Queries):
 
     def release(self, attempt: Attempt, cause: str) -> Attempt:
         """The fingerprint is free to be bought again, and what was set aside is given back."""
-        return self._change(attempt, "released", cause, ended_at=_now())
+        return self._change(attempt, "released", cause, ended_at=timing.now())
 
     # --- after the request --------------------------------------------------------------------
 
@@ -251,6 +248,21 @@ class Ledger(Queries):
         with writing(self.engine) as connection:
             connection.execute(
                 update(attempts).where(attempts.c.id == attempt.id).values(inputs=dict(inputs))
+            )
+            return self._get(connection, attempt.id)
+
+    def requote(self, attempt: Attempt, quote: Quote) -> Attempt:
+        """What the very body is quoted at, files and all, is set aside instead."""
+        with writing(self.engine) as connection:
+            connection.execute(
+                update(attempts)
+                .where(attempts.c.id == attempt.id, attempts.c.state == "reserved")
+                .values(
+                    units_quoted=quote.units,
+                    unit_price_usd=quote.unit_price_usd,
+                    cost_quoted_usd=quote.cost_usd,
+                    cost_reserved_usd=quote.cost_usd,
+                )
             )
             return self._get(connection, attempt.id)
 
@@ -263,7 +275,7 @@ class Ledger(Queries):
                 cause,
                 request_id=ticket.request_id,
                 urls=dict(ticket.urls),
-                submitted_at=_now(),
+                submitted_at=timing.now(),
             )
         except IntegrityError:
             raise ValueError(f"request {ticket.request_id} belongs to another attempt") from None
@@ -274,7 +286,7 @@ class Ledger(Queries):
         As an estimate, for the bill to correct; the attempt stays released. False where the
         request is in the ledger already, or the attempt is not given up.
         """
-        now = _now()
+        now = timing.now()
         try:
             with writing(self.engine) as connection:
                 booked = connection.execute(
@@ -318,7 +330,7 @@ class Ledger(Queries):
         estimate, until its `bill` says more. What an account without a price has made is written
         too, as a charge of nothing.
         """
-        now = _now()
+        now = timing.now()
         free = attempt.price_source == "no_price"
         with writing(self.engine) as connection:
             moved = self._move(
@@ -341,10 +353,11 @@ class Ledger(Queries):
     def note_charge(self, attempt: Attempt, units: Decimal | None) -> None:
         """The charge of a clip that was delivered, and that another attempt is stored for."""
         with writing(self.engine) as connection:
-            self._charge_delivered(connection, self._get(connection, attempt.id), units, _now())
+            held = self._get(connection, attempt.id)
+            self._charge_delivered(connection, held, units, timing.now())
 
     def mark_failed(self, attempt: Attempt, outcome: Failed) -> Attempt:
-        now = _now()
+        now = timing.now()
         with writing(self.engine) as connection:
             moved = self._move(
                 connection,
@@ -374,7 +387,7 @@ class Ledger(Queries):
             "the clip is in the store",
             clip_sha256=sha256,
             num_frames=num_frames,
-            stored_at=_now(),
+            stored_at=timing.now(),
         )
 
     def adopt_stored(
@@ -385,7 +398,7 @@ class Ledger(Queries):
         Its cost is an estimate, of no run that is under way. False where the ledger knows the
         attempt, or another for the clip.
         """
-        now, free = _now(), intent.quote.source == "no_price"
+        now, free = timing.now(), intent.quote.source == "no_price"
         with writing(self.engine) as connection:
             adopted = self._adopt(
                 connection,
@@ -418,7 +431,7 @@ class Ledger(Queries):
 
         Nobody's yet: who wants the clip takes it over. False as for `adopt_stored`.
         """
-        now = _now()
+        now = timing.now()
         try:
             with writing(self.engine) as connection:
                 adopted = self._adopt(
@@ -471,7 +484,7 @@ class Ledger(Queries):
         return self._change(attempt, "ready", cause, owner_id=self.owner_id)
 
     def mark_lost(self, attempt: Attempt, cause: str) -> Attempt:
-        return self._change(attempt, "lost", cause, ended_at=attempt.ended_at or _now())
+        return self._change(attempt, "lost", cause, ended_at=attempt.ended_at or timing.now())
 
     def mark_known(self, attempt: Attempt, cause: str) -> Attempt:
         """lost or failed -> submitted: the provider is at work on it after all."""
@@ -516,7 +529,7 @@ class Ledger(Queries):
                     f"attempt {current.id} is {current.state}, and a running process is at work "
                     "on it"
                 )
-            now = _now()
+            now = timing.now()
             return self._move(
                 connection, current, "released", cause, now, ended_at=current.ended_at or now
             )
@@ -541,7 +554,7 @@ class Ledger(Queries):
             cost_usd=bill.cost_usd,
             source="billing_feed",
             cause="billing feed",
-            now=_now(),
+            now=timing.now(),
         )
         if current.state == "lost" and current.charged is None:
             # What was set aside for it is given back: now it is known.
@@ -559,7 +572,7 @@ class Ledger(Queries):
             uploads.c.sha256 == sha256,
         )
         with writing(self.engine) as connection:
-            values = {"url": url, "at": _now()}
+            values = {"url": url, "at": timing.now()}
             if connection.execute(update(uploads).where(*key).values(**values)).rowcount == 0:
                 connection.execute(
                     insert(uploads).values(
@@ -571,7 +584,7 @@ class Ledger(Queries):
 
     def _change(self, attempt: Attempt, state: State, cause: str, **values: Any) -> Attempt:
         with writing(self.engine) as connection:
-            return self._move(connection, attempt, state, cause, _now(), **values)
+            return self._move(connection, attempt, state, cause, timing.now(), **values)
 
     def _move(
         self,
@@ -624,11 +637,11 @@ class Ledger(Queries):
         holder = self._holders(connection, [attempt.fingerprint]).get(attempt.fingerprint)
         if holder is not None and holder.id != attempt.id:
             connection.execute(update(attempts).where(attempts.c.id == attempt.id).values(**named))
-            event = self._event(attempt.id, attempt.state, cause, _now())
+            event = self._event(attempt.id, attempt.state, cause, timing.now())
             connection.execute(insert(events).values(event))
             return self._get(connection, attempt.id)
         owner_id = attempt.owner_id if attempt.state == "unknown" else self.owner_id
-        values = {"owner_id": owner_id, "submitted_at": attempt.submitted_at or _now()}
+        values = {"owner_id": owner_id, "submitted_at": attempt.submitted_at or timing.now()}
         moved = connection.execute(
             update(attempts)
             .where(attempts.c.id == attempt.id, attempts.c.state == attempt.state)
@@ -638,7 +651,7 @@ class Ledger(Queries):
         if moved is None:
             return self._get(connection, attempt.id)
         connection.execute(
-            insert(events).values(self._event(attempt.id, "submitted", cause, _now()))
+            insert(events).values(self._event(attempt.id, "submitted", cause, timing.now()))
         )
         return Attempt(*moved)
 
@@ -656,7 +669,7 @@ class Ledger(Queries):
         query = select(*COLUMNS).where(
             attempts.c.state == "reserved", attempts.c.owner_id.in_(owner_ids)
         )
-        now = _now()
+        now = timing.now()
         for row in connection.execute(query).all():
             self._move(connection, Attempt(*row), "released", cause, now, ended_at=now)
 

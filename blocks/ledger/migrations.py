@@ -136,6 +136,22 @@ def films_by_place(connection: Connection) -> None:
     )
 
 
+def schemas_of_cards(connection: Connection) -> None:
+    """Which version of a service's schema a request was made by."""
+    _run(connection, "ALTER TABLE attempts ADD COLUMN schema_sha256 TEXT")
+
+
+def clips_of_all_alike(connection: Connection) -> None:
+    """Which clips were bought when all rows that ask for the same, without a seed, shared one."""
+    _run(
+        connection,
+        "ALTER TABLE attempts ADD COLUMN for_all_alike INTEGER",
+        "UPDATE attempts SET for_all_alike = 1",
+        # A clip that a list asks for by its seed may have been bought when the seed was drawn.
+        "CREATE INDEX attempts_by_seed ON attempts (seed)",
+    )
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     first_schema,
     posted_lately,
@@ -144,6 +160,8 @@ MIGRATIONS: tuple[Migration, ...] = (
     counted_prices,
     seeds_of_any_size,
     films_by_place,
+    schemas_of_cards,
+    clips_of_all_alike,
 )
 
 

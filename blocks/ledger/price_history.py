@@ -6,11 +6,12 @@ Both are only ever added to: a price that changed and a payment noted wrongly ar
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 
 from sqlalchemy import insert, select
 
+from blocks import timing
 from blocks.ledger.engine import writing
 from blocks.ledger.ledger import Ledger
 from blocks.ledger.tables import in_nano, prices, top_ups
@@ -34,7 +35,7 @@ def note_price(
     ledger: Ledger, service: str, account: str, model: str, price: ListPrice, source: str
 ) -> bool:
     """Keep what the account says a unit costs today; False where today's row says so already."""
-    now = datetime.now(UTC)
+    now = timing.now()
     values = {"service": service, "account": account, "model": model, "unit": price.unit}
     unit_price = in_nano(price.unit_price)
     with writing(ledger.engine) as connection:
@@ -75,7 +76,7 @@ def note_top_up(
     with writing(ledger.engine) as connection:
         connection.execute(
             insert(top_ups).values(
-                at=datetime.now(UTC),
+                at=timing.now(),
                 service=service,
                 account=account,
                 amount_usd=amount_usd,

@@ -16,10 +16,13 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from blocks.providers.model import FILE_COLUMNS
+from blocks.providers.cards.roles import MARK, NAMES
 
-NOT_PRICED = frozenset({"prompt", "seed", *FILE_COLUMNS})
-"""Inputs that no price depends on."""
+NOT_PRICED = frozenset(
+    {*NAMES["prompt"], *NAMES["negative_prompt"], *NAMES["seed"], MARK, "image", "video"}
+)
+"""Inputs that no price depends on: words, a seed, and files as earlier versions have named them
+(URLs come into the inputs later)."""
 
 RECENT = 10
 """The newest counts of a kind: what they say is what the next one will cost."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 from typing import TypeVar
 
 from sqlalchemy import Connection, Engine, select
 
+from blocks import timing
 from blocks.ledger.budget import counts_of, model_counts, run_budget, run_spent
 from blocks.ledger.owners import Owner, is_alive
 from blocks.ledger.proof import Count, dearest, price_key
@@ -45,6 +46,32 @@ class Queries:
         """The attempt that holds each fingerprint, where one does."""
         with self.engine.connect() as connection:
             return self._holders(connection, fingerprints)
+
+    def for_all_alike(self, fingerprints: Sequence[str]) -> set[str]:
+        """Those of these whose clip was bought for all rows that ask for the same."""
+        found: set[str] = set()
+        with self.engine.connect() as connection:
+            for some in chunks(fingerprints):
+                query = select(attempts.c.fingerprint).where(
+                    attempts.c.fingerprint.in_(some),
+                    attempts.c.holds == 1,
+                    attempts.c.for_all_alike == 1,
+                )
+                found |= set(connection.execute(query).scalars())
+        return found
+
+    def with_seeds(self, seeds: Sequence[int]) -> list[Attempt]:
+        """The attempts that hold a clip of one of these seeds."""
+        found: list[Attempt] = []
+        with self.engine.connect() as connection:
+            for some in chunks(seeds):
+                query = select(*COLUMNS).where(
+                    attempts.c.seed.in_(some),
+                    attempts.c.holds == 1,
+                    attempts.c.state != "reserved",
+                )
+                found += (Attempt(*row) for row in connection.execute(query))
+        return found
 
     def attempts_for(self, fingerprints: Sequence[str]) -> list[Attempt]:
         """Every attempt at these clips, also those that were given up; oldest first."""
@@ -159,7 +186,7 @@ class Queries:
     def anyone_is_at_work(self) -> bool:
         """Whether a living process, of this machine or another, has a run under way."""
         query = select(owners.c.id, owners.c.host, owners.c.pid, owners.c.beat_at)
-        now = datetime.now(UTC)
+        now = timing.now()
         with self.engine.connect() as connection:
             return any(is_alive(Owner(*row), now) for row in connection.execute(query))
 
@@ -238,7 +265,7 @@ class Queries:
                 owners.c.id == owner_id
             )
         ).first()
-        return row is not None and is_alive(Owner(*row), datetime.now(UTC))
+        return row is not None and is_alive(Owner(*row), timing.now())
 
     # --- inside a transaction -----------------------------------------------------------------
 

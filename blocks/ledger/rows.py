@@ -30,8 +30,10 @@ class Intent:
     shot: str
     take: int
     inputs: Mapping[str, Any]
-    seed: int
+    seed: int | None
     quote: Quote
+    schema_sha256: str = ""
+    """Of the card by which it was bought: a fact about the purchase, not a part of it."""
     monthly_budget_usd: Decimal | None = None
 
 
@@ -54,7 +56,7 @@ class Attempt:
     shot: str
     take: int
     inputs: dict[str, Any]
-    seed: int
+    seed: int | None
     units_quoted: Decimal
     unit_price_usd: Decimal
     cost_quoted_usd: Decimal
@@ -62,6 +64,7 @@ class Attempt:
     price_as_of: str
     price_key: str
     cost_reserved_usd: Decimal
+    schema_sha256: str | None
     request_id: str | None
     urls: dict[str, str] | None
     media_url: str | None
@@ -145,5 +148,6 @@ def row_of(intent: Intent, run_id: str, owner_id: str, now: datetime) -> dict[st
         "price_as_of": quote.as_of.isoformat(),
         "price_key": price_key(intent.inputs),
         "cost_reserved_usd": quote.cost_usd,
+        "schema_sha256": intent.schema_sha256 or None,
         "created_at": now,
     }

@@ -141,6 +141,8 @@ attempts = Table(
     Column("price_as_of", Text),
     Column("price_key", Text),
     Column("cost_nano_usd_reserved", Nano, key="cost_reserved_usd"),
+    Column("schema_sha256", Text),
+    Column("for_all_alike", Integer),
     Column("request_id", Text),
     Column("urls", Json),
     Column("media_url", Text),

@@ -18,9 +18,10 @@ from blocks.providers.clock import ServiceClock
 from blocks.providers.http import Trusted
 from blocks.providers.model import Inputs, Model
 
-PriceSource = Literal["price_rule", "account", "counted", "no_price"]
-"""counted: what the account was charged for requests like it. no_price: the account is a machine
-of one's own. That is not 0 for want of knowing."""
+PriceSource = Literal["price_rule", "account", "counted", "ceiling", "no_price"]
+"""counted: what the account was charged for requests like it. ceiling: nobody can promise the
+price; it is the most that the user allows. no_price: the account is a machine of one's own. That is
+not 0 for want of knowing."""
 
 
 @dataclass(frozen=True)
@@ -268,6 +269,8 @@ class Provider(Protocol):
     trusted_hosts: frozenset[Trusted]
     uploads_kept: timedelta
     clock: ServiceClock
+    quotes_bodies: bool
+    """Whether it quotes the very body of a request, files and all."""
 
     async def preflight(self, models: Sequence[Model]) -> None:
         """Whether the account can make these models at all; asked before anything is reserved.
@@ -288,8 +291,8 @@ class Provider(Protocol):
         """The candidate, certain where it was asked the same; None where it is another's."""
         ...
 
-    async def price(self, model: Model, inputs: Inputs) -> Quote:
-        """Raises PriceError where the price is not known for certain."""
+    async def price(self, model: Model, inputs: Inputs, max_usd: Decimal | None = None) -> Quote:
+        """Raises PriceError where the price is not known for certain, and no ceiling is named."""
         ...
 
     async def list_price(self, model: Model) -> ListPrice | None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
+from blocks import timing
 from blocks.providers.http import Answer, Reply, read_http_date
 
 CLOCK_SKEW = timedelta(minutes=2)
@@ -19,7 +20,7 @@ class ServiceClock:
     def note(self, answer: Answer) -> None:
         told = read_http_date(answer.headers.get("date", "")) if isinstance(answer, Reply) else None
         if told is not None:
-            self.ahead = told - datetime.now(UTC)
+            self.ahead = told - timing.now()
 
     def at(self, moment: datetime) -> datetime:
         """What it showed when ours showed this."""

@@ -7,7 +7,6 @@ import ipaddress
 import os
 import re
 import socket
-import time
 from collections.abc import (
     AsyncIterator,
     Awaitable,
@@ -24,6 +23,7 @@ from urllib.request import getproxies, proxy_bypass
 
 import httpx
 
+from blocks import timing
 from blocks.address import is_public
 from blocks.errors import ClipError, ShotreelError, UnreachableError
 from blocks.providers.base import Again
@@ -63,13 +63,13 @@ class Patience:
     """How long one file may take, over all tries: longer the more of it has come."""
 
     def __init__(self) -> None:
-        self._begun = time.monotonic()
+        self._begun = timing.monotonic()
         self._num_bytes = 0
 
     def came(self, num_bytes: int) -> None:
         """Raises UnreachableError where they come too slowly."""
         self._num_bytes += num_bytes
-        took_s = time.monotonic() - self._begun
+        took_s = timing.monotonic() - self._begun
         if took_s > min(LONGEST_S, STARTS_WITHIN_S + self._num_bytes / SLOWEST_BYTES_PER_S):
             raise UnreachableError(
                 f"the media file comes too slowly: {self._num_bytes} bytes in {took_s:.0f} s",
@@ -139,14 +139,17 @@ async def download(
     path: Path,
     trusted: Collection[Trusted],
     patience: Patience | None = None,
+    auth: Mapping[str, str] | None = None,
 ) -> Fetched | Vanished | Again:
     """One try to complete `path`; what it already holds is kept and resumed from.
+
+    `auth` are headers for the URL's own origin; a redirect does not take them to another.
 
     Raises ClipError for a URL or a body that must not be followed, UnreachableError where the
     bytes come so slowly that `patience` ends, OSError where they cannot be written. The whole file
     is there when `Fetched` comes back: its length equals what the service announced.
     """
-    patience = patience or Patience()
+    patience, own = patience or Patience(), origin(url)
     for _ in range(MAX_REDIRECTS + 1):
         patience.came(0)
         try:
@@ -155,6 +158,7 @@ async def download(
             return Again(f"{error} does not resolve")
         have = path.stat().st_size if path.exists() else 0
         headers = {"Range": f"bytes={have}-"} if have else {}
+        headers |= auth if auth and origin(url) == own else {}
         try:
             async with (
                 asyncio.timeout(LONGEST_TRY_S),

@@ -18,6 +18,8 @@ from typing import Any
 
 import httpx
 
+from blocks import timing
+
 MAX_REPLY_BYTES = 16 * 2**20
 MAX_CONNECTIONS = 48
 """The pool is searched anew for each call: with 200 connections that took ten times the CPU."""
@@ -64,6 +66,8 @@ class Call:
     """First byte and number of bytes of `file`, where not all of it is sent."""
     around_file: tuple[bytes, bytes] = (b"", b"")
     timeout_s: float = READ_TIMEOUT_S
+    reader: Callable[[bytes], None] | None = field(default=None, repr=False, compare=False)
+    """Takes a good answer's body as it comes, of any length; the reply has none then."""
     last_look: LastLook | None = field(default=None, repr=False, compare=False)
     """Asked when the connection stands, just before the first byte; False: it is not sent."""
 
@@ -171,7 +175,7 @@ def read_retry_after_s(value: str, now: datetime | None = None) -> float | None:
     if re.fullmatch(r"\s*[0-9]{1,9}(\.[0-9]*)?\s*", value):
         return float(value)
     date = read_http_date(value)
-    return max(0.0, (date - (now or datetime.now(UTC))).total_seconds()) if date else None
+    return max(0.0, (date - (now or timing.now())).total_seconds()) if date else None
 
 
 def leaves_open(status: int) -> bool:
@@ -183,9 +187,13 @@ def leaves_open(status: int) -> bool:
     return status in (408, 409, 499) or 300 <= status < 400 or status >= 500 or status < 200
 
 
-def open_client() -> httpx.AsyncClient:
-    """A client for one event loop. Redirects are not followed: a POST must not be sent twice."""
+def open_client(transport: httpx.AsyncBaseTransport | None = None) -> httpx.AsyncClient:
+    """A client for one event loop. Redirects are not followed: a POST must not be sent twice.
+
+    `transport` is what carries the requests; by default the network.
+    """
     return httpx.AsyncClient(
+        transport=transport,
         http2=True,
         follow_redirects=False,
         trust_env=True,
@@ -250,6 +258,9 @@ async def send(client: httpx.AsyncClient, call: Call, secret: str = "") -> Answe
         ):
             body = bytearray()
             async for chunk in response.aiter_raw():
+                if call.reader and response.is_success:
+                    call.reader(chunk)
+                    continue
                 body += chunk
                 if len(body) > MAX_REPLY_BYTES:
                     return AnswerLost(f"the answer is larger than {MAX_REPLY_BYTES} bytes")

@@ -11,7 +11,7 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
-from decimal import Decimal
+from decimal import ROUND_DOWN, Decimal
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -21,6 +21,7 @@ from blocks.providers.base import ListPrice, Quote
 from blocks.providers.model import Inputs, Model
 
 CURRENCY = "USD"
+NANO = Decimal("0.000000001")
 
 MAX_AGE = timedelta(days=90)
 """A rule that nobody has confirmed for so long is expired. fal's billing can be asked for the last
@@ -73,13 +74,17 @@ def quote_of(
     today: date,
     *,
     live: bool,
+    max_usd: Decimal | None = None,
 ) -> Quote:
     """What the inputs cost by the book and by what the account has answered (None: nothing).
+
+    Where no formula counts the model's units, `max_usd` is set aside whole.
 
     Raises PriceError where neither names a price, where the account contradicts the book, names
     another currency, or, live, where nobody has confirmed the price for too long.
     """
-    assert model.units is not None
+    if model.units is None:
+        return ceiling(model, answer, max_usd, today)
     units = model.units(inputs)
     rule = book.rule(model.name, today)
     if answer is not None:
@@ -102,6 +107,32 @@ def quote_of(
             remedy="Nothing was bought. Run `shotreel prices --live`: it asks the account.",
         )
     return Quote(units, rule.unit_price_usd, rule.as_of, "price_rule")
+
+
+def ceiling(model: Model, answer: ListPrice | None, max_usd: Decimal | None, today: date) -> Quote:
+    """The most that a clip may cost, as units of the account's price: these are what is counted.
+
+    What the account calls a unit is a label: 5 seconds have been billed as 5, 8 and 10 "seconds".
+    """
+    if answer is None:
+        raise PriceError(
+            f"The account does not say what a unit of {model.name} costs.",
+            remedy="Nothing is bought at an unknown price. Check the key and try again.",
+        )
+    require_usd(answer, model.name)
+    if max_usd is None:
+        raise PriceError(
+            f"Nobody can say beforehand what a clip of {model.name} costs: the account names "
+            f"${answer.unit_price} for {answer.unit or 'a unit'}, and how many of them a clip has "
+            "comes with it.",
+            remedy="Nothing was bought. Name the most that one clip may cost: a column max_usd in "
+            "the list, or max_usd in the price of the model's card. It is set aside whole, and one "
+            "clip goes first: what it counts is the price of the next ones.",
+        )
+    if not answer.unit_price:
+        return Quote(Decimal(1), max_usd, today, "ceiling")
+    units = (max_usd / answer.unit_price).quantize(NANO, rounding=ROUND_DOWN)
+    return Quote(units, answer.unit_price, today, "ceiling")
 
 
 def require_usd(answer: ListPrice, model: str) -> None:

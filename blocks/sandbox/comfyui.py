@@ -1,15 +1,16 @@
 """ComfyUI's API (server.py), as a server on one's own machine has it; each route also under /api.
 
 Queue and history are forgotten by a restart, as ComfyUI's are (they live in its memory): the fault
-`restart`. Files stay. A graph is not executed: whatever says size, frames, rate, prompt or seed in
-it is read, and the clip is drawn by that.
+`restart`. Files stay. A graph is executed on the shapes of its tensors (comfyui_run); what size,
+frames, rate, prompt or seed that leaves open is read from the graph, and the clip is drawn by it.
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
 import uuid
-from decimal import Decimal
+from dataclasses import replace
 from typing import Any
 
 from starlette.requests import Request
@@ -19,18 +20,16 @@ from starlette.routing import Route
 from . import comfyui_nodes as nodes
 from .comfyui_history import entry_of, queue_item
 from .comfyui_nodes import Graph
+from .comfyui_run import NodeError, Run, Saved
 from .faults import Facts
 from .jobs import Inputs, Job, phase
-from .media import Media, form_file
+from .media import Media, form_file, moving_picture
 from .models import Model
 from .store import Upload
 from .studio import Order, Studio, facts_of
 from .web import MAX_UPLOAD_BYTES, answer, body_bytes, body_json, body_object, disturbed
 
 FACTS = Facts("comfyui")
-MAX_CLIP_BYTES = 32 * 2**30
-"""Frames are 32-bit floats in memory: what is above this runs out of it."""
-
 # The input names by which nodes say it; the first that is there counts.
 _SAID = {
     "width": ("width", "video_size_w"),
@@ -64,16 +63,15 @@ def _first(graph: Graph, words: tuple[str, ...], kinds: tuple[type, ...]) -> Any
     return None
 
 
-def doom_of(values: Inputs) -> tuple[str, str] | None:
-    """Why no clip can come of it: (error, type of the exception)."""
-    width, height = values["width"], values["height"]
-    if width * height * values["num_frames"] * 12 > MAX_CLIP_BYTES:
-        return "Allocation on device", "torch.OutOfMemoryError"
-    if width % 2 or height % 2:
-        why = "[Errno 542398533] Generic error in an external library: 'avcodec_open2(libx264)'; "
-        why += f"last error log: [libx264] width not divisible by 2 ({width}x{height})\n"
-        return why, "av.error.ExternalError"
-    return None
+def about(saved: Saved) -> Inputs:
+    """A file as it is remembered; `drawn` is what its clip differs in from the prompt's others."""
+    drawn: Inputs = {}
+    if video := saved.video:
+        images, rate = video.images, max(1, round(video.fps))
+        drawn = {"width": images.width, "height": images.height, "frames_per_second": rate}
+        drawn["num_frames"] = images.num_frames
+    told = {"node": saved.node, "key": saved.key, "type": saved.kind, "animated": saved.animated}
+    return {**told, "drawn": drawn}
 
 
 class ComfyUI:
@@ -133,8 +131,14 @@ class ComfyUI:
         return await disturbed(rule, usual) if rule else usual
 
     def _order(self, prompt_id: str, graph: Graph, extra: Inputs) -> Order:
-        values = {**reading(graph, extra), "prompt_id": prompt_id}
-        values |= self._file(graph)
+        values = reading(graph, extra)
+        doomed = None
+        try:
+            values |= self._files(graph)
+        except NodeError as error:
+            doomed = str(error), error.kind
+            values["failed_at"] = error.node
+        values["prompt_id"] = prompt_id
         twins = self._store.jobs_saying("comfyui", "prompt_id", prompt_id)
         endpoint = "comfyui/" + next(
             (n["class_type"] for n in graph.values() if "width" in n["inputs"]),
@@ -143,25 +147,32 @@ class ComfyUI:
         return Order(
             service="comfyui",
             api="v1",
-            model=Model(endpoint, "comfyui", Decimal(0), ()),
+            model=Model(endpoint, "comfyui"),
             inputs={"prompt": graph, "extra_data": extra, "outputs": nodes.outputs_of(graph)},
             values=values,
             # The same id twice is executed twice; what comes later is what is asked for.
             request_id=f"{prompt_id}#{len(twins) + 1}" if twins else prompt_id,
             image=self._image(graph),
-            doomed=doom_of(values),
+            doomed=doomed,
         )
 
-    def _file(self, graph: Graph) -> Inputs:
-        """Where the clip goes. An identical graph is answered from the cache: no new file."""
+    def _files(self, graph: Graph) -> Inputs:
+        """What the prompt writes. An identical graph is answered from the cache: no new file.
+
+        Raises NodeError.
+        """
         text = json.dumps(graph, sort_keys=True)
         now = self._studio.now()
         for job in self._store.jobs_saying("comfyui", "graph", text):
             if job.succeeds and job.ends_at <= now:
-                return {"graph": text, "file": job.values["file"], "cached": True}
-        prefix = str(_first(graph, ("filename_prefix",), (str,)) or "ComfyUI")
-        count = len(self._store.jobs_saying("comfyui", "prefix", prefix)) + 1
-        return {"graph": text, "prefix": prefix, "file": f"{prefix}_{count:05}_.mp4"}
+                return {**job.values, "cached": True}
+        taken = [
+            path for job in self._store.jobs("comfyui") for path in job.values.get("files", ())
+        ]
+        saved = Run(graph, taken).execute(nodes.outputs_of(graph))
+        files = {file.path: about(file) for file in saved}
+        clip = next((file for file in files.values() if file["drawn"]), None)
+        return {"graph": text, "files": files, **(clip["drawn"] if clip else {})}
 
     def _image(self, graph: Graph) -> str | None:
         name = _first(graph, ("image", "image_path"), (str,))
@@ -273,14 +284,19 @@ class ComfyUI:
             if kept is None or kept.sha256 is None:
                 return Response("", 404)
             return FileResponse(self._studio.clips.input_path(kept.sha256))
-        writers = [j for j in self._store.jobs_saying("comfyui", "file", file) if j.succeeds]
-        if not writers or phase(writers[0], self._studio.now()) == "queued":
+        jobs = self._store.jobs("comfyui")
+        writer = next((j for j in jobs if j.succeeds and file in j.values.get("files", {})), None)
+        if writer is None or phase(writer, self._studio.now()) == "queued":
             return Response("", 404)
-        if phase(writers[0], self._studio.now()) == "running":
+        drawn = writer.values["files"][file]["drawn"]
+        writer = replace(writer, values={**writer.values, **drawn})
+        if phase(writer, self._studio.now()) == "running":
             # A file is served while it is written: a whole answer, and not a whole clip.
-            part = (await self._studio.clips.ready(writers[0])).read_bytes()[:48]
+            part = (await self._studio.clips.ready(writer)).read_bytes()[:48]
             return Response(part, media_type="video/mp4")
-        return await self._media.send_clip(request, writers[0])
+        if file.endswith((".webp", ".gif", ".png")):
+            return Response(await asyncio.to_thread(moving_picture), media_type="image/webp")
+        return await self._media.send_clip(request, writer)
 
     async def upload(self, request: Request) -> Response:
         """The same bytes under a name that is taken are kept once; others get another name."""

@@ -30,27 +30,34 @@ def entry_of(job: Job, file: str | None = None) -> dict[str, Any]:
         messages.append(_message("execution_success", job, job.ends_at))
     else:
         messages.append(_end(job))
-    node = job.inputs["outputs"][0]
-    folder, _, name = str(file or job.values["file"]).rpartition("/")
-    if file:
-        folder, name = "", file
-    saved = {"filename": name, "subfolder": folder, "type": "output"}
-    about = {"node_id": node, "display_node": node, "parent_node": None, "real_node_id": node}
+    outputs: dict[str, Any] = {}
+    for path, about in job.values.get("files", {}).items() if job.succeeds else ():
+        if about["key"] is None:
+            continue
+        folder, _, name = ("", "", file) if file else path.rpartition("/")
+        saved = {"filename": name, "subfolder": folder, "type": about["type"]}
+        listed = outputs.setdefault(about["node"], {about["key"]: []})
+        listed[about["key"]].append(saved)
+        if about["animated"]:
+            listed["animated"] = [True]
     return {
         "prompt": queue_item(job),
-        "outputs": {node: {"images": [saved], "animated": [True]}} if job.succeeds else {},
+        "outputs": outputs,
         "status": {
             "status_str": "success" if job.succeeds else "error",
             "completed": job.succeeds,
             "messages": messages,
         },
-        "meta": {node: about} if job.succeeds else {},
+        "meta": {
+            node: {"node_id": node, "display_node": node, "parent_node": None, "real_node_id": node}
+            for node in outputs
+        },
     }
 
 
 def _end(job: Job) -> list[Any]:
     graph = job.inputs["prompt"]
-    node = job.inputs["outputs"][0]
+    node = job.values.get("failed_at") or job.inputs["outputs"][0]
     about = {
         "node_id": node,
         "node_type": graph[node]["class_type"],

@@ -99,6 +99,55 @@ _NODES = (
         place=_VIDEO,
     ),
     _info(
+        "BatchImagesNode",
+        {
+            "images": [
+                "COMFY_AUTOGROW_V3",
+                {
+                    "template": {
+                        "input": {"required": {"image": ["IMAGE", {}]}},
+                        "prefix": "image",
+                        "min": 2,
+                        "max": 50,
+                    }
+                },
+            ]
+        },
+        output=("IMAGE",),
+        place=("comfy_extras.nodes_post_processing", "image"),
+    ),
+    _info(
+        "SaveWEBM",
+        {
+            "images": ["IMAGE", {}],
+            "filename_prefix": _text("ComfyUI"),
+            "codec": _combo("vp9", "av1"),
+            "fps": ["FLOAT", {"default": 24.0, "min": 0.01, "max": 1000.0, "step": 0.01}],
+            "crf": ["FLOAT", {"default": 32.0, "min": 0, "max": 63.0, "step": 1}],
+        },
+        saves=True,
+        place=_VIDEO,
+    ),
+    _info(
+        "SaveAnimatedWEBP",
+        {
+            "images": ["IMAGE"],
+            "filename_prefix": _text("ComfyUI"),
+            "fps": ["FLOAT", {"default": 6.0, "min": 0.01, "max": 1000.0, "step": 0.01}],
+            "lossless": ["BOOLEAN", {"default": True}],
+            "quality": _int(80, 0, 100),
+            "method": [["default", "fastest", "slowest"], {}],
+        },
+        saves=True,
+        place=("comfy_extras.nodes_images", "image/animation"),
+    ),
+    _info(
+        "CheckpointLoaderSimple",
+        {"ckpt_name": [["magi-sandbox.safetensors"], {}]},
+        output=("MODEL", "CLIP", "VAE"),
+        place=("nodes", "loaders"),
+    ),
+    _info(
         "MagiPromptLoader", {"prompt": _text("", multiline=True)}, output=("STRING",), place=_MAGI
     ),
     _info(
@@ -132,6 +181,16 @@ _NODES = (
             "fps": _int(24, 1, 60),
         },
         output=("IMAGE", "INT"),
+        place=_MAGI,
+    ),
+    _info(
+        "MagiSaveVideo",
+        {
+            "video": ["IMAGE"],
+            "output_path": _text("path/to/output/video.mp4"),
+            "fps": _int(24, 1, 60),
+        },
+        saves=True,
         place=_MAGI,
     ),
 )
@@ -217,14 +276,18 @@ def _wrong_inputs(graph: Graph, node: dict[str, Any]) -> Iterator[dict[str, Any]
     given = node["inputs"]
     for name, spec in {**declared["required"], **declared.get("optional", {})}.items():
         if name not in given:
-            if name in declared["required"]:
-                yield _error("required_input_missing", "Required input is missing", name, name)
+            for slot in _slots(name, spec) if name in declared["required"] else ():
+                if slot not in given:
+                    yield _error("required_input_missing", "Required input is missing", slot, slot)
             continue
         value = given[name]
         about = {"input_config": spec, "received_value": value}
         if is_link(value):
             if value[0] not in graph:
                 yield _no_such_node(name, spec, value)
+            elif mismatch := _mismatch(graph, spec, value):
+                why = "Return type mismatch between linked nodes"
+                yield _error("return_type_mismatch", why, f"{name}, {mismatch}", name, **about)
             continue
         if spec[0] not in ("INT", "FLOAT"):
             # Only the choices of older nodes are checked: those of newer ones fail at work.
@@ -233,7 +296,7 @@ def _wrong_inputs(graph: Graph, node: dict[str, Any]) -> Iterator[dict[str, Any]
                 yield _error("value_not_in_list", "Value not in list", details, name, **about)
             continue
         try:
-            number = float(value)
+            number: float = float(value)
         except (TypeError, ValueError) as error:
             details = f"{name}, {value}, {error}"
             why = f"Failed to convert an input value to a {spec[0]} value"
@@ -246,6 +309,22 @@ def _wrong_inputs(graph: Graph, node: dict[str, Any]) -> Iterator[dict[str, Any]
         if number > high:
             why = f"Value {value} bigger than max of {high}"
             yield _error("value_bigger_than_max", why, name, name, **about)
+
+
+def _slots(name: str, spec: list[Any]) -> list[str]:
+    """What has to be put in under a required name: of one that grows, its first few."""
+    if spec[0] != "COMFY_AUTOGROW_V3":
+        return [name]
+    template = spec[1]["template"]
+    return [f"{name}.{template['prefix']}{number}" for number in range(template["min"])]
+
+
+def _mismatch(graph: Graph, spec: list[Any], link: list[Any]) -> str:
+    """Both types, where what is linked gives another than is taken."""
+    given = info_of(graph[link[0]]["class_type"])["output"]
+    if not isinstance(spec[0], str) or link[1] >= len(given) or given[link[1]] == spec[0]:
+        return ""
+    return f"received_type({given[link[1]]}) mismatch input_type({spec[0]})"
 
 
 def _error(kind: str, message: str, details: str, name: str, **about: Any) -> dict[str, Any]:

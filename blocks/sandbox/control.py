@@ -55,6 +55,7 @@ class Control:
             Route("/sandbox/posts", self.posts),
             Route("/sandbox/media-downloads", self.downloads),
             Route("/sandbox/faults", self.faults, methods=methods),
+            Route("/sandbox/models", self.models, methods=methods),
         ]
 
     async def charges(self, request: Request) -> Response:
@@ -103,3 +104,19 @@ class Control:
         if request.method == "DELETE":
             book.clear()
         return answer({"faults": book.told()})
+
+    async def models(self, request: Request) -> Response:
+        """GET lists what is sold; POST sells the model of a card, by its schema from now on;
+        DELETE (`?service=fal&endpoint=ID`) retires one."""
+        sold = self._studio.models
+        if request.method == "POST":
+            card = await body_json(request)
+            try:
+                sold.add(card if isinstance(card, dict) else {})
+            except (KeyError, TypeError) as error:
+                return answer({"error": f"no card: {error}"}, 400)
+        if request.method == "DELETE":
+            query = request.query_params
+            sold.retire(query.get("service", ""), query.get("endpoint", ""))
+        every = [*sold.of("fal"), *sold.of("wavespeed")]
+        return answer({"models": [{"service": m.family, "endpoint": m.endpoint} for m in every]})

@@ -97,11 +97,14 @@ def request_urls(job: Job, base_url: str) -> dict[str, str]:
     return {"response_url": own, "status_url": f"{own}/status", "cancel_url": f"{own}/cancel"}
 
 
-def output(job: Job, clip_url: str, size: int | None) -> dict[str, Any]:
-    """A video model's output; only `video.url` is promised."""
-    name = f"{job.request_id}.mp4"
-    video = {"url": clip_url, "content_type": "video/mp4", "file_name": name}
-    return {"video": {**video, **({"file_size": size} if size else {})}, "seed": job.seed}
+def output(job: Job, clip_url: str, size: int | None, place: str = "/video/url") -> dict[str, Any]:
+    """A model's output: the clip at its place in it; of a file only `url` is promised."""
+    kind = f"{'image' if clip_url.endswith('.png') else 'video'}/{clip_url.rpartition('.')[2]}"
+    file = {"url": clip_url, "content_type": kind, "file_name": clip_url.rpartition("/")[2]}
+    value: Any = {**file, **({"file_size": size} if size else {})}
+    name, *rest = place.strip("/").split("/")
+    value = [value] if rest[:1] == ["0"] else value if rest else clip_url
+    return {name: value, "seed": job.seed}
 
 
 def error_body(job: Job) -> dict[str, Any]:
@@ -192,7 +195,7 @@ class FalQueue:
 
     async def _order(self, request: Request, endpoint: str, api: str) -> Order:
         inputs = await body_json(request)
-        model = models.FAL.get(endpoint)
+        model = self._studio.models.get("fal", endpoint)
         named = inputs if isinstance(inputs, dict) else {}
         if model is None:
             self._studio.count_refused("fal", endpoint, named)
@@ -275,7 +278,7 @@ class FalQueue:
             return answer(flagged, 200, result_headers(job))
         path = self._studio.clips.path(job)
         size = path.stat().st_size if path.exists() else None
-        return answer(output(job, url, size), 200, result_headers(job))
+        return answer(output(job, url, size, self._studio.output_of(job)), 200, result_headers(job))
 
     def cancel(self, job: Job) -> Response:
         now = self._studio.now()

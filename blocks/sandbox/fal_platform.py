@@ -19,7 +19,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from . import fal, jobs, models
+from . import fal, jobs
+from .documents import fal_item
 from .faults import Facts, Rule
 from .jobs import Charge, Job
 from .studio import Studio, bearer
@@ -32,7 +33,9 @@ Row = TypeVar("Row")
 _STATUS_TEXTS = ("success", "error", "user_error")
 
 
-def listed(job: Job, now: float, url: str, payloads: bool) -> dict[str, Any]:
+def listed(
+    job: Job, now: float, url: str, payloads: bool, place: str = "/video/url"
+) -> dict[str, Any]:
     """A row of the request history."""
     item: dict[str, Any] = {
         "request_id": job.request_id,
@@ -51,7 +54,7 @@ def listed(job: Job, now: float, url: str, payloads: bool) -> dict[str, Any]:
     if payloads:
         item["json_input"] = job.inputs
         if ended:
-            good = fal.output(job, url, None)
+            good = fal.output(job, url, None, place)
             item["json_output"] = good if job.succeeds else fal.error_body(job)
     return item
 
@@ -115,6 +118,7 @@ class FalPlatform:
     def routes(self) -> list[Route]:
         root = "/fal/platform"
         return [
+            Route(f"{root}/models", self.catalogue),
             Route(f"{root}/models/pricing", self.pricing),
             Route(f"{root}/models/pricing/estimate", self.estimate, methods=["POST"]),
             Route(f"{root}/models/requests/by-endpoint", self.by_endpoint),
@@ -122,6 +126,28 @@ class FalPlatform:
             Route(f"{root}/models/billing-events", self.billing_events),
             Route(f"{root}/account/billing", self.account),
         ]
+
+    # catalogue --------------------------------------------------------------------------------
+
+    async def catalogue(self, request: Request) -> Response:
+        """The public list; no key is needed. Only `expand=openapi-3.0` brings schemas."""
+        await self._studio.trouble("catalogue", Facts("fal"))
+        query = request.query_params
+        wanted, words = _many(request, "endpoint_id"), query.get("q", "").lower().split()
+        sold = [
+            model
+            for model in self._studio.models.of("fal")
+            if (not wanted or model.endpoint in wanted)
+            and all(word in model.endpoint for word in words)
+            and query.get("status") in (None, "active")
+        ]
+        number = query.get("cursor", "")
+        first, size = int(number) if number.isdigit() else 0, 50
+        expanded = "openapi-3.0" in query.getlist("expand")
+        page = [fal_item(each, expanded=expanded) for each in sold[first : first + size]]
+        more = first + size < len(sold)
+        cursor = str(first + size) if more else None
+        return answer({"models": page, "next_cursor": cursor, "has_more": more})
 
     # prices -----------------------------------------------------------------------------------
 
@@ -134,10 +160,11 @@ class FalPlatform:
             raise _error(400, "validation_error", "endpoint_id takes 1 to 50 ids")
         prices = []
         for endpoint in wanted:
-            model = models.FAL.get(endpoint)
+            model = self._studio.models.get("fal", endpoint)
             if model is None:
                 raise _error(404, "not_found", f"Endpoint {endpoint} not found")
-            unit_price, unit, currency = float(model.unit_price_usd), "unit", "USD"
+            counted = "unit" if "magi" in endpoint else "seconds"
+            unit_price, unit, currency = float(model.unit_price_usd), counted, "USD"
             if rule:
                 unit_price = rule.number("unit_price_usd", unit_price)
                 unit, currency = rule.text("unit", unit), rule.text("currency", currency)
@@ -156,7 +183,7 @@ class FalPlatform:
             raise _error(400, "validation_error", "estimate_type and endpoints are required")
         total = Decimal(0)
         for endpoint, quantity in endpoints.items():
-            model = models.FAL.get(endpoint)
+            model = self._studio.models.get("fal", endpoint)
             if model is None:
                 raise _error(404, "not_found", f"Endpoint {endpoint} not found")
             # A call of unknown inputs is priced as one with the defaults, which is 4 units.
@@ -258,8 +285,11 @@ class FalPlatform:
         return rows
 
     def _listed(self, request: Request, rows: list[Job], payloads: bool) -> list[dict[str, Any]]:
-        now, base_url = self._studio.now(), own_url(request)
-        return [listed(job, now, self._studio.clip_url(job, base_url), payloads) for job in rows]
+        now, base_url, studio = self._studio.now(), own_url(request), self._studio
+        return [
+            listed(job, now, studio.clip_url(job, base_url), payloads, studio.output_of(job))
+            for job in rows
+        ]
 
     # billing ----------------------------------------------------------------------------------
 

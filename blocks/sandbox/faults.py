@@ -135,6 +135,7 @@ ACTIONS: dict[str, dict[str, frozenset[str]]] = {
     },
     "billing": _EVERYWHERE | {"lag": frozenset({"lag_s"})},
     "upload": _EVERYWHERE,
+    "catalogue": _EVERYWHERE,
     "pricing": _EVERYWHERE | {"price": frozenset({"unit_price_usd", "unit", "currency"})},
     "nodes": _EVERYWHERE | {"missing": _NONE},
     "prompt_id": _EVERYWHERE | {"require_uuid": _NONE},
@@ -142,7 +143,9 @@ ACTIONS: dict[str, dict[str, frozenset[str]]] = {
 _RULE_KEYS = frozenset({"at", "do", "match", "times", "after", "probability", "seed"})
 _MATCH_KEYS = frozenset({"prompt", "model", "service", "request_id"})
 # What is known at a point that concerns no single request.
-_ACCOUNT_POINTS = frozenset({"listing", "billing", "upload", "pricing", "nodes", "prompt_id"})
+_ACCOUNT_POINTS = frozenset(
+    {"catalogue", "listing", "billing", "upload", "pricing", "nodes", "prompt_id"}
+)
 _NEEDED = {
     ("job", "units"): "units",
     ("job", "price"): "unit_price_usd",

@@ -21,6 +21,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from .extension import frame_of
 from .faults import Facts, Rule
 from .jobs import Job, phase
 from .store import Upload
@@ -47,13 +48,21 @@ class Media:
     def routes(self) -> list[Route]:
         fal, wavespeed = "/fal/media", "/wavespeed/media"
         part = fal + "/files/u/{upload_id}/{name}/multipart/{multipart_id}"
+        signed = fal + "/files/m/{upload_id}/{name}"
         routes = [
             Route("/fal/rest/storage/auth/token", self.fal_token, methods=["POST"]),
             Route("/fal/rest/storage/upload/initiate", self.fal_initiate, methods=["POST"]),
+            Route(
+                "/fal/rest/storage/upload/initiate-multipart",
+                self.fal_initiate_multipart,
+                methods=["POST"],
+            ),
             Route(f"{fal}/files/upload", self.fal_upload, methods=["POST"]),
             Route(f"{fal}/files/upload/multipart", self.fal_multipart, methods=["POST"]),
             Route(part + "/complete", self.fal_complete, methods=["POST"]),
             Route(part + "/{number:int}", self.fal_part, methods=["PUT"]),
+            Route(signed + "/complete", self.fal_signed_complete, methods=["POST"]),
+            Route(signed + "/{number:int}", self.fal_signed_part, methods=["PUT"]),
         ]
         for root in (fal, wavespeed):
             routes += [
@@ -66,7 +75,7 @@ class Media:
     # clips ------------------------------------------------------------------------------------
 
     async def clip(self, request: Request) -> Response:
-        request_id = request.path_params["name"].removesuffix(".mp4")
+        request_id = request.path_params["name"].partition(".")[0]
         job = self._studio.store.job(request_id)
         ended = job is not None and phase(job, self._studio.now()) == "ended"
         if job is None or job.deleted or not job.succeeds or not ended:
@@ -87,8 +96,11 @@ class Media:
         if rule and rule.do == "endless":
             return StreamingResponse(_endless(), media_type="video/mp4")
         if rule and rule.do == "webp":
-            return Response(await asyncio.to_thread(_moving_picture), 200, media_type="image/webp")
+            return Response(await asyncio.to_thread(moving_picture), 200, media_type="image/webp")
         path = await self._studio.clips.ready(job)
+        if self._studio.makes_image(job):
+            still = await asyncio.to_thread(frame_of, path.read_bytes(), 0)
+            return Response(still, media_type="image/png")
         if rule:
             return await asyncio.to_thread(_spoiled, path, rule, wanted)
         return FileResponse(path, media_type="video/mp4", headers=_headers(job, path))
@@ -133,8 +145,32 @@ class Media:
         url = self._url(request, "fal", upload)
         return answer({"access_url": url, "uploadId": upload.upload_id})
 
+    async def fal_initiate_multipart(self, request: Request) -> Response:
+        """Of fal's JavaScript client, above 90 MB: a signed URL, below which the parts go."""
+        await self._fal_entry(request)
+        body = await body_object(request)
+        upload = self._expect(str(body.get("file_name", "file")), body.get("content_type"))
+        url = self._url(request, "fal", upload)
+        signed = url.replace("/files/u/", "/files/m/") + f"?signature={upload.upload_id}"
+        return answer({"upload_url": signed, "file_url": url})
+
+    async def fal_signed_part(self, request: Request) -> Response:
+        _require_signature(request)
+        return await self._take_part(request)
+
+    async def fal_signed_complete(self, request: Request) -> Response:
+        _require_signature(request)
+        return await self._put_together(request)
+
     async def fal_part(self, request: Request) -> Response:
         _require_token(request)
+        return await self._take_part(request)
+
+    async def fal_complete(self, request: Request) -> Response:
+        _require_token(request)
+        return await self._put_together(request)
+
+    async def _take_part(self, request: Request) -> Response:
         upload = self._expected(request)
         sha256 = self._studio.clips.keep(await body_bytes(request, MAX_UPLOAD_BYTES))
         number = request.path_params["number"]
@@ -142,10 +178,11 @@ class Media:
         self._studio.store.put_upload(
             Upload(f"{upload.upload_id}.{number}", "part", "application/octet-stream", 0, sha256)
         )
-        return Response("", 200, {"etag": f'"{sha256}"'})
+        etag = f'"{sha256}"'
+        # The Python client reads the header, the JavaScript client the body.
+        return answer({"partNumber": number, "etag": etag}, 200, {"etag": etag})
 
-    async def fal_complete(self, request: Request) -> Response:
-        _require_token(request)
+    async def _put_together(self, request: Request) -> Response:
         upload = self._expected(request)
         parts = (await body_object(request)).get("parts", [])
         parts = parts if isinstance(parts, list) else []
@@ -247,6 +284,12 @@ def _require_token(request: Request) -> None:
         raise AnswerError(answer({"detail": "Authentication is required"}, 401))
 
 
+def _require_signature(request: Request) -> None:
+    """A signed URL needs no key; its signature is in its query."""
+    if request.query_params.get("signature") != request.path_params["upload_id"]:
+        raise AnswerError(answer({"detail": "Forbidden"}, 403))
+
+
 def _headers(job: Job, path: Path) -> dict[str, str]:
     # The name is a hash of what the clip is made of: it stays when the clip is rendered again.
     return {"etag": f'"{path.stem}"', "x-fal-request-id": job.request_id}
@@ -269,7 +312,7 @@ def _spoiled(path: Path, rule: Rule, wanted: str | None) -> Response:
     return StreamingResponse(_short(sent), 206 if match else 200, headers, "video/mp4")
 
 
-def _moving_picture() -> bytes:
+def moving_picture() -> bytes:
     """An animated WEBP, as ComfyUI's SaveAnimatedWEBP writes."""
     pictures = [Image.new("RGB", (64, 36), colour) for colour in ("navy", "teal", "olive")]
     with BytesIO() as file:

@@ -63,6 +63,7 @@ class Studio:
         self.concurrency = concurrency
         self.store = Store(folder / "sandbox.sqlite")
         self.clips = Clips(folder, render)
+        self.models = models.Catalogue(folder / "models")
 
     def close(self) -> None:
         self.clips.close()
@@ -114,7 +115,7 @@ class Studio:
             api=order.api,
             endpoint=order.model.endpoint,
             inputs=order.inputs,
-            values={**order.values, "seed": drawn},
+            values={**order.values, "seed": drawn, **_clip_of(order)},
             image=image,
             accepted_at=now,
             starts_at=starts_at,
@@ -161,7 +162,7 @@ class Studio:
             return None, f"Failed to download the file: {error}"
         if content is None:
             return None, None
-        if order.model.image_field == "video_url":
+        if order.model.properties.get(order.model.image_field or "", {}).get("media") == "video":
             content = await asyncio.to_thread(frame_of, content, order.values.get("start_frame"))
         if not self.clips.is_image(content):
             return None, "Failed to load the file"
@@ -188,8 +189,17 @@ class Studio:
     # answers ----------------------------------------------------------------------------------
 
     def clip_url(self, job: Job, base_url: str) -> str:
-        name = f"{job.request_id}.mp4"
+        name = f"{job.request_id}.{'png' if self.makes_image(job) else 'mp4'}"
         return f"{base_url}/{job.service}/media/files/b/{job.request_id[:8]}/{name}"
+
+    def makes_image(self, job: Job) -> bool:
+        sold = self.models.get(job.service, job.endpoint, job.api if job.api == "v3" else "")
+        return sold is not None and sold.makes == "image"
+
+    def output_of(self, job: Job) -> str:
+        """Where the clip's URL stands in fal's result."""
+        sold = self.models.get(job.service, job.endpoint)
+        return sold.output if sold else "/video/url"
 
     def charges(self, service: Service | None = None) -> list[Charge]:
         """Every charge until now, oldest first."""
@@ -200,6 +210,14 @@ class Studio:
     async def trouble(self, point: str, facts: Facts) -> Rule | None:
         """The rule that acts at `point`, unless it is one that acts alike everywhere."""
         return await obey(self.store.faults.acting(point, facts))
+
+
+def _clip_of(order: Order) -> Inputs:
+    """How long the clip is, where the inputs do not say it as frames."""
+    if order.service == "comfyui":
+        return {}
+    frames, rate = models.length(order.model, order.values)
+    return {"num_frames": frames, "frames_per_second": rate}
 
 
 def facts_of(job: Job) -> Facts:

@@ -18,6 +18,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from . import jobs, models
+from .documents import as_published
 from .faults import Facts
 from .jobs import NEVER, Charge, Job
 from .media import Media
@@ -140,7 +141,7 @@ class WaveSpeed:
         api, endpoint = request.path_params["api"], request.path_params["model"]
         inputs = await body_json(request)
         named = inputs if isinstance(inputs, dict) else {}
-        model = models.WAVESPEED.get(api, {}).get(endpoint)
+        model = self._studio.models.get("wavespeed", endpoint, api)
         if model is None:
             self._studio.count_refused("wavespeed", endpoint, named)
             return refusal(404, f"model {endpoint} not found")
@@ -261,13 +262,14 @@ class WaveSpeed:
         rule = await self._studio.trouble("pricing", Facts("wavespeed", endpoint))
         inputs = body.get("inputs")
         inputs = inputs if isinstance(inputs, dict) else {}
-        of_v3 = models.WAVESPEED["v3"].get(endpoint)
-        older = models.WAVESPEED["v2"].get(endpoint)
-        if of_v3 is None or older is None:
+        of_v3 = self._studio.models.get("wavespeed", endpoint, "v3")
+        if of_v3 is None:
             return refusal(404, f"model {endpoint} not found")
-        only_v2 = inputs.keys() - {field.name for field in of_v3.fields}
-        model = older if only_v2 else of_v3
-        values, problems = models.validate(model, {"prompt": "", **inputs, "seed": None})
+        older = self._studio.models.get("wavespeed", endpoint, "v2") or of_v3
+        model = older if inputs.keys() - of_v3.properties.keys() else of_v3
+        # What decides about no price need not be there yet: words, files, a seed.
+        open_inputs = dict.fromkeys(model.schema.get("required", ()), "")
+        values, problems = models.validate(model, {**open_inputs, **inputs, "seed": None})
         if problems:
             return _invalid(problems)
         unit_price = model.unit_price_usd
@@ -312,7 +314,8 @@ class WaveSpeed:
 
     async def catalogue(self, request: Request) -> Response:
         _require_key(request)
-        return success([_described(endpoint) for endpoint in models.WAVESPEED["v3"]])
+        sold = (model for model in self._studio.models.of("wavespeed") if model.api == "v3")
+        return success(list(map(described, sold)))
 
     # uploads ----------------------------------------------------------------------------------
 
@@ -360,31 +363,21 @@ def _page(body: dict[str, Any]) -> tuple[int, int]:
     return number("page", 1), min(number("page_size", 10), 100)
 
 
-def _described(endpoint: str) -> dict[str, Any]:
-    """A model as the catalogue shows it, with the schema of each API version."""
-    versions = [(api, table[endpoint]) for api, table in models.WAVESPEED.items()]
-    schemas = [
-        {"api_path": f"/api/{api}/{endpoint}", "request_schema": _schema(model)}
-        for api, model in versions
-    ]
-    base = models.units(versions[-1][1], {}) * models.WAVESPEED_UNIT_USD
-    return {
-        "model_id": endpoint,
-        "name": endpoint,
-        "type": "text-to-video",
-        "base_price": float(base),
-        "formula": "",
-        "api_schema": {"api_schemas": schemas},
+def described(model: Model) -> dict[str, Any]:
+    """A model as the catalogue shows it: always one schema, that of v3."""
+    schema = {
+        "type": "model_run",
+        "method": "POST",
+        "server": "https://api.wavespeed.ai",
+        "api_path": f"/api/v3/{model.endpoint}",
+        "request_schema": as_published(model.schema),
     }
-
-
-def _schema(model: Model) -> dict[str, Any]:
-    properties = {}
-    for field in model.fields:
-        about = {"type": field.kind, "default": field.default, "enum": list(field.options)}
-        about |= {"minimum": field.lowest, "maximum": field.highest}
-        properties[field.name] = {
-            name: value for name, value in about.items() if value not in (None, [])
-        }
-    required = [field.name for field in model.fields if field.required]
-    return {"type": "object", "properties": properties, "required": required}
+    return {
+        "model_id": model.endpoint,
+        "name": model.endpoint,
+        "type": f"text-to-{model.makes}",
+        "base_price": float(model.unit_price_usd),
+        "description": f"{model.endpoint}, drawn by the sandbox.",
+        "sort_order": 100,
+        "api_schema": {"api_schemas": [schema]},
+    }

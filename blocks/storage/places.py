@@ -7,7 +7,7 @@ from typing import TypeVar
 import httpx
 from prefect.blocks.core import Block
 from prefect.settings import PREFECT_API_URL
-from pydantic import Field, SecretStr
+from pydantic import Field, HttpUrl, SecretStr
 
 from blocks.errors import SetupError
 from blocks.ledger.location import ledger_url
@@ -30,7 +30,7 @@ class LedgerDatabase(Block):
 
     _block_type_name = "shotreel ledger"
     _block_type_slug = "shotreel-ledger"
-    _documentation_url = "https://docs.sqlalchemy.org/en/20/core/engines.html"  # type: ignore[assignment]
+    _documentation_url = HttpUrl("https://docs.sqlalchemy.org/en/20/core/engines.html")
 
     url: SecretStr = Field(
         default_factory=lambda: SecretStr(ledger_url()),
@@ -50,7 +50,7 @@ class ClipFolder(Block):
 
     _block_type_name = "shotreel clip store"
     _block_type_slug = "shotreel-clips"
-    _documentation_url = "https://filesystem-spec.readthedocs.io"  # type: ignore[assignment]
+    _documentation_url = HttpUrl("https://filesystem-spec.readthedocs.io")
 
     url: str = Field(
         default_factory=clips_url,

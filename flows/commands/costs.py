@@ -18,12 +18,13 @@ from rich.table import Table
 
 from blocks.errors import InputError, SetupError
 from blocks.ledger import Ledger
-from blocks.ledger.film_runs import known_films
+from blocks.ledger.film_runs import charged_in, known_films
 from blocks.ledger.price_history import note_top_up, paid_in
 from blocks.money import column, plain, units_told
 from blocks.providers.services import service_name
 from blocks.storage.places import ledger_place
 from flows.costs.bill import By, Total, totals_by
+from flows.costs.customer_bill import CustomerBill, lines_of, write_bill
 from flows.costs.focus import write_focus
 from flows.costs.focus_columns import Version
 from flows.costs.spend import Which, anything_live, charges_frame, spending
@@ -33,6 +34,7 @@ from flows.shots import film_of
 from flows.shots.problem import shown
 from flows.shots.table import nearest
 
+NO_MARKUP = Decimal(0)
 MAX_LINES = 200
 """A table that anybody reads on a terminal."""
 
@@ -49,10 +51,16 @@ def costs(
     film: str | None = None,
     since: date | None = None,
     until: date | None = None,
+    invoice: Path | None = None,
+    markup: Decimal = NO_MARKUP,
 ) -> int:
     """Raises ShotreelError. Sandbox and live never add up to one sum."""
     if since and until and until < since:
         raise InputError("--until is before --since.", remedy="Both are days that are included.")
+    if invoice and not film:
+        raise InputError("--invoice is of one film.", remedy="Name it with --film.")
+    if markup and not invoice:
+        raise InputError("--markup is of an invoice.", remedy="Name its file with --invoice.")
     with closing(Ledger(asyncio.run(ledger_place()))) as ledger:
         if top_up is not None:
             note(ledger, *top_up, reason, live=live is not False)
@@ -65,10 +73,12 @@ def costs(
                 payments = [] if film else filter(which.has_day, paid_in(ledger, live=live))
                 write_focus(focus, spending(ledger, which), payments, version)
             except OSError as error:
-                raise SetupError(
-                    f"{focus} cannot be written: {error.strerror or error}.",
-                    remedy="Name a file in a folder that you can write to.",
-                ) from None
+                raise not_written(focus, error) from None
+        if invoice is not None and which.film:
+            try:
+                write_bill(customer_bill(ledger, which, markup), invoice)
+            except OSError as error:
+                raise not_written(invoice, error) from None
         totals = totals_by(charges_frame(ledger, which), by)
     if as_json:
         click.echo(json.dumps(as_dict(totals, live=live)))
@@ -77,15 +87,34 @@ def costs(
     return 0
 
 
+def customer_bill(ledger: Ledger, which: Which, markup: Decimal) -> CustomerBill:
+    """A film that is known by its list's place is called as the list is: customers have others."""
+    assert which.film is not None
+    charged = charged_in(
+        ledger, which.film, live=which.live, since=which.begins_at, before=which.ends_before
+    )
+    names = dict(known_films(ledger))
+    called = names.get(which.film, which.film) if "/" in which.film else which.film
+    lines = lines_of(charged)
+    return CustomerBill(called, which.live, which.since, which.until, lines, markup)
+
+
+def not_written(path: Path, error: OSError) -> SetupError:
+    return SetupError(
+        f"{path} cannot be written: {error.strerror or error}.",
+        remedy="Name a file in a folder that you can write to.",
+    )
+
+
 def film_known(ledger: Ledger, said: str) -> str:
     """The film that is meant: by its name, by its list, or by the list's name where it is the only
     one of that name. Raises InputError."""
     films = known_films(ledger)
     keys = list(dict.fromkeys(key for key, _ in films))
-    place = film_of(said).key if Path(said).is_file() else said
-    if found := next((key for key in (said, place) if key in keys), None):
+    meant = film_of(said)
+    if found := next((key for key in (said, meant.key, meant.place) if key in keys), None):
         return found
-    alike = list(dict.fromkeys(key for key, name in films if name == said))
+    alike = list(dict.fromkeys(key for key, name in films if name == meant.name))
     if len(alike) == 1:
         return alike[0]
     if alike:

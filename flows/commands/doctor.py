@@ -12,12 +12,12 @@ from typing import Any
 import click
 import httpx
 
-from blocks import settings
 from blocks.errors import InputError, SetupError
 from blocks.ledger import Ledger
 from blocks.money import usd
+from blocks.providers.comfyui.account import ComfyUIAccount
 from blocks.providers.fal.account import FalAccount
-from blocks.providers.http import Call, Reply, open_client, plain, send
+from blocks.providers.http import Call, Reply, open_client, send
 from blocks.providers.wavespeed.account import WaveSpeedAccount
 from blocks.storage.clip_store import ClipStore
 from blocks.storage.places import clips_place, ledger_place
@@ -113,20 +113,20 @@ async def accounts(*, live: bool) -> list[Check]:
 
 async def comfyui(client: httpx.AsyncClient, *, live: bool) -> Check:
     """A server of one's own: nothing is wrong where there is none."""
-    url = settings.url("COMFYUI_URL")
+    server = ComfyUIAccount.from_environment().provider(client, "comfyui", DEFAULT_ACCOUNT)
     if not live:
-        return Check("ComfyUI", "ok", f"{url} (not tried without --live)")
-    answer = await send(client, Call("GET", f"{url}/system_stats"))
-    system = answer.object().get("system") if isinstance(answer, Reply) and answer.ok else None
-    if not isinstance(system, dict):
+        return Check("ComfyUI", "ok", f"{server.url} (not tried without --live)")
+    try:
+        version = await server.version()
+    except InputError as error:
         wanted = "COMFYUI_URL" in os.environ
         return Check(
             "ComfyUI",
             "broken" if wanted else "missing",
-            f"no ComfyUI answers at {url}",
+            f"no ComfyUI answers at {server.url}: {error.message}",
             "Start it, or set COMFYUI_URL, if a list names comfyui/ models.",
         )
-    return Check("ComfyUI", "ok", f"{url}, version {plain(system.get('comfyui_version'))}")
+    return Check("ComfyUI", "ok", f"{server.url}, version {version}")
 
 
 def fal_call(block: Any) -> Call:

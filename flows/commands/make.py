@@ -32,7 +32,7 @@ from flows.output.seams_table import words_of
 from flows.report.progress import View, view
 from flows.report.stopped import left_by
 from flows.report.terminal import LiveView, PlainView
-from flows.shots import read_shots
+from flows.shots import read_list
 from flows.shots.source import without_key
 from flows.stitch.finish import AS_IT_IS, Finish
 
@@ -57,15 +57,37 @@ def make(
     finish: Mapping[str, Any] | None = None,
     as_json: bool,
 ) -> int:
-    """Raises ShotreelError. What is wrong with the list is said before Prefect is started."""
-    if live and budget_usd is None:
-        raise InputError(
-            "A live run needs a budget.",
-            remedy="Add --budget USD, or set SHOTREEL_BUDGET_USD. Nothing was bought.",
-        )
+    """Raises ShotreelError."""
+    made = made_film(
+        shots,
+        out,
+        live=live,
+        budget_usd=budget_usd,
+        approve_above_usd=approve_above_usd,
+        finish=finish,
+        as_json=as_json,
+    )
+    return made.exit_code if made else 1
+
+
+def made_film(
+    shots: str,
+    out: Path | None,
+    *,
+    live: bool,
+    budget_usd: Decimal | None,
+    approve_above_usd: Decimal | None = None,
+    finish: Mapping[str, Any] | None = None,
+    as_json: bool,
+) -> Made | None:
+    """What the run has come to, which is told; None where it was stopped. Raises ShotreelError.
+
+    What is wrong with the list is said before Prefect is started.
+    """
+    require_budget(budget_usd, live=live)
     shots = without_key(shots)
-    read_shots(shots)
     chosen = finish_of(finish or {})
+    chosen.over(read_list(shots).film.finish)
     begun, begun_at = monotonic(), datetime.now(UTC)
     try:
         with shown(Console(stderr=True), quiet=as_json):
@@ -75,14 +97,23 @@ def make(
             made = run_stoppable(run_flow(shots, out, live=live, finish=chosen, **limits))
     except KeyboardInterrupt:
         click.echo(f"shotreel: stopped. {under_way(begun_at)}", err=True)
-        return 1
+        return None
     if as_json:
         click.echo(json.dumps({**made.manifest, "out": str(made.out), "exit_code": made.exit_code}))
     else:
         click.echo(last_words(made, monotonic() - begun, live=live))
     for name, error in made.errors.items():
         click.echo(f"shotreel: {name}: {error}", err=True)
-    return made.exit_code
+    return made
+
+
+def require_budget(budget_usd: Decimal | None, *, live: bool) -> None:
+    """Raises InputError for a live run without one."""
+    if live and budget_usd is None:
+        raise InputError(
+            "A live run needs a budget.",
+            remedy="Add --budget USD, or set SHOTREEL_BUDGET_USD. Nothing was bought.",
+        )
 
 
 def finish_of(chosen: Mapping[str, Any]) -> Finish:
@@ -230,9 +261,10 @@ def last_words(made: Made, took_s: float, *, live: bool) -> str:
     stored = sum(shot["state"] == "stored" for shot in shots)
     lines = []
     if film:
+        untouched = f", {made.untouched}" if made.untouched else ""
         lines.append(
             f"Film    {made.out / film['path']}  "
-            f"({film['num_frames']} frames, {film['duration_s']:.2f} s)"
+            f"({film['num_frames']} frames{untouched}, {film['duration_s']:.2f} s)"
         )
     else:
         missing = f"{len(shots) - stored} clips are missing" if stored else "no clip is there"

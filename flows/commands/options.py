@@ -11,10 +11,10 @@ import click
 
 from blocks.errors import ShotreelError
 from blocks.money import MAX_AMOUNT
-from flows.commands.stopping import leave, stoppable
 
 P = ParamSpec("P")
 
+MAX_PERCENT = 1_000
 MIN_LUFS = -70  # where loudness meters begin to count (ITU-R BS.1770)
 
 
@@ -33,6 +33,19 @@ class Usd(click.ParamType[Decimal]):
         except InvalidOperation:
             self.fail(f"{value!r} is not an amount in USD, such as 12.50", param, ctx)
         return amount
+
+
+class Percent(click.ParamType[Decimal]):
+    name = "PERCENT"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Decimal:
+        try:
+            percent = Decimal(str(value).strip().removesuffix("%").strip())
+            if not 0 <= percent <= MAX_PERCENT:
+                raise InvalidOperation
+        except InvalidOperation:
+            self.fail(f"{value!r} is not a share from 0 to {MAX_PERCENT}%", param, ctx)
+        return percent
 
 
 class Lufs(click.ParamType[Decimal | None]):
@@ -55,6 +68,8 @@ def told(command: Callable[P, int]) -> Callable[P, None]:
 
     @wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        from flows.commands.stopping import leave, stoppable
+
         try:
             with stoppable():
                 code = command(*args, **kwargs)

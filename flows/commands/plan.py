@@ -12,6 +12,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from blocks.money import column, plain, short, units_told, usd
+from blocks.providers.base import PriceSource
+from blocks.providers.cards.settling import may_need_a_person
 from flows.commands.stopping import run_stoppable
 from flows.plan import outlook_of
 from flows.planning.forecast import Outlook, Share
@@ -20,8 +22,17 @@ from flows.report import forecast as words
 from flows.report.artifacts import NEEDS
 from flows.report.forecast import MAX_LINES
 from flows.shots import film_of, read_list
+from flows.shots.film_file import FilmFile
 from flows.shots.understood import Understood
 from flows.stitch.assemble import film_order, title_of
+
+RESTS_ON: dict[PriceSource, str] = {
+    "price_rule": "counted by the rule of its page, at the price book's price",
+    "account": "by the account's answer of today",
+    "counted": "what the account was charged for requests like it",
+    "ceiling": "nobody can promise it; max_usd is set aside whole, and one clip goes first",
+    "no_price": "",
+}
 
 
 def plan(shots: str, *, live: bool, as_json: bool) -> int:
@@ -29,10 +40,10 @@ def plan(shots: str, *, live: bool, as_json: bool) -> int:
     found = read_list(shots)
     made = run_stoppable(outlook_of(found.shots, film_of(shots), live=live))
     if as_json:
-        understood = {"list": found.understood.as_dict()}
+        understood = {"list": found.understood.as_dict(), "film": found.film.as_dict()}
         click.echo(json.dumps({**understood, **as_dict(made.plan), **ahead(made)}))
     else:
-        show_understood(found.understood)
+        show_understood(found.understood, found.film)
         show(made.plan)
         show_ahead(made)
     return 0
@@ -51,12 +62,14 @@ def as_dict(plan: Plan) -> dict[str, Any]:
                 "need": line.need,
                 "continues": line.job.previous.name if line.job.previous else None,
                 "or_else": [job.shot.model for job in line.job.alternatives][1:],
+                "price": line.quote.source,
                 "units": plain(line.units),
                 "cost_usd": plain(line.cost_usd),
             }
             for line in plan.lines
         ],
         "titles": titles_of(plan),
+        "may_need_a_person": settled_by_people(plan),
         "to_buy": plan.count("buy"),
         "stored": plan.count("stored"),
         "totals": {"units": plain(plan.units), "cost_usd": plain(plan.cost_usd)},
@@ -87,16 +100,42 @@ def show(plan: Plan) -> None:
         f"{len(plan.lines)} clips: {units_told(plan.units_of)} units, [bold]{usd(plan.cost_usd)}[/]"
         + (f" (up to {usd(plan.most_usd)})" if plan.most_usd > plan.cost_usd else "")
     )
+    for said in price_notes(plan):
+        console.print(said, style="dim", markup=False)
     for name, title in titles_of(plan).items():
         console.print(f"A card before {name}: {title}", style="dim", markup=False)
 
 
-def show_understood(understood: Understood) -> None:
-    """How the list's file was read, before what it comes to."""
+def show_understood(understood: Understood, film: FilmFile) -> None:
+    """How the list's file and the film's were read, before what it comes to."""
     console = Console()
-    for said in understood.told():
+    for said in (*understood.told(), *film.told()):
         console.print(said, style="dim", markup=False, highlight=False)
     console.print()
+
+
+def price_notes(plan: Plan) -> list[str]:
+    """What the prices of what is to be bought rest on, and whose outcomes could need a person."""
+    buys = [line for line in plan.lines if line.need == "buy"]
+    found: dict[str, list[str]] = {}
+    for line in buys:
+        models = found.setdefault(RESTS_ON[line.quote.source], [])
+        if line.job.shot.model not in models:
+            models.append(line.job.shot.model)
+    notes = [f"Price of {', '.join(models)}: {words}." for words, models in found.items() if words]
+    if people := settled_by_people(plan):
+        notes.append(
+            f"If an answer is lost, {', '.join(people)} may need a person to say which request "
+            "it was."
+        )
+    seedless = {line.job.shot.model for line in buys if not line.job.model.takes_seed}
+    notes += [f"{name} takes no seed: takes differ by chance" for name in sorted(seedless)]
+    return notes
+
+
+def settled_by_people(plan: Plan) -> list[str]:
+    models = {line.job.shot.model: line.job.model for line in plan.lines if line.need == "buy"}
+    return sorted(name for name, model in models.items() if may_need_a_person(model))
 
 
 def titles_of(plan: Plan) -> dict[str, str]:
@@ -130,6 +169,7 @@ def ahead(outlook: Outlook) -> dict[str, Any]:
             ],
             "unchanged": changes.unchanged,
         },
+        "shared": [vars(each) for each in outlook.shared],
         "compare": [
             {
                 "model": offer.model,
@@ -178,6 +218,8 @@ def show_ahead(outlook: Outlook) -> None:
         console.print(f"\n{first}")
     for told in named:
         console.print(f"  {told}", style="dim", markup=False)
+    for told in words.shared_told(outlook):
+        console.print(told, style="dim", markup=False)
     console.print()
     console.print(grid(words.OFFERS, words.offer_rows(outlook.offers)))
     first, *doubts = words.time_told(outlook) or [""]

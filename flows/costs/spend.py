@@ -30,14 +30,22 @@ class Which:
     since: date | None = None
     until: date | None = None
 
+    @property
+    def begins_at(self) -> datetime | None:
+        return midnight(self.since) if self.since else None
+
+    @property
+    def ends_before(self) -> datetime | None:
+        return midnight(self.until + timedelta(days=1)) if self.until else None
+
     def conditions(self) -> list[ColumnElement[bool]]:
         found = [is_live(self.live)]
         if self.film is not None:
             found.append(film_of_run == self.film)
-        if self.since is not None:
-            found.append(charges.c.at >= midnight(self.since))
-        if self.until is not None:
-            found.append(charges.c.at < midnight(self.until + timedelta(days=1)))
+        if self.begins_at is not None:
+            found.append(charges.c.at >= self.begins_at)
+        if self.ends_before is not None:
+            found.append(charges.c.at < self.ends_before)
         return found
 
     def has_day(self, payment: TopUp) -> bool:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
-from time import monotonic
 
-from blocks import settings
+from blocks import settings, timing
 from blocks.errors import (
     AccountPausedError,
     BudgetError,
     OutcomeUnknownError,
+    PriceError,
     PricePendingError,
     RefusedError,
     SetupError,
@@ -23,6 +22,7 @@ from blocks.ledger.proof import CountAwaitedError
 from blocks.ledger.states import OCCUPYING
 from blocks.providers.base import Accepted, Again, Order, Paused, Provider, Refused, Ticket, Unknown
 from blocks.providers.http import SUBMIT_TIMEOUT_S, plain
+from blocks.providers.model import Media, with_urls
 from blocks.providers.retry import again_until
 from flows.generate.settle import refusal_stands
 from flows.planning.input_files import file_of
@@ -31,6 +31,7 @@ from flows.shots.job import InputFile, Job
 
 PATIENCE_S = 30.0
 LINE_S = 1.0
+TWINS_PATIENCE_S = 900.0
 LONG_WAIT_S = 60.0
 """The first in line that has waited so long is told about."""
 
@@ -55,6 +56,7 @@ async def buy(shop: RunContext, job: Job, attempt: Attempt, in_line: InLine) -> 
         RefusedError,
         AccountPausedError,
         UnreachableError,
+        PriceError,
         PricePendingError,
         BudgetError,
     ) as error:
@@ -63,6 +65,49 @@ async def buy(shop: RunContext, job: Job, attempt: Attempt, in_line: InLine) -> 
 
 
 async def post_when_room(
+    shop: RunContext, job: Job, provider: Provider, attempt: Attempt, in_line: InLine
+) -> Attempt | Again:
+    if has_twins(job):
+        async with shop.twins.setdefault(attempt.model, asyncio.Lock()):
+            await twins_settled(shop, attempt, in_line)
+            return await post_in_turn(shop, job, provider, attempt, in_line)
+    return await post_in_turn(shop, job, provider, attempt, in_line)
+
+
+def has_twins(job: Job) -> bool:
+    """Whether nothing in the request tells it from another one that asks for the same."""
+    model = job.model
+    marked = model.takes_seed or model.mark or job.files or job.previous
+    return not marked and model.provider != "comfyui"
+
+
+async def twins_settled(shop: RunContext, attempt: Attempt, in_line: InLine) -> None:
+    """Wait until no request of the same body has an unknown outcome: of two that are alike, what
+    the service lists could be either's. Raises UnreachableError where that takes too long."""
+    begun = timing.monotonic()
+    while True:
+        open_ones = await shop.book(
+            shop.ledger.in_states, ("posting", "unknown"), [attempt.service]
+        )
+        twins = [
+            one
+            for one in open_ones
+            if one.id != attempt.id and (one.model, one.inputs) == (attempt.model, attempt.inputs)
+        ]
+        if not twins:
+            return
+        if timing.monotonic() - begun > TWINS_PATIENCE_S:
+            raise UnreachableError(
+                f"{attempt.shot_name} waits for {twins[0].shot_name}, which asks {attempt.model} "
+                "for the very same and whose outcome is unknown: without a seed the two could not "
+                "be told apart.",
+                remedy="Nothing was bought for it. Settle the other one: `shotreel recover`.",
+            )
+        shop.watcher.state(attempt.fingerprint, "reserved", f"waiting for {twins[0].shot_name}")
+        await room_comes(shop.gates[attempt.service], attempt.service, in_line)
+
+
+async def post_in_turn(
     shop: RunContext, job: Job, provider: Provider, attempt: Attempt, in_line: InLine
 ) -> Attempt | Again:
     while True:
@@ -99,7 +144,7 @@ async def claimed_in_turn(
     """What the ledger says when the account has room. Raises CountAwaitedError."""
     gate = shop.gates[attempt.service]
     async with gate.turn:
-        begun, told = monotonic(), False
+        begun, told = timing.monotonic(), False
         while True:
             stop_if_told(shop, attempt)
             gate.freed.clear()
@@ -114,7 +159,7 @@ async def claimed_in_turn(
                 return claimed
             why = await waits_for(shop, attempt)
             shop.watcher.state(attempt.fingerprint, "reserved", why)
-            if not told and monotonic() - begun > LONG_WAIT_S:
+            if not told and timing.monotonic() - begun > LONG_WAIT_S:
                 told = True
                 shop.watcher.say(f"{job.name}: {why}")
             await room_comes(gate, attempt.service, in_line)
@@ -250,33 +295,51 @@ def order_of(shop: RunContext, job: Job, attempt: Attempt) -> Order:
 
 
 async def with_files(shop: RunContext, job: Job, provider: Provider, attempt: Attempt) -> Attempt:
-    """Upload the shot's files, each once for all that use it, and put their URLs in the inputs."""
+    """The inputs as they are sent: files uploaded, each once for all that use it, and a mark where
+    no seed tells the attempt from its twins: a service's field for one, or URLs of its own."""
     files = dict(job.files)
     if job.previous:
-        files[job.continues] = await file_of_previous(shop, job, job.previous)
-    if not files:
+        for place, media in job.continues.items():
+            files[place] = await file_of_previous(shop, job.previous, media)
+    model, own = job.model, not job.model.takes_seed
+    urls = {place: await uploaded(shop, provider, file, own=own) for place, file in files.items()}
+    marks = {model.mark: f"shotreel-{attempt.id}"} if model.mark else {}
+    if not urls and not marks:
         return attempt
-    urls = {column: await uploaded(shop, provider, file) for column, file in files.items()}
-    return await shop.book(shop.ledger.set_inputs, attempt, {**attempt.inputs, **urls})
+    inputs = with_urls(attempt.inputs, urls) | marks
+    attempt = await shop.book(shop.ledger.set_inputs, attempt, inputs)
+    if urls and provider.quotes_bodies:
+        # How long a sound or a video is, and so what the clip costs, is known with its URL.
+        quote = await provider.price(model, inputs)
+        if quote.cost_usd > attempt.cost_quoted_usd:
+            attempt = await shop.book(shop.ledger.requote, attempt, quote)
+    return attempt
 
 
-async def uploaded(shop: RunContext, provider: Provider, file: InputFile) -> str:
-    """Where the provider can read the file. Raises UnreachableError where it does not take it."""
+async def uploaded(
+    shop: RunContext, provider: Provider, file: InputFile, *, own: bool = False
+) -> str:
+    """Where the provider can read the file; `own`: at a URL that no other request names.
+
+    Raises UnreachableError where the provider does not take it.
+    """
     service, account, path = provider.service, provider.account, Path(file.path)
     async with shop.uploads.setdefault((service, file.sha256), asyncio.Lock()):
-        since = datetime.now(UTC) - provider.uploads_kept
-        url = await shop.book(shop.ledger.uploaded_url, service, account, file.sha256, since)
+        since = timing.now() - provider.uploads_kept
+        known = shop.ledger.uploaded_url
+        url = None if own else await shop.book(known, service, account, file.sha256, since)
         if url is None:
             url = await again_until(
                 PATIENCE_S,
                 lambda: provider.upload(path, file.content_type),
                 f"Upload of {path.name} to {service}",
             )
-            await shop.book(shop.ledger.note_upload, service, account, file.sha256, url)
+            if not own:
+                await shop.book(shop.ledger.note_upload, service, account, file.sha256, url)
     return url
 
 
-async def file_of_previous(shop: RunContext, job: Job, previous: Job) -> InputFile:
+async def file_of_previous(shop: RunContext, previous: Job, media: Media) -> InputFile:
     """The clip of the shot before; its last decoded frame as a PNG where a picture is wanted."""
     from blocks.media.probe import last_frame
 
@@ -289,7 +352,7 @@ async def file_of_previous(shop: RunContext, job: Job, previous: Job) -> InputFi
             "The shot before has no clip to continue from.",
             remedy="Nothing was bought for this shot. Mend the shot before, then run it again.",
         )
-    if job.continues == "video":
+    if media == "video":
         return await asyncio.to_thread(file_of, clip, "video")
     frame = settings.home() / "pictures" / f"{clip.stem}.last.png"
     frame.parent.mkdir(parents=True, exist_ok=True)

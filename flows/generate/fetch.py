@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime
-from time import monotonic
 
+from blocks import timing
 from blocks.errors import ClipError, FailedError, LostError, Paid, SetupError, UnreachableError
 from blocks.files import sha256_file
 from blocks.ledger import Attempt
 from blocks.media.probe import probe
 from blocks.providers.base import Again, Failed, Ready
-from blocks.providers.catalogue import sent_model
+from blocks.providers.comfyui.account import ComfyUI
 from blocks.providers.download import Fetched, Patience, Vanished, download
 from blocks.providers.retry import again_until, backoff
 from flows.run.context import Clip, RunContext
+from flows.shots.job import model_of
 
 PATIENCE_S = 60.0
 LOOKS = 3
@@ -30,7 +30,7 @@ async def fetch(shop: RunContext, attempt: Attempt) -> Clip | None:
     """
     trouble: Vanished | ClipError | UnreachableError | None = None
     tries, patience_s, patience = 0, vanished_for_s(shop, attempt), Patience()
-    begun = monotonic()
+    begun = timing.monotonic()
     while True:
         tries += 1
         url = attempt.media_url
@@ -47,7 +47,7 @@ async def fetch(shop: RunContext, attempt: Attempt) -> Clip | None:
             trouble = error
         except OSError as error:
             raise full(attempt, error) from None
-        waited = isinstance(trouble, Vanished) and monotonic() - begun < patience_s
+        waited = isinstance(trouble, Vanished) and timing.monotonic() - begun < patience_s
         if tries >= LOOKS and not waited:
             break
         shop.watcher.state(attempt.fingerprint, "ready", f"asking again: {trouble}")
@@ -70,13 +70,13 @@ def told(trouble: Vanished | UnreachableError) -> str:
 def too_old(shop: RunContext, attempt: Attempt) -> bool:
     """Whether the provider no longer promises to have it."""
     sent_at = attempt.posted_at or attempt.created_at
-    return datetime.now(UTC) - sent_at > shop.provider_of(attempt).kept
+    return timing.now() - sent_at > shop.provider_of(attempt).kept
 
 
 def vanished_for_s(shop: RunContext, attempt: Attempt) -> float:
     """How long a file that is not there (yet) is asked for: as long as a request may turn up."""
-    ended_at = attempt.ended_at or datetime.now(UTC)
-    ago_s = (datetime.now(UTC) - ended_at).total_seconds()
+    ended_at = attempt.ended_at or timing.now()
+    ago_s = (timing.now() - ended_at).total_seconds()
     return shop.provider_of(attempt).gone_s - ago_s
 
 
@@ -110,10 +110,12 @@ async def complete(
     shop: RunContext, attempt: Attempt, url: str, patience: Patience
 ) -> Fetched | Vanished:
     part = shop.store.partial(attempt.id)
-    hosts = shop.provider_of(attempt).trusted_hosts
+    provider = shop.provider_of(attempt)
+    # A server of one's own may want its password for files too; a service's media are public.
+    auth = provider.media_auth(url) if isinstance(provider, ComfyUI) else None
 
     async def one_try() -> Fetched | Vanished | Again:
-        return await download(shop.client, url, part, hosts, patience)
+        return await download(shop.client, url, part, provider.trusted_hosts, patience, auth)
 
     return await again_until(
         PATIENCE_S,
@@ -141,7 +143,7 @@ async def keep(shop: RunContext, attempt: Attempt) -> Clip:
 async def fresh_url(shop: RunContext, attempt: Attempt) -> str | None:
     """Where the provider says, now, that the clip is; None where it does not say."""
     assert attempt.ticket is not None
-    outcome = await shop.provider_of(attempt).poll(sent_model(attempt.model), attempt.ticket)
+    outcome = await shop.provider_of(attempt).poll(model_of(attempt), attempt.ticket)
     return outcome.media_url if isinstance(outcome, Ready) else None
 
 

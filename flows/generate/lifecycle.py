@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from datetime import UTC, datetime
 from decimal import Decimal
 from functools import partial
-from time import monotonic
 
+from blocks import timing
 from blocks.errors import (
     FailedError,
     OverchargedError,
@@ -22,16 +21,16 @@ from blocks.errors import (
 from blocks.ledger import Attempt, Intent, fallback
 from blocks.ledger.proof import is_absurd
 from blocks.ledger.states import UNFINISHED
+from blocks.ledger.tables import in_nano
 from blocks.money import usd
 from blocks.providers.base import Bill, Empty, Failed, Gone, Polled, Provider, Ready, Waiting
-from blocks.providers.catalogue import sent_model
 from blocks.providers.retry import again_until, backoff
 from blocks.providers.services import provider_name
 from flows.generate.buy import buy
 from flows.generate.fetch import fetch, lost, too_old
 from flows.generate.settle import settle_unknown
 from flows.run.context import Clip, RunContext
-from flows.shots.job import Job
+from flows.shots.job import Job, model_of
 
 MAX_ATTEMPTS = 3
 """New attempts of one clip in one run, where the ones before failed unpaid and may succeed."""
@@ -186,7 +185,7 @@ async def follow(shop: RunContext, attempt: Attempt) -> None:
     """
     provider, ticket = shop.provider_of(attempt), attempt.ticket
     assert ticket is not None
-    model = sent_model(attempt.model)
+    model = model_of(attempt)
     name = attempt.asked_of
     pace = shop.paces[attempt.service]
 
@@ -194,7 +193,7 @@ async def follow(shop: RunContext, attempt: Attempt) -> None:
         async with pace.room:
             return await provider.poll(model, ticket)
 
-    begun = monotonic()
+    begun = timing.monotonic()
     doubts = Doubts(attempt, provider)
     pace.following += 1
     try:
@@ -202,7 +201,7 @@ async def follow(shop: RunContext, attempt: Attempt) -> None:
             outcome: Waiting | Ready | Failed | Empty | Gone = await again_until(
                 POLL_PATIENCE_S, look, name, paid="unknown", request_id=ticket.request_id
             )
-            waited = monotonic() - begun
+            waited = timing.monotonic() - begun
             if isinstance(outcome, Empty | Gone) and (pause_s := doubts.pause_s(outcome)):
                 shop.watcher.state(attempt.fingerprint, "submitted", outcome.reason)
                 await asyncio.sleep(pause_s)
@@ -247,19 +246,19 @@ class Doubts:
     """How long an answer is asked again that may be a replica's that lags, or a proxy's."""
 
     def __init__(self, attempt: Attempt, provider: Provider) -> None:
-        sent_ago_s = (datetime.now(UTC) - (attempt.posted_at or attempt.created_at)).total_seconds()
+        sent_ago_s = (timing.now() - (attempt.posted_at or attempt.created_at)).total_seconds()
         self._gone_s = max(provider.gone_s - sent_ago_s, min(provider.gone_s, GONE_S))
         self._empty_s = min(provider.gone_s, EMPTY_S)
         self.clear()
 
     def clear(self) -> None:
-        self._tries, self._since = 0, monotonic()
+        self._tries, self._since = 0, timing.monotonic()
 
     def pause_s(self, outcome: Empty | Gone) -> float | None:
         """Seconds until it is worth another look; None: it stands."""
         self._tries += 1
         longest = self._empty_s if isinstance(outcome, Empty) else self._gone_s
-        left_s = longest - (monotonic() - self._since)
+        left_s = longest - (timing.monotonic() - self._since)
         return min(backoff(self._tries), max(left_s, 0.1)) if left_s > 0 else None
 
 
@@ -276,7 +275,7 @@ async def call_off(shop: RunContext, job: Job) -> None:
             if held is None or held.state != "submitted" or not shop.ledger.is_mine(held):
                 return
             assert held.ticket is not None
-            await shop.provider_of(held).cancel(sent_model(held.model), held.ticket)
+            await shop.provider_of(held).cancel(model_of(held), held.ticket)
             await record(shop, held, Failed(CALLED_OFF, "no"))
 
 
@@ -309,10 +308,10 @@ async def first_bill(shop: RunContext, attempt: Attempt, patience_s: float) -> B
     if not paid or not await shop.book(shop.ledger.awaits_count, attempt):
         return None
     assert attempt.ticket is not None
-    ends = monotonic() + patience_s
+    ends = timing.monotonic() + patience_s
     while True:
         bill = await shop.provider_of(attempt).billed(attempt.ticket)
-        if bill is not None or monotonic() > ends:
+        if bill is not None or timing.monotonic() > ends:
             return bill
         await asyncio.sleep(BILL_LOOK_S)
 
@@ -327,7 +326,7 @@ def stop_where_absurd(
         cost_usd = units * attempt.unit_price_usd
     else:
         return
-    if attempt.price_source == "no_price" or not is_absurd(attempt.cost_quoted_usd, cost_usd):
+    if attempt.price_source == "no_price" or not is_too_much(attempt, cost_usd):
         return
     counted = "" if units is None else f" ({units.normalize():f} units)"
     model = (attempt.service, attempt.model)
@@ -340,6 +339,13 @@ def stop_where_absurd(
         remedy=f"Show the request to {provider_name(attempt.service)}. `shotreel reconcile` "
         "corrects the ledger by the bill; until then plans reckon with this charge.",
     )
+
+
+def is_too_much(attempt: Attempt, cost_usd: Decimal) -> bool:
+    """Above a ceiling that the user has named; or what no reading of a price explains."""
+    if attempt.price_source == "ceiling":
+        return in_nano(cost_usd) > in_nano(attempt.cost_quoted_usd)
+    return is_absurd(attempt.cost_quoted_usd, cost_usd)
 
 
 async def from_store(shop: RunContext, attempt: Attempt) -> Clip | None:
@@ -359,7 +365,7 @@ async def known_again(shop: RunContext, attempt: Attempt) -> bool:
     provider = shop.provider_of(attempt)
     if attempt.ticket is None or too_old(shop, attempt):
         return False
-    match await provider.poll(sent_model(attempt.model), attempt.ticket):
+    match await provider.poll(model_of(attempt), attempt.ticket):
         case Ready(media_url, units):
             found = await shop.book(shop.ledger.mark_ready, attempt, media_url, units)
             shop.fresh.add(attempt.id)
@@ -412,4 +418,4 @@ async def explain_end(shop: RunContext, attempt: Attempt) -> None:
 
 def ended_ago_s(attempt: Attempt) -> float:
     assert attempt.ended_at is not None
-    return (datetime.now(UTC) - attempt.ended_at).total_seconds()
+    return (timing.now() - attempt.ended_at).total_seconds()

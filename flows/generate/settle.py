@@ -5,18 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from time import monotonic
+from datetime import datetime, timedelta
 
-from blocks import settings
+from blocks import settings, timing
 from blocks.errors import OutcomeUnknownError
 from blocks.ledger import Attempt
 from blocks.ledger.states import Adopt, AskPerson, KeepAsking, Release, Settlement, settle
 from blocks.providers.base import BillingPage, BillingRow, Findings, Found, Order, Ticket
-from blocks.providers.catalogue import sent_model
 from blocks.providers.clock import CLOCK_SKEW, ServiceClock
 from blocks.providers.http import SUBMIT_TIMEOUT_S, read_time
 from flows.run.context import RunContext
+from flows.shots.job import model_of
 
 ASK_S = (1.0, 15.0)
 WAIT_IN_RUN_S = 900.0
@@ -48,7 +47,7 @@ async def settle_unknown(shop: RunContext, attempt: Attempt) -> None:
     Raises OutcomeUnknownError where only a person, or more time, can tell.
     """
     pause, longest = ASK_S
-    silences, read_at = 0, monotonic()
+    silences, read_at = 0, timing.monotonic()
     unread_s = patience_s(shop.provider_of(attempt).quiet_s)
     while True:
         settlement = await ask(shop, attempt)
@@ -56,7 +55,7 @@ async def settle_unknown(shop: RunContext, attempt: Attempt) -> None:
             silences += 1  # one empty listing may be a replica's that lags
             settlement = await confirmed(shop, attempt, settlement, silences)
         if not (isinstance(settlement, KeepAsking) and settlement.unread):
-            read_at = monotonic()
+            read_at = timing.monotonic()
         match settlement:
             case Adopt(found):
                 if await adopted(shop, attempt, found):
@@ -66,7 +65,7 @@ async def settle_unknown(shop: RunContext, attempt: Attempt) -> None:
                 await shop.book(shop.ledger.release, attempt, cause)
                 shop.gates[attempt.service].freed.set()
                 return
-            case KeepAsking(_, unread) if unread and monotonic() - read_at > unread_s:
+            case KeepAsking(_, unread) if unread and timing.monotonic() - read_at > unread_s:
                 raise unsettled(
                     attempt,
                     unread,
@@ -127,10 +126,10 @@ async def charged_unnamed(shop: RunContext, attempt: Attempt) -> tuple[Found, ..
 
     Without those that the listing shows to be another's. Empty, too, where the bill is not shown.
     """
-    provider, model = shop.provider_of(attempt), sent_model(attempt.model)
+    provider, model = shop.provider_of(attempt), model_of(attempt)
     clock = provider.clock
     since = clock.at(sent_at(attempt)) - CLOCK_SKEW
-    until = clock.at(datetime.now(UTC)) + CLOCK_SKEW
+    until = clock.at(timing.now()) + CLOCK_SKEW
     rows: dict[str, BillingRow] = {}
     cursor: str | None = None
     for _ in range(MAX_BILL_PAGES):
@@ -172,7 +171,7 @@ def sent_at(attempt: Attempt) -> datetime:
 
 
 def silent_s(attempt: Attempt) -> float:
-    return (datetime.now(UTC) - sent_at(attempt)).total_seconds()
+    return (timing.now() - sent_at(attempt)).total_seconds()
 
 
 def possible(attempt: Attempt, candidate: Found, clock: ServiceClock) -> bool:
@@ -219,18 +218,18 @@ async def refusal_stands(shop: RunContext, attempt: Attempt) -> bool:
 
     Asked for a few seconds only: what says no in the service's own words was seldom taken.
     """
-    until = monotonic() + REFUSAL_S
+    until = timing.monotonic() + REFUSAL_S
     while True:
         findings = await listed(shop, attempt)
         if findings.candidates:
             return False
-        if monotonic() >= until:
+        if timing.monotonic() >= until:
             return findings.complete and not await charged_unnamed(shop, attempt)
         await asyncio.sleep(ASK_S[0])
 
 
 def order_of(attempt: Attempt) -> Order:
-    model = sent_model(attempt.model)
+    model = model_of(attempt)
     return Order(attempt.id, model, attempt.inputs, settings.start_timeout_s())
 
 

@@ -12,7 +12,6 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
-from time import monotonic
 from typing import Any
 from uuid import UUID
 
@@ -26,6 +25,7 @@ from prefect.exceptions import ObjectNotFound
 from prefect.settings import PREFECT_API_URL
 from prefect.states import Cancelled, Cancelling
 
+from blocks import timing
 from blocks.ledger.shared_budget import owner_of_run
 from flows.generate.parts import Part, parts_of
 from flows.planning.plan import Plan
@@ -92,17 +92,17 @@ class SubRuns:
 
     async def watch(self) -> None:
         """Until every sub-run has ended, or is given up."""
-        moved = dict.fromkeys(self.runs, monotonic())
+        moved = dict.fromkeys(self.runs, timing.monotonic())
         while moved:
             await asyncio.sleep(LOOK_S)
             states = await self._states(list(moved))
             for run_id, state in states.items():
                 if await self._moves(self.runs[run_id], state):
-                    moved[run_id] = monotonic()
+                    moved[run_id] = timing.monotonic()
                 if state is None or state.is_final():
                     self._end(run_id)
                     del moved[run_id]
-                elif monotonic() - moved[run_id] > PATIENCE_S:
+                elif timing.monotonic() - moved[run_id] > PATIENCE_S:
                     await self._call_off(run_id, state)
                     self._end(run_id)
                     del moved[run_id]

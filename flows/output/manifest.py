@@ -47,6 +47,7 @@ def manifest_of(
                 "fingerprint": job.fingerprint,
                 "inputs": dict(attempt.inputs) if attempt else dict(job.inputs),
                 "seed": attempt.seed if attempt else job.seed,
+                "schema_sha256": attempt.schema_sha256 if attempt else None,
                 "request_id": attempt.request_id if attempt else None,
                 "units": plain(item.units),
                 "cost_usd": plain(item.cost_usd),

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from blocks.providers.model import FILE_COLUMNS, Model, Value, Whole
+from blocks.providers.model import Model, Value, Whole
 from flows.shots.job import Job
 
 MAX_REFUSALS = 20
@@ -54,20 +55,27 @@ class Likes:
         return [job for job in self.jobs if not takes_seed(model, job.seed)]
 
 
-Asked = tuple[tuple[tuple[str, Value], ...], tuple[str, ...]]
+Asked = tuple[tuple[tuple[str, str], ...], tuple[str, ...]]
 """The settings that a row has chosen itself, and the files that it starts from."""
 
 
 def asked_of(job: Job) -> Asked:
     """What a row asks for beyond its own model's defaults: another model has others."""
-    defaults = job.model.defaults
+    model = job.model
     chosen = (
-        (column, value)
-        for column, value in sorted(job.inputs.items())
-        if column != "prompt" and value != defaults.get(column)
+        (model.column_of(name), said(value))
+        for name, value in sorted(job.inputs.items())
+        if name != model.input_of("prompt") and value != model.defaults.get(name)
     )
-    files = tuple(column for column in FILE_COLUMNS if getattr(job.shot, column))
-    return tuple(chosen), files
+    files = (model.column_of(place.partition("/")[0]) for place in job.shot.files)
+    return tuple(chosen), tuple(dict.fromkeys(files))
+
+
+def said(value: Value) -> str:
+    """A value as a list would write it."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def compare(
@@ -91,35 +99,45 @@ def offer_of(model: Model, groups: Mapping[Asked, Likes], unit_price_usd: Decima
         bad = likes.jobs if why else likes.beyond(model)
         refused += len(bad)
         for job in bad[: MAX_REFUSALS - len(refusals)]:
-            words = why or f"seed {job.seed} is not {model.inputs['seed'].allowed}"
+            words = (
+                why
+                or f"seed {job.seed} is not {model.inputs[model.input_of('seed') or ''].allowed}"
+            )
             refusals.append(Refusal(job.shot.row, job.name, words))
         if why:
             continue
         taken = len(likes.jobs) - len(bad)
         clips += taken
-        inputs = {**model.defaults, **dict(chosen)}
+        inputs = {**model.defaults, **read_for(model, dict(chosen))}
         units += taken * (model.units(inputs) if model.units else Decimal(1))
     cost_usd = None if unit_price_usd is None else units * unit_price_usd
     return Offer(model.name, clips, units, cost_usd, refused, tuple(refusals))
 
 
-def refusal(model: Model, chosen: Mapping[str, Value], files: tuple[str, ...]) -> str:
+def read_for(model: Model, chosen: Mapping[str, str]) -> dict[str, Value]:
+    """What a row asks for, as the model takes it. Raises ValueError, KeyError."""
+    names = {column: model.input_of(column) or column for column in chosen}
+    return {names[column]: model.inputs[names[column]].read(raw) for column, raw in chosen.items()}
+
+
+def refusal(model: Model, chosen: Mapping[str, str], files: tuple[str, ...]) -> str:
     """Why the model cannot take it; empty where it can."""
     for column, value in chosen.items():
-        takes = model.inputs.get(column)
-        if takes is None:
+        name = model.input_of(column)
+        if name is None:
             return f"it does not take {column}"
         try:
-            takes.read(str(value).lower() if isinstance(value, bool) else str(value))
+            model.inputs[name].read(value)
         except ValueError:
-            return f"{column} {value} is not {takes.allowed}"
+            return f"{column} {value} is not {model.inputs[name].allowed}"
     for column in files:
-        if column not in model.inputs:
+        if model.input_of(column) is None:
             return f"it does not take {column}"
-    missing = [name for name in model.required if name != "prompt" and name not in files]
+    needed = (model.column_of(name) for name in model.required)
+    missing = [column for column in needed if column != "prompt" and column not in files]
     return f"it needs {missing[0]}" if missing else ""
 
 
 def takes_seed(model: Model, seed: int | None) -> bool:
-    seeds = model.inputs.get("seed")
+    seeds = model.inputs.get(model.input_of("seed") or "")
     return seed is None or not isinstance(seeds, Whole) or seeds.low <= seed <= seeds.high

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
+from blocks import timing
 from blocks.errors import PriceError
-from blocks.providers.catalogue import MODELS
+from blocks.providers.catalogue import counted_models
 from blocks.providers.model import Model
 from blocks.providers.prices import shipped
 from blocks.providers.services import service_name
@@ -19,6 +19,7 @@ from flows.planning.comparison import Offer, compare
 from flows.planning.duration import Limits, Wait, history, waits_of
 from flows.planning.plan import Line, Plan
 from flows.planning.prices import SOLD_BY
+from flows.planning.sharing import Shared, shared_clips
 from flows.run.context import RunContext
 from flows.run.opening import has_account
 from flows.shots import FilmId
@@ -46,6 +47,7 @@ class Outlook:
     changes: Changes
     offers: tuple[Offer, ...]
     waits: tuple[Wait, ...]
+    shared: tuple[Shared, ...] = ()
 
     @property
     def wait_s(self) -> float:
@@ -60,7 +62,7 @@ async def sold_services(*, live: bool) -> set[str]:
 
 
 async def look_ahead(shop: RunContext, plan: Plan, film: FilmId, *, live: bool) -> Outlook:
-    models = [model for model in MODELS.values() if model.provider in SOLD_BY]
+    models = counted_models()
     prices = await unit_prices(shop, models, live=live)
     manifest = Path("out") / film.name / "manifest.json"
     changes = await shop.book(changes_since, shop.ledger, plan.lines, film, manifest, live=live)
@@ -78,6 +80,7 @@ async def look_ahead(shop: RunContext, plan: Plan, film: FilmId, *, live: bool) 
         changes,
         tuple(compare(jobs, models, prices)),
         tuple(waits_of(plan.lines, limits, past_s)),
+        tuple(await shop.book(shared_clips, shop.ledger, plan.lines, film)),
     )
 
 
@@ -106,7 +109,7 @@ async def unit_prices(
     async def one(model: Model) -> Decimal | None:
         provider = shop.providers.get(service_of(model, live=live))
         if provider is None:
-            rule = shipped().rule(model.name, datetime.now(UTC).date())
+            rule = shipped().rule(model.name, timing.now().date())
             return rule.unit_price_usd if rule else None
         try:
             return (

@@ -21,14 +21,32 @@ from blocks.providers.download import (
     download,
 )
 from blocks.providers.http import Trusted, origin
+from blocks.providers.model import FileName, Media
 from blocks.providers.retry import again_until
 from flows.shots.job import InputFile
 
 PATIENCE_S = 30.0
-MAX_BYTES = {"image": 30_000_000, "video": 1_000_000_000}
-TAKEN = {"image": "a PNG, a JPEG or a WebP picture", "video": "an MP4, a MOV or a WebM video"}
+MAX_BYTES: dict[Media, int] = {
+    "image": 30_000_000,
+    "video": 1_000_000_000,
+    "audio": 200_000_000,
+}
+TAKEN: dict[Media, str] = {
+    "image": "a PNG, a JPEG or a WebP picture",
+    "video": "an MP4, a MOV or a WebM video",
+    "audio": "an MP3, WAV, FLAC, OGG, AAC or M4A sound file",
+}
 AT_ONCE = 8
 
+RIFF = {b"WEBP": "image/webp", b"WAVE": "audio/wav"}
+SOUNDS = (
+    (b"ID3", "audio/mpeg"),
+    (b"\xff\xfb", "audio/mpeg"),
+    (b"\xff\xf3", "audio/mpeg"),
+    (b"fLaC", "audio/flac"),
+    (b"OggS", "audio/ogg"),
+    (b"\xff\xf1", "audio/aac"),
+)
 PICTURES = ((b"\x89PNG\r\n\x1a\n", "image/png"), (b"\xff\xd8\xff", "image/jpeg"))
 
 
@@ -39,41 +57,46 @@ def content_type(path: Path) -> str | None:
     for magic, kind in PICTURES:
         if head.startswith(magic):
             return kind
-    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
-        return "image/webp"
+    if head[:4] == b"RIFF" and head[8:12] in RIFF:
+        return RIFF[head[8:12]]
+    for magic, kind in SOUNDS:
+        if head.startswith(magic):
+            return kind
     if head[4:8] == b"ftyp":
+        if head[8:11] == b"M4A":
+            return "audio/mp4"
         return "video/quicktime" if head[8:12] == b"qt  " else "video/mp4"
     return "video/webm" if head.startswith(b"\x1a\x45\xdf\xa3") else None
 
 
-def file_of(path: Path, column: str = "image") -> InputFile:
-    """Raises InputError for a file that is not what the column takes."""
+def file_of(path: Path, media: Media = "image") -> InputFile:
+    """Raises InputError for a file that is not what the input takes."""
     kind = content_type(path)
-    if kind is None or not kind.startswith(column):
-        raise InputError(f"{path.name} is not {TAKEN[column]}.", remedy="Save it as one of these.")
+    if kind is None or not kind.startswith(media):
+        raise InputError(f"{path.name} is not {TAKEN[media]}.", remedy="Save it as one of these.")
     return InputFile(str(path), sha256_file(path), kind)
 
 
 async def gather_files(
-    client: httpx.AsyncClient, named: Iterable[tuple[str, str]]
-) -> dict[tuple[str, str], InputFile]:
-    """The bytes of every file that the list names, by its column and its name there.
+    client: httpx.AsyncClient, named: Iterable[FileName]
+) -> dict[tuple[Media, str], InputFile]:
+    """The bytes of every file that the list names, by its kind and its name there.
 
     Files at a URL are brought here first, so that what was fingerprinted is what is sent, also if
     the URL shows another one tomorrow. Raises InputError with all that could not be had.
     """
     limit = asyncio.Semaphore(AT_ONCE)
 
-    async def one(column: str, name: str) -> InputFile:
+    async def one(media: Media, name: str) -> InputFile:
         if not name.startswith(("http://", "https://")):
-            return await asyncio.to_thread(file_of, Path(name), column)
+            return await asyncio.to_thread(file_of, Path(name), media)
         async with limit:
-            path = await _bring(client, name, MAX_BYTES[column])
-            return await asyncio.to_thread(file_of, path, column)
+            path = await _bring(client, name, MAX_BYTES[media])
+            return await asyncio.to_thread(file_of, path, media)
 
-    names = list(dict.fromkeys(named))
+    names = list(dict.fromkeys((name.media, str(name)) for name in named))
     found = await asyncio.gather(*(one(*name) for name in names), return_exceptions=True)
-    files: dict[tuple[str, str], InputFile] = {}
+    files: dict[tuple[Media, str], InputFile] = {}
     problems: list[str] = []
     for name, outcome in zip(names, found, strict=True):
         if isinstance(outcome, InputFile):

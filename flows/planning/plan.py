@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from itertools import chain
-from typing import Literal
+from typing import Literal, cast
 
-from blocks.errors import BudgetError
+from blocks.errors import BudgetError, PriceError
 from blocks.ledger import Attempt, Intent
 from blocks.ledger.proof import price_key
 from blocks.money import usd
-from blocks.providers.base import Quote
+from blocks.providers.base import PriceSource, Quote
 from blocks.providers.model import Inputs, Whole
 from blocks.providers.services import provider_name
+from flows.planning.bought import as_bought
 from flows.planning.remembered import write_down_remembered
 from flows.run.context import RunContext
 from flows.shots.job import Job
@@ -40,7 +42,7 @@ class Line:
     @property
     def is_chosen(self) -> bool:
         """Whether this take is the one in the film."""
-        return self.job.take == 1
+        return self.job.take == self.job.shot.take
 
     @property
     def cost_usd(self) -> Decimal:
@@ -94,12 +96,13 @@ async def make_plan(shop: RunContext, jobs: Sequence[Job], film: str = "") -> Pl
     What Prefect remembers and the ledger does not is written down again, for the `film`.
     Of alternatives, one that is paid for or under way stands before those that are not.
     """
+    jobs = await shop.book(as_bought, shop.ledger, jobs)
     every = [choice for job in jobs for choice in job.alternatives]
-    quotes = await price_jobs(shop, every)
     keys = list({job.fingerprint for job in every})
     held = await shop.book(shop.ledger.holders, keys)
+    quotes = await price_jobs(shop, every, held)
     unknown = {job.fingerprint: job for job in every if job.fingerprint not in held}
-    intents = [intent_of(shop, job, quotes[key], job.seed or 0) for key, job in unknown.items()]
+    intents = [intent_of(shop, job, quotes[key], job.seed) for key, job in unknown.items()]
     if await write_down_remembered(shop, intents, film):
         held = await shop.book(shop.ledger.holders, keys)
     lines: list[Line] = []
@@ -126,28 +129,68 @@ def need_of(attempt: Attempt | None, *, shared: bool) -> Need:
     return "held" if attempt.state in ("failed", "lost") else "bought"
 
 
-async def price_jobs(shop: RunContext, jobs: Sequence[Job]) -> dict[str, Quote]:
-    """Prices by fingerprint. Jobs that differ only in words, seed or files cost the same."""
-    known: dict[tuple[str, str], Quote] = {}
+async def price_jobs(
+    shop: RunContext, jobs: Sequence[Job], held: Mapping[str, Attempt]
+) -> dict[str, Quote]:
+    """Prices by fingerprint. Jobs that differ only in words, seed or files cost the same.
+
+    What is bought already needs no price of today.
+    """
+    known: dict[tuple[object, ...], Quote] = {}
     quotes: dict[str, Quote] = {}
     for job in jobs:
-        key = (job.shot.model, price_key(job.inputs))
-        if key not in known:
-            known[key] = await price_of(shop, job)
-        quotes[job.fingerprint] = known[key]
+        key = (job.service, job.shot.model, price_key(job.inputs), ceiling_of(job))
+        try:
+            if key not in known:
+                known[key] = await price_of(shop, job)
+            quotes[job.fingerprint] = known[key]
+        except PriceError:
+            attempt = held.get(job.fingerprint)
+            if attempt is None or not is_bought(attempt):
+                raise
+            quotes[job.fingerprint] = quote_then(attempt)
     return quotes
 
 
+def quote_then(attempt: Attempt) -> Quote:
+    """What was quoted for a request when it was sent."""
+    as_of = date.fromisoformat(attempt.price_as_of)
+    source = cast(PriceSource, attempt.price_source)
+    return Quote(attempt.units_quoted, attempt.unit_price_usd, as_of, source)
+
+
+def ceiling_of(job: Job) -> Decimal | None:
+    """The most that the user allows for one clip: in the list, else in the model's card."""
+    return job.shot.max_usd or job.model.max_usd
+
+
 async def price_of(shop: RunContext, job: Job) -> Quote:
-    """What the provider quotes, or what it has charged for such a job, where that was more."""
+    """What the provider quotes, or what it has charged for such a job, where that was more.
+
+    Raises PriceError where neither is known and the user names no ceiling, or a lower one.
+    """
+    quote = await known_price(shop, job)
+    ceiling_usd = ceiling_of(job)
+    if ceiling_usd is not None and quote.cost_usd > ceiling_usd:
+        raise PriceError(
+            f"{job.name} costs {usd(quote.cost_usd)} with {job.shot.model}, more than its max_usd "
+            f"of {usd(ceiling_usd)}.",
+            remedy="Nothing was bought. Raise max_usd, or ask for less.",
+        )
+    return quote
+
+
+async def known_price(shop: RunContext, job: Job) -> Quote:
     provider, inputs = shop.providers[job.service], final_inputs(job)
-    quote = await provider.price(job.model, inputs)
+    quote = await provider.price(job.model, inputs, ceiling_of(job))
     if quote.source == "no_price":
         return quote
     counted = await shop.book(
         shop.ledger.counted, job.service, provider.account, job.shot.model, inputs
     )
-    if counted is None or counted.cost_usd <= quote.cost_usd or not counted.units:
+    if counted is None or not counted.units:
+        return quote
+    if counted.cost_usd <= quote.cost_usd and quote.source != "ceiling":
         return quote
     unit_price_usd = counted.cost_usd / counted.units
     return Quote(counted.units, unit_price_usd, quote.as_of, "counted")
@@ -155,7 +198,8 @@ async def price_of(shop: RunContext, job: Job) -> Quote:
 
 def final_inputs(job: Job, seed: int | None = None) -> Inputs:
     seed = job.seed if seed is None else seed
-    return {**job.inputs} if seed is None else {**job.inputs, "seed": seed}
+    name = job.model.input_of("seed")
+    return {**job.inputs} if seed is None or name is None else {**job.inputs, name: seed}
 
 
 def intents_of(shop: RunContext, plan: Plan, draw: Draw) -> dict[str, Intent]:
@@ -167,12 +211,14 @@ def intents_of(shop: RunContext, plan: Plan, draw: Draw) -> dict[str, Intent]:
     for job, quote in chain.from_iterable(choices):
         if job.fingerprint in intents:
             continue
-        seed = job.seed if job.seed is not None else draw(job.model.open_seeds())
+        seed = job.seed
+        if seed is None and job.model.takes_seed:
+            seed = draw(job.model.open_seeds())
         intents[job.fingerprint] = intent_of(shop, job, quote, seed)
     return intents
 
 
-def intent_of(shop: RunContext, job: Job, quote: Quote, seed: int) -> Intent:
+def intent_of(shop: RunContext, job: Job, quote: Quote, seed: int | None) -> Intent:
     provider = shop.providers[job.service]
     return Intent(
         fingerprint=job.fingerprint,
@@ -185,6 +231,7 @@ def intent_of(shop: RunContext, job: Job, quote: Quote, seed: int) -> Intent:
         inputs=final_inputs(job, seed),
         seed=seed,
         quote=quote,
+        schema_sha256=job.model.schema_sha256,
         monthly_budget_usd=provider.monthly_budget_usd,
     )
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date
 from decimal import Decimal
 from typing import Literal
 
+from blocks import timing
 from blocks.ledger import Ledger
 from blocks.ledger.price_history import note_price, price_rules
 from blocks.ledger.tables import in_nano
 from blocks.providers.base import ListPrice
-from blocks.providers.catalogue import MODELS
+from blocks.providers.catalogue import counted_models
 from blocks.providers.model import Model
 from blocks.providers.prices import COUNTED_UNITS, CURRENCY, PriceRule, shipped
 from blocks.providers.services import service_name
@@ -62,7 +63,7 @@ async def refresh_prices(*, live: bool) -> list[Price]:
     keyless = {name for name in SOLD_BY if live and not await has_account(name)}
     services = {name: service_name(name, live=live) for name in SOLD_BY}
     opened = {service for name, service in services.items() if name not in keyless}
-    models = [model for model in MODELS.values() if model.provider in SOLD_BY]
+    models = counted_models()
     found = []
     async with open_run(opened, Unwatched(), run_id="prices", spends=False) as shop:
         for model in models:
@@ -79,7 +80,7 @@ def take(
     ledger: Ledger, service: str, account: str, model: Model, answer: ListPrice | None
 ) -> Price:
     """Hold an account's answer against what is known, then keep it where it is usable."""
-    today = datetime.now(UTC).date()
+    today = timing.now().date()
     before = history_of(price_rules(ledger, service, account), model)
     rule = shipped().with_rules(before).rule(model.name, today)
     verdict: Verdict = verdict_of(rule, answer) if account else "no key"

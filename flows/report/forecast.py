@@ -23,6 +23,7 @@ def markdown(outlook: Outlook) -> str:
     for title, shares in parts(outlook):
         lines += [*table((title, *SHARES), share_rows(shares[:MAX_LINES])), ""]
     lines += [f"- {escape(told)}" for told in changes_told(outlook.changes)]
+    lines += [f"- {escape(told)}" for told in shared_told(outlook)]
     lines += ["", *table(OFFERS, offer_rows(outlook.offers)), ""]
     return "\n".join([*lines, *time_told(outlook)])
 
@@ -66,6 +67,10 @@ def changes_told(changes: Changes) -> list[str]:
         *few([f"{name}: was {was}" for name, was in changes.renamed]),
         *few([f"{c.name}: begins with {c.now}, was {c.before}" for c in changes.recut]),
     ]
+
+
+def shared_told(outlook: Outlook) -> list[str]:
+    return few([each.told() for each in outlook.shared])
 
 
 def few(told: list[str]) -> list[str]:

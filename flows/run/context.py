@@ -121,6 +121,8 @@ class RunContext:
         """Held while an attempt changes its owner: one task of this process drives it."""
         self.downloads = asyncio.Semaphore(DOWNLOADS)
         self.uploads: dict[tuple[str, str], asyncio.Lock] = {}
+        self.twins: dict[str, asyncio.Lock] = {}
+        """Held while a request is sent that nothing tells from others of its model."""
         self.processes = Processes(WORKERS)
         self._writer = LedgerWriter(self.ledger.engine)
 

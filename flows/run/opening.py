@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import AsyncIterator, Iterable
 from contextlib import ExitStack, asynccontextmanager
 from ipaddress import ip_address
 from typing import Any
 
+import httpx
 from prefect.context import FlowRunContext
 from prefect.settings import PREFECT_API_URL
 
@@ -17,9 +19,12 @@ from blocks.ledger import Ledger
 from blocks.ledger.fallback import adopt_strays
 from blocks.ledger.price_history import price_rules
 from blocks.providers.base import Provider
+from blocks.providers.cards import catalogue as cards
+from blocks.providers.cards.card import Card, card_text
 from blocks.providers.comfyui.account import ComfyUIAccount
-from blocks.providers.fal.account import Fal, FalAccount
-from blocks.providers.http import is_sendable, open_client, origin
+from blocks.providers.fal.account import NO_KEY, Fal, FalAccount
+from blocks.providers.http import Call, is_sendable, open_client, origin, send
+from blocks.providers.model import Model
 from blocks.providers.prices import shipped
 from blocks.providers.services import is_sandboxed, provider_name
 from blocks.providers.wavespeed.account import WaveSpeedAccount
@@ -59,11 +64,17 @@ URL_FIELDS = {
 
 @asynccontextmanager
 async def open_run(
-    services: Iterable[str], watcher: Watcher, *, run_id: str, spends: bool = True
+    services: Iterable[str],
+    watcher: Watcher,
+    *,
+    run_id: str,
+    spends: bool = True,
+    models: Iterable[Model] = (),
 ) -> AsyncIterator[RunContext]:
     """Everything a run needs, opened and checked before anything is bought.
 
-    `services` are the names in the ledger of those that are needed. Raises InputError for a
+    `services` are the names in the ledger of those that are needed; `models` those of the list.
+    Raises InputError for a
     missing key, SetupError for a ledger or a store that cannot be written.
     """
     wanted = sorted(set(services))
@@ -73,8 +84,11 @@ async def open_run(
         adopt_strays(ledger)
         store = ClipStore(await clips_place())
         sandboxed = any(map(is_sandboxed, wanted))
-        urls = sandbox_urls(stack) if sandboxed else {}
+        sandbox = sandbox_url(stack) if sandboxed else ""
+        urls = environment_of(sandbox) if sandbox else {}
         async with open_client() as client:
+            if sandbox:
+                await sell(client, sandbox, models)
             opened: dict[str, Provider] = {}
             for service in wanted:
                 if is_sandboxed(service):
@@ -96,6 +110,26 @@ async def open_run(
                 await shop.end_orphans()
 
 
+@asynccontextmanager
+async def open_catalogues(*, sandbox: bool) -> AsyncIterator[tuple[dict[str, Any], dict[str, str]]]:
+    """(the services whose catalogues can be asked, why others cannot). Spends nothing."""
+    with ExitStack() as stack:
+        urls = environment_of(sandbox_url(stack)) if sandbox else {}
+        async with open_client() as client:
+            opened: dict[str, Any] = {}
+            silent: dict[str, str] = {}
+            for name in cards.PROVIDERS:
+                try:
+                    if sandbox:
+                        block = await sandbox_account(name, urls)
+                    else:
+                        block = await live_account(name, spends=False)
+                    opened[name] = block.provider(client, name, DEFAULT_ACCOUNT)
+                except InputError as error:
+                    silent[name] = error.message
+            yield opened, silent
+
+
 async def live_account(name: str, *, spends: bool) -> Account:
     """The account's block: saved in Prefect, else from the environment.
 
@@ -104,7 +138,7 @@ async def live_account(name: str, *, spends: bool) -> Account:
     """
     kind = ACCOUNTS[name]
     saved = await saved_account(kind)
-    keyless = {} if spends or name != "fal" else {"key": os.environ.get("FAL_KEY") or "none"}
+    keyless = {} if spends or name != "fal" else {"key": os.environ.get("FAL_KEY") or NO_KEY}
     account = saved or kind.from_environment(**keyless)
     if not isinstance(account, ComfyUIAccount) and not is_sendable(account.key.get_secret_value()):
         raise InputError(
@@ -141,19 +175,28 @@ async def saved_account(kind: type[Account]) -> Account | None:
     return await saved_block(kind)
 
 
-def sandbox_urls(stack: ExitStack) -> dict[str, str]:
-    """URLs of the sandbox: the one that SHOTREEL_SANDBOX_URL names, or one in this process."""
+async def sell(client: httpx.AsyncClient, sandbox: str, models: Iterable[Model]) -> None:
+    """Tell the sandbox of cards that did not come with shotreel, so that it sells them too."""
+    ours = cards.shipped()
+    for model in models:
+        if isinstance(model, Card) and ours.get(model.name) != model:
+            call = Call("POST", f"{sandbox}/sandbox/models", json=json.loads(card_text(model)))
+            await send(client, call)
+
+
+def sandbox_url(stack: ExitStack) -> str:
+    """URL of the sandbox: the one that SHOTREEL_SANDBOX_URL names, or one in this process."""
     url = os.environ.get("SHOTREEL_SANDBOX_URL", "").rstrip("/")
     if url:
         require_loopback(url)
-        return environment_of(url)
+        return url
     sandbox = stack.enter_context(
         Sandbox(
             settings.home() / "sandbox",
             latency_s=settings.seconds("SHOTREEL_SANDBOX_LATENCY_S", 1.5) or 0.0,
         )
     )
-    return sandbox.environment
+    return sandbox.url
 
 
 def require_loopback(url: str) -> None:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from blocks.providers.cards.roles import is_never_sent
 from blocks.providers.catalogue import MODELS
 from blocks.providers.model import InputType, Model, Value
+from flows.shots.columns import INPUT_PREFIX
 from flows.shots.table import Cells
 
 T = TypeVar("T")
+
+MAX_NAMED = 4
+"""Other models that are named where one does not take an input."""
 
 
 class WrongCellError(ValueError):
@@ -42,6 +47,14 @@ class CellReader:
             self.faults.append(Fault(column, raw, str(error)))
             return default
 
+    def check(self, column: str, act: Callable[[], T]) -> T | None:
+        """What `act` gives; None where it finds the cell wrong."""
+        try:
+            return act()
+        except WrongCellError as error:
+            self.faults.append(Fault(column, self.cells[column], str(error)))
+            return None
+
 
 def read_as(kind: InputType, raw: str) -> Value:
     """Raises WrongCellError with what is allowed."""
@@ -53,15 +66,13 @@ def read_as(kind: InputType, raw: str) -> Value:
 
 def read_input(model: Model, column: str, raw: str) -> Value:
     """Raises WrongCellError, also where the model takes no such input."""
-    kind = model.inputs.get(column)
-    if kind is None:
-        raise WrongCellError(not_taken(model, column))
-    return read_as(kind, raw)
+    return read_as(model.inputs[input_name(model, column)], raw)
 
 
 def read_of_any(column: str, raw: str) -> None:
     """For a row whose model is not known. Raises WrongCellError where no model takes the value."""
-    kinds = [model.inputs[column] for model in MODELS.values() if column in model.inputs]
+    names = ((model, model.input_of(column)) for model in MODELS.values())
+    kinds = [model.inputs[name] for model, name in names if name is not None]
     for kind in kinds:
         try:
             kind.read(raw)
@@ -72,7 +83,33 @@ def read_of_any(column: str, raw: str) -> None:
         raise WrongCellError(f"is not {kinds[0].allowed}, nor what another model takes")
 
 
-def not_taken(model: Model, column: str) -> str:
-    others = [other.name for other in MODELS.values() if column in other.inputs]
-    choose = f" or choose {' or '.join(others)}" if others else ""
-    return f"is set, but {model.name} takes no {column}; leave it empty{choose}"
+def taken_as(model: Model, column: str) -> str | None:
+    """The provider's name of what a column sets; None where the model takes no such thing."""
+    if not column.startswith(INPUT_PREFIX):
+        return model.input_of(column)
+    name = column.removeprefix(INPUT_PREFIX)
+    return name if name in model.inputs else None
+
+
+def input_name(model: Model, column: str) -> str:
+    """The provider's name of what a column sets. Raises WrongCellError where there is none."""
+    name = taken_as(model, column)
+    if name is not None:
+        return name
+    if is_never_sent(column.removeprefix(INPUT_PREFIX)):
+        raise WrongCellError("is never sent: leave it empty")
+    others = [other.name for other in MODELS.values() if taken_as(other, column)]
+    named = " or ".join(others[:MAX_NAMED]) + (" or others" if others[MAX_NAMED:] else "")
+    choose = f" or choose {named}" if others else ""
+    raise WrongCellError(f"is set, but {model.name} takes no {column}; leave it empty{choose}")
+
+
+def check_free(model: Model, taken: Mapping[str, str], column: str, name: str) -> None:
+    """Raises WrongCellError where another column of the row sets the same input.
+
+    `taken` are columns by the inputs that they set.
+    """
+    if name in taken:
+        raise WrongCellError(
+            f"sets {name} of {model.name}, and so does {taken[name]}; give one of them"
+        )

@@ -1,5 +1,8 @@
 """The columns of a shot list: what each is for, and what the trade calls it.
 
+Beside them any input of a model in the list is a column, by the provider's own name, and
+`in.NAME` for one whose name means something else here.
+
 A new column is one line here, a field of `Shot`, and the line of `read.py` that fills it; an input
 of models needs the line here alone.
 """
@@ -11,6 +14,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 OWN_PREFIX = "x_"
+INPUT_PREFIX = "in."
+"""`in.model` is the input `model` of a model, where a column of that name means something else."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +38,8 @@ _COLUMNS = (
     Column("image", "row"),
     Column("video", "row"),
     Column("seed", "row"),
+    Column("take", "row"),
+    Column("max_usd", "row"),
     Column("notes", "words", ("note", "comment", "comments", "remark", "remarks")),
     Column("caption", "words"),
     Column("sequence_title", "words"),
@@ -48,6 +55,7 @@ _COLUMNS = (
     Column("model", "setting"),
     Column("duration_s", "setting", ("duration", "duration sec", "duration seconds", "seconds")),
     Column("takes", "setting"),
+    Column("max_usd", "setting"),
     Column("transition", "setting"),
     Column("transition_s", "setting"),
     Column("num_frames", "input", ("frames",)),
@@ -57,6 +65,11 @@ _COLUMNS = (
     Column("num_inference_steps", "input"),
     Column("enable_safety_checker", "input"),
     Column("start_frame", "input"),
+    Column("negative_prompt", "input"),
+    Column("last_image", "input"),
+    Column("references", "input"),
+    Column("audio_in", "input"),
+    Column("sound", "input"),
 )
 COLUMNS = {column.name: column for column in _COLUMNS}
 INPUTS = tuple(column.name for column in _COLUMNS if column.use == "input")

@@ -6,38 +6,49 @@ import hashlib
 import json
 from collections.abc import Mapping
 
-from blocks.providers.model import Value
+from blocks.providers.model import Model, Value
 
 VERSION = 1
+OWN_FIELDS = ("image", "video")
+"""Files whose role has a field of its own: fingerprints of earlier versions have these alone."""
 
 
 def fingerprint(
     service: str,
-    model: str,
+    model: Model,
     inputs: Mapping[str, Value],
     *,
     seed: int | None,
     take: int,
-    image_sha256: str | None = None,
-    video_sha256: str | None = None,
+    files: Mapping[str, str],
+    twin: int = 1,
     previous: str | None = None,
 ) -> str:
-    """SHA-256 over the service, the model, every input and the take, as 64 hex digits.
+    """SHA-256 over the service, the model and every input, as 64 hex digits; where the seed is left
+    open also over which of several like it this is.
 
-    A file counts by its bytes, a chained one by the fingerprint of the clip that it comes from
-    (`previous`); a seed counts as the list gives it, or as unset.
+    `take` is 1 where there is a seed: it says all. `files` are the SHA-256s of input files by their
+    places: a file counts by its bytes, a chained one by the fingerprint of the clip that it comes
+    from (`previous`); a seed counts as the list gives it, or as unset. What a card says beside the
+    inputs does not count: a refreshed card with the same inputs is the same purchase.
     """
+    others = dict(files)
+    own = {role: others.pop(model.input_of(role) or role, None) for role in OWN_FIELDS}
     what = {
         "version": VERSION,
         "service": service,
-        "model": model,
+        "model": f"{model.name} {model.version}".strip(),
         "inputs": dict(inputs),
         "seed": seed,
         "take": take,
-        "image": image_sha256,
+        "image": own["image"],
         "previous": previous,
     }
-    if video_sha256:  # fingerprints of shots without one stay what they were
-        what["video"] = video_sha256
+    if own["video"]:  # fingerprints of shots without one stay what they were
+        what["video"] = own["video"]
+    if others:
+        what["files"] = others
+    if twin > 1:
+        what["twin"] = twin
     canonical = json.dumps(what, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return hashlib.sha256(canonical.encode()).hexdigest()

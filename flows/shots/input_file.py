@@ -1,4 +1,4 @@
-"""The `image` or `video` of a shot: `@previous`, a URL, or a file on this machine."""
+"""An input file of a shot: `@previous`, a URL, or a file on this machine."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from urllib.parse import urlsplit
 from PIL import Image
 
 from blocks.errors import ClipError
-from blocks.providers.model import Model
-from flows.shots.cell import WrongCellError, not_taken
+from blocks.providers.model import Media
+from flows.shots.cell import WrongCellError
 from flows.shots.problem import shown
 
 PREVIOUS = "@previous"
-NOUNS = {"image": "picture", "video": "video", "audio": "sound"}
+NOUNS: dict[Media, str] = {"image": "picture", "video": "video", "audio": "sound"}
 FORMATS = ("PNG", "JPEG", "WEBP")
 MAX_IMAGE_BYTES = 30_000_000
 MAX_VIDEO_BYTES = 1_000_000_000
-MAX_SOUND_BYTES = 1_000_000_000
+MAX_AUDIO_BYTES = 200_000_000
 # A few kilobytes of PNG can announce gigapixels; no model looks at more than a few million.
 MAX_IMAGE_PIXELS = 50_000_000
 
@@ -43,26 +43,23 @@ class InputFiles:
         self._fault = {
             "image": cache(picture_fault),
             "video": cache(video_fault),
-            "audio": cache(lambda path: file_fault(path, MAX_SOUND_BYTES)),
+            "audio": cache(sound_fault),
         }
         self._sound = cache(sound_of)
-        self._known: dict[tuple[str, str], str | WrongCellError] = {}
+        self._known: dict[tuple[Media, str], str | WrongCellError] = {}
 
-    def read(self, model: Model | None, position: int, column: str, raw: str) -> str:
-        """`@previous`, the URL, or the absolute path. Raises WrongCellError.
-
-        `model` is None where the list names one that is not known.
-        """
-        if model is not None and column not in model.inputs:
-            raise WrongCellError(not_taken(model, column))
+    def read(self, position: int, media: Media, raw: str) -> str:
+        """`@previous`, the URL, or the absolute path. Raises WrongCellError."""
         if raw.lower() == PREVIOUS:
+            if media == "audio":
+                raise WrongCellError("is a picture or a video; name a sound file or its URL")
             if position == 1:
                 raise WrongCellError("has no shot before it in its sequence; begin without it")
             return PREVIOUS
-        key = (column, raw)
+        key = (media, raw)
         if key not in self._known:
             try:
-                self._known[key] = self._place(column, raw)
+                self._known[key] = self._place(media, raw)
             except WrongCellError as error:
                 self._known[key] = error
         found = self._known[key]
@@ -76,25 +73,24 @@ class InputFiles:
             raise WrongCellError("is not the path of a sound file beside the list")
         return self._sound(self._file("audio", raw))
 
-    def _place(self, column: str, raw: str) -> str:
+    def _place(self, media: Media, raw: str) -> str:
         scheme = SCHEME.match(raw)
         if scheme is None:
-            return str(self._file(column, raw))
+            return str(self._file(media, raw))
         if scheme[1].lower() not in ("http", "https"):
             raise WrongCellError(
-                f"is not an http(s) URL, the path of a {NOUNS[column]} beside the list, or "
+                f"is not an http(s) URL, the path of a {NOUNS[media]} beside the list, or "
                 + PREVIOUS
             )
         if not _is_url(raw):
             raise WrongCellError("is not a whole URL, such as https://example.com/sea.png")
         return raw
 
-    def _file(self, column: str, raw: str) -> Path:
+    def _file(self, media: Media, raw: str) -> Path:
         if self._folder is None and not Path(raw).is_absolute():
-            other = "" if column == "audio" else "give a URL, or "
             raise WrongCellError(
                 "is a relative path, and a list that is pasted or fetched has no folder where it "
-                f"could start; {other}save the list beside its {NOUNS[column]}s"
+                f"could start; give a URL, or save the list beside its {NOUNS[media]}s"
             )
         path = _resolved(Path(raw) if self._folder is None else self._folder / raw)
         if path is None:
@@ -102,9 +98,9 @@ class InputFiles:
         if not any(path.is_relative_to(home) for home in self._homes):
             raise WrongCellError(
                 "is a path that escapes from the list's folder; copy the "
-                f"{NOUNS[column]} beside the list"
+                f"{NOUNS[media]} beside the list"
             )
-        if fault := self._fault[column](path):
+        if fault := self._fault[media](path):
             raise WrongCellError(fault)
         return path
 
@@ -171,6 +167,23 @@ def video_fault(path: Path) -> str | None:
         return "cannot be read: permission denied"
     except (ClipError, OSError) as error:
         return f"is not a whole video ({shown(str(error), 80)})"
+    return None
+
+
+def sound_fault(path: Path) -> str | None:
+    """Why the file is no sound that could be sent, or None."""
+    import av
+
+    try:
+        if fault := file_fault(path, MAX_AUDIO_BYTES):
+            return fault
+        with av.open(str(path)) as container:
+            if not container.streams.audio:
+                return "holds no sound"
+    except PermissionError:
+        return "cannot be read: permission denied"
+    except (av.FFmpegError, OSError, ValueError) as error:
+        return f"is not a sound file that can be read ({shown(str(error), 80)})"
     return None
 
 

@@ -6,8 +6,10 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from blocks.providers.model import FILE_COLUMNS, Model, Value
-from blocks.providers.services import service_name
+from blocks.ledger import Attempt
+from blocks.providers.catalogue import sent_model
+from blocks.providers.model import FileName, Media, Model, Value
+from blocks.providers.services import provider_name, service_name
 from flows.shots import Shot
 from flows.shots.fingerprint import fingerprint
 
@@ -25,9 +27,9 @@ class InputFile:
 
 @dataclass(frozen=True)
 class Job:
-    """One clip to have. `files` are by the column that names them.
+    """One clip to have. `files` are by the place in the inputs where their URL goes.
 
-    `previous` is the job of the clip that this one goes on from, by the column `continues`.
+    `previous` is the job of the clip that this one goes on from, at the places in `continues`.
     `or_else` is bought in its place where this one is refused without a charge.
     """
 
@@ -49,13 +51,19 @@ class Job:
         return self.shot.inputs
 
     @property
-    def continues(self) -> str:
-        return "video" if self.shot.video == PREVIOUS else "image"
+    def continues(self) -> Mapping[str, Media]:
+        """Where the clip of the shot before goes, or its last frame."""
+        return {place: name.media for place, name in self.shot.files.items() if name == PREVIOUS}
 
     @property
     def name(self) -> str:
         take = f".t{self.take}" if self.shot.takes > 1 else ""
         return f"{self.shot.name}{take}"
+
+    def known_as(self, *, seed: int | None, take: int, twin: int, previous: str | None) -> str:
+        """The fingerprint of a clip that asks for the same but for these."""
+        own = {column: file.sha256 for column, file in self.files.items()}
+        return _key(self.service, self.shot, own, seed, take, twin, previous)
 
     @property
     def alternatives(self) -> Iterator[Job]:
@@ -71,17 +79,15 @@ class Job:
         return keys[0] if len(keys) == 1 else hashlib.sha256("|".join(keys).encode()).hexdigest()
 
 
-def files_named(shots: Iterable[Shot]) -> Iterator[tuple[str, str]]:
-    """(column, what the list calls it) of every input file."""
+def files_named(shots: Iterable[Shot]) -> Iterator[FileName]:
+    """What the list calls every input file."""
     for shot in shots:
-        for column in FILE_COLUMNS:
-            name: str | None = getattr(shot, column)
-            if name and name != PREVIOUS:
-                yield column, name
+        for each in shot.alternatives:
+            yield from (name for name in each.files.values() if name != PREVIOUS)
 
 
 def jobs_of(
-    shots: Sequence[Shot], files: Mapping[tuple[str, str], InputFile], *, live: bool
+    shots: Sequence[Shot], files: Mapping[tuple[Media, str], InputFile], *, live: bool
 ) -> list[Job]:
     """A job for each take of each shot, in list order.
 
@@ -91,42 +97,68 @@ def jobs_of(
     jobs: list[Job] = []
     last_of_sequence: dict[str, Job] = {}
     for shot in shots:
-        previous = last_of_sequence[shot.sequence] if PREVIOUS in (shot.image, shot.video) else None
+        previous = last_of_sequence[shot.sequence] if PREVIOUS in shot.files.values() else None
         takes = [_job(shot, take, files, previous, live=live) for take in range(1, shot.takes + 1)]
         jobs += takes
-        last_of_sequence[shot.sequence] = takes[0]
+        last_of_sequence[shot.sequence] = takes[shot.take - 1]
     return jobs
 
 
 def _job(
     shot: Shot,
     take: int,
-    files: Mapping[tuple[str, str], InputFile],
+    files: Mapping[tuple[Media, str], InputFile],
     previous: Job | None,
     *,
     live: bool,
 ) -> Job:
     service = service_of(shot.made_by, live=live)
     seed = None if shot.seed is None else shot.seed + take - 1
-    own = {column: files[column, name] for column, name in files_named([shot])}
-    sha256 = {column: file.sha256 for column, file in own.items()}
-    key = fingerprint(
+    own = {place: files[name.media, name] for place, name in shot.files.items() if name != PREVIOUS}
+    sha256 = {place: file.sha256 for place, file in own.items()}
+    which = take if seed is None else 1
+    chained = previous.chain_key if previous else None
+    key = _key(service, shot, sha256, seed, which, shot.twin, chained)
+    or_else = _job(shot.or_else, take, files, previous, live=live) if shot.or_else else None
+    return Job(key, service, shot, take, seed, own, previous, or_else)
+
+
+def _key(
+    service: str,
+    shot: Shot,
+    sha256: Mapping[str, str],
+    seed: int | None,
+    take: int,
+    twin: int,
+    previous: str | None,
+) -> str:
+    """`sha256` are of the files, by their places in the inputs."""
+    return fingerprint(
         service,
-        f"{shot.model} {shot.made_by.version}".strip(),
+        shot.made_by,
         shot.inputs,
         seed=seed,
         take=take,
-        image_sha256=sha256.get("image"),
-        video_sha256=sha256.get("video"),
-        previous=previous.chain_key if previous else None,
+        files=sha256,
+        twin=twin,
+        previous=previous,
     )
-    or_else = _job(shot.or_else, take, files, previous, live=live) if shot.or_else else None
-    return Job(key, service, shot, take, seed, own, previous, or_else)
+
+
+def models_of(shots: Iterable[Shot]) -> list[Model]:
+    """Every model that the shots may be bought from, once."""
+    named = (each.made_by for shot in shots for each in shot.alternatives)
+    return list({(model.provider, model.name): model for model in named}.values())
 
 
 def services_of(shots: Iterable[Shot], *, live: bool) -> set[str]:
     """Every service that the shots may be bought from."""
     return {service_of(each.made_by, live=live) for shot in shots for each in shot.alternatives}
+
+
+def model_of(attempt: Attempt) -> Model:
+    """The model of a request that the ledger knows, as far as following it takes it."""
+    return sent_model(attempt.model, provider_name(attempt.service))
 
 
 def service_of(model: Model, *, live: bool) -> str:

@@ -61,6 +61,11 @@ class Names:
         self.renamed: dict[str, str] = {}
         """Names that not every disk takes, with those that their files have."""
 
+    def next_name(self, sequence: str, shot: str) -> str:
+        """What the next row is called, `harbour/1`, where the list calls it so."""
+        sequence = sequence or DEFAULT_SEQUENCE
+        return f"{sequence}/{shot or f'{self._positions[sequence] + 1:03}'}"
+
     def place(self, row: int, sequence: str, shot: str, takes: int) -> Named:
         """Give the row its names, by default `main` and its position; adds to the problems."""
         sequence = sequence or DEFAULT_SEQUENCE

@@ -2,27 +2,46 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache, partial
 
 from blocks.media.use import WHOLE, Use
-from blocks.providers.catalogue import find_model
-from blocks.providers.model import FILE_COLUMNS
-from flows.shots.cell import CellReader, Fault, WrongCellError, read_input, read_of_any
-from flows.shots.columns import OWN_PREFIX
+from blocks.providers.cards.roles import is_never_sent
+from blocks.providers.catalogue import DEFAULT_MODEL, ModelError, find_model
+from blocks.providers.model import FileName, Media, Model, Value, files_in, without_files
+from flows.shots.cell import (
+    CellReader,
+    Fault,
+    WrongCellError,
+    check_free,
+    input_name,
+    read_input,
+    read_of_any,
+    taken_as,
+)
+from flows.shots.choices import Choices, choices_of
+from flows.shots.columns import COLUMNS, INPUT_PREFIX, OWN_PREFIX, is_for_people
 from flows.shots.cut import CUT, Length, read_use, read_voice
+from flows.shots.film_file import FilmFile, film_file_of
 from flows.shots.input_file import InputFiles
 from flows.shots.names import Named, Names
 from flows.shots.problem import Problems
-from flows.shots.settings import FindModel, Settings, read_seed, read_settings
+from flows.shots.settings import FindModel, Settings, read_seed, read_settings, read_take
 from flows.shots.shot import Shot
 from flows.shots.source import Source, open_source
-from flows.shots.table import Cells, Table, read_csv
+from flows.shots.table import NO_PROMPT, Cells, Header, Table, read_csv, unknown_column
 from flows.shots.text import decode
 from flows.shots.titles import Titles
 from flows.shots.transition import Timing, check_transitions
+from flows.shots.twins import with_twins
 from flows.shots.understood import Understood
 from flows.shots.workbook import is_workbook, read_workbook
+
+FILE_COLUMNS: Mapping[str, Media] = {"image": "image", "video": "video"}
+"""Files that are read row by row: hardly two rows have them in common."""
+
+NO_FILES: Mapping[str, FileName] = {}
 
 MAX_CHARS = {
     "caption": 200,  # four lines: nobody reads more beside a picture
@@ -37,6 +56,7 @@ class ShotList:
 
     shots: list[Shot]
     understood: Understood
+    film: FilmFile
 
 
 def read_shots(source: str) -> list[Shot]:
@@ -49,17 +69,20 @@ def read_list(source: str) -> ShotList:
 
     Raises InputError where there is no list, and ShotListError with every problem of the list.
     """
-    found = open_source(source)
+    found, film = open_source(source), film_file_of(source)
     problems = Problems(found.label)
     table, understood = _read_table(found, problems)
     find = cache(partial(find_model, list_folder=found.folder))
-    reader = _RowReader(problems, InputFiles(found.folder), find)
+    reader = _RowReader(
+        problems, InputFiles(found.folder), find, table.header, choices_of(source), film
+    )
     shots = [reader.read(row, cells) for row, cells in table.rows]
+    left_aside = reader.check_columns()
     reader.names.check_takes()
     check_transitions(reader.timings, problems)
     problems.raise_any()
-    understood = understood.with_files(reader.names.renamed)
-    return ShotList([shot for shot in shots if shot is not None], understood)
+    understood = understood.with_rows(left_aside, reader.names.renamed)
+    return ShotList(with_twins([shot for shot in shots if shot is not None]), understood, film)
 
 
 def _read_table(found: Source, problems: Problems) -> tuple[Table, Understood]:
@@ -72,25 +95,41 @@ def _read_table(found: Source, problems: Problems) -> tuple[Table, Understood]:
 
 
 class _RowReader:
-    def __init__(self, problems: Problems, files: InputFiles, find: FindModel) -> None:
+    def __init__(
+        self,
+        problems: Problems,
+        files: InputFiles,
+        find: FindModel,
+        header: Header,
+        choices: Choices,
+        film: FilmFile,
+    ) -> None:
         self.names = Names(problems)
         self.timings: list[Timing] = []
         self._titles = Titles(problems)
         self._problems = problems
         self._files = files
         self._find = find
-        self._settings: dict[tuple[str | None, ...], Settings] = {}
+        self._header = header
+        self._wants_prompt = False
+        self._choices = choices
+        self._film = film
+        self._settings: dict[tuple[object, ...], Settings] = {}
 
     def read(self, row: int, cells: Cells) -> Shot | None:
         """The shot, with what the list names in its place; None if the row has a problem.
 
         The problems of the row are then among the problems, each once.
         """
-        alternatives, faults = [cells], {}
+        if choice := self._choices.get(self.names.next_name(cells["sequence"], cells["shot"])):
+            cells = choice.filled(cells)
+        faults: dict[Fault, None] = {}
+        cells = self._film.spoken(self._with_defaults(cells), faults)
+        alternatives = [cells]
         if "|" in cells["model"]:
             names = models_named(cells["model"])
             alternatives = [Cells(cells | {"model": name}) for name in names]
-            faults = dict.fromkeys(wrong_alternatives(cells["model"]))
+            faults |= dict.fromkeys(wrong_alternatives(cells["model"]))
         every = [self._settings_of(each) for each in alternatives]
         named = self.names.place(row, cells["sequence"], cells["shot"], every[0].takes)
         self._titles.note(row, named.sequence, cells["sequence_title"])
@@ -108,8 +147,41 @@ class _RowReader:
                 shot = replace(shot, use=use, voice=voice)
             faults |= dict.fromkeys(cell.faults)
         for fault in faults:
-            self._problems.add(row, fault.column, fault.value, fault.reason)
+            if fault.column == "prompt" and not fault.value and "prompt" not in self._header.names:
+                self._wants_prompt = True  # said once, of the list
+            else:
+                self._problems.add(row, fault.column, fault.value, fault.reason)
         return None if faults else shot
+
+    def check_columns(self) -> tuple[str, ...]:
+        """The headers that are for people alone. What no model of the list takes is a problem."""
+        row = self._header.row
+        if self._wants_prompt:
+            self._problems.add(row, "", "", NO_PROMPT)
+        models = {s.model.name: s.model for s in self._settings.values() if s.model}.values()
+        known = (*COLUMNS, *(name for model in models for name in model.inputs))
+        left_aside = []
+        for name in self._header.others:
+            if any(taken_as(model, name) for model in models):
+                continue
+            if is_for_people(name):
+                left_aside.append(name)
+            elif not is_never_sent(name.removeprefix(INPUT_PREFIX)):
+                self._problems.add(row, "", name, unknown_column(name, known))
+        return tuple(left_aside)
+
+    def _with_defaults(self, cells: Cells) -> Cells:
+        """With the film's own, as far as the row's model takes them."""
+        if not self._film.defaults:
+            return cells
+        name = models_named(self._film.default_model(cells) or DEFAULT_MODEL)[0]
+        try:
+            model = self._find(name)
+        except ModelError:
+            model = None  # told where the row's settings are read
+        columns = self._film.defaults
+        taken = {c: c for c in columns if taken_as(model, c)} if model else None
+        return self._film.filled(cells, taken)
 
     def _settings_of(self, cells: Cells) -> Settings:
         key = cells.settings
@@ -126,38 +198,102 @@ class _RowReader:
         caption, title, dialogue = (
             cell.read(name, partial(read_words, name), "") for name in MAX_CHARS
         )
-        files = {
-            column: cell.read(column, partial(self._files.read, model, named.position, column), "")
-            for column in FILE_COLUMNS
-            if cells[column]
-        }
         if model is None:
+            for column, media in FILE_COLUMNS.items():
+                cell.read(column, partial(self._files.read, named.position, media), "")
             _check_without_model(cell)
             return None
-        prompt = cell.read("prompt", lambda raw: str(read_input(model, "prompt", raw)), "")
+        inputs, files = settings.inputs, NO_FILES
+        if cells["image"] or cells["video"] or settings.names_files:
+            inputs = {**inputs, **self._row_files(cell, model, settings)}
+            files = self._files_of(cell, model, named.position, settings, inputs)
+        prompt = cell.read("prompt", partial(self._text, model, settings), "")
+        if prompt:
+            inputs = {model.input_of("prompt") or "prompt": prompt, **inputs}
         seed = cell.read("seed", lambda raw: read_seed(model, raw, settings.takes), None)
-        for column in model.required:
-            if not cells[column] and column not in settings.inputs:
-                cell.faults.append(Fault(column, "", f"is empty; {model.name} needs it"))
+        take = cell.read("take", partial(read_take, takes=settings.takes), 1)
+        cell.faults += self._together(model, settings, inputs, cells)
         return Shot(
             row=row,
             sequence=named.sequence,
             shot=named.shot,
             made_by=model,
-            inputs={"prompt": prompt, **settings.inputs},
+            inputs=without_files(inputs) if files else inputs,
             seed=seed,
-            image=files.get("image"),
+            files=files,
             takes=settings.takes,
             transition=settings.transition,
             transition_s=settings.transition_s,
             notes=cells["notes"],
-            video=files.get("video"),
+            max_usd=self._film.max_usd if settings.max_usd is None else settings.max_usd,
             or_else=or_else,
             caption=caption,
             sequence_title=title,
             dialogue=dialogue,
             own=own_cells(cells),
+            take=take,
         )
+
+    def _text(self, model: Model, settings: Settings, raw: str) -> str:
+        prompt = str(read_input(model, "prompt", raw))
+        check_free(model, settings.columns, "prompt", input_name(model, "prompt"))
+        return prompt
+
+    def _row_files(self, cell: CellReader, model: Model, settings: Settings) -> dict[str, Value]:
+        """What `image` and `video` name, as inputs."""
+        found: dict[str, Value] = {}
+        for column in FILE_COLUMNS:
+            value = cell.read(column, partial(read_input, model, column), None)
+            if value is not None:
+                name = input_name(model, column)
+                cell.check(column, partial(check_free, model, settings.columns, column, name))
+                found[name] = value
+        return found
+
+    def _files_of(
+        self,
+        cell: CellReader,
+        model: Model,
+        position: int,
+        settings: Settings,
+        inputs: Mapping[str, Value],
+    ) -> dict[str, FileName]:
+        """Every file that the row names, by the place where its URL goes."""
+        found: dict[str, FileName] = {}
+        for name, value in inputs.items():
+            column = settings.columns.get(name) or model.column_of(name)
+            if cell.cells[column] and any(files_in(value, name)):
+                place = partial(self._placed, value, name, position)
+                found |= cell.check(column, place) or {}
+        return found
+
+    def _placed(self, value: Value, name: str, position: int) -> dict[str, FileName]:
+        """Raises WrongCellError."""
+        return {
+            pointer: FileName(self._files.read(position, file.media, file), file.media)
+            for pointer, file in files_in(value, name)
+        }
+
+    def _together(
+        self, model: Model, settings: Settings, inputs: Mapping[str, Value], cells: Cells
+    ) -> list[Fault]:
+        """What is wrong with a row whose cells are right one by one.
+
+        It depends on its settings and on what it gives beside them, not on the words of a prompt.
+        """
+        key = (bool(cells["prompt"]), bool(cells["image"]), bool(cells["video"]))
+        if key not in settings.together:
+            if seed := model.input_of("seed"):
+                inputs = {**inputs, seed: model.open_seeds().low}
+            missing = [name for name in model.required if name not in inputs]
+            wrong = [(name, f"is empty; {model.name} needs it") for name in missing]
+            wrong += [each for each in model.problems(inputs) if each[0] not in missing]
+            settings.together[key] = [
+                Fault(column, cells[column], reason)
+                for name, reason in wrong
+                for column in [settings.columns.get(name) or model.column_of(name)]
+            ]
+        return settings.together[key]
 
 
 def own_cells(cells: Cells) -> dict[str, str]:

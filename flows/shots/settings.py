@@ -6,25 +6,27 @@ Rows of a list repeat each other here, so it is read once for each combination o
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
 from functools import partial
 from math import floor
 
-from blocks.providers.catalogue import DEFAULT_MODEL, MODELS, find_model
-from blocks.providers.comfyui.workflow import WorkflowError
-from blocks.providers.model import FILE_COLUMNS, Model, Value, Whole
+from blocks.providers.catalogue import DEFAULT_MODEL, MODELS, ModelError, find_model
+from blocks.providers.model import InputType, Model, Text, Value, Whole, files_in, seconds_in
 from flows.shots.cell import (
     CellReader,
     Fault,
     WrongCellError,
+    check_free,
+    input_name,
     read_as,
     read_input,
     read_of_any,
+    taken_as,
 )
-from flows.shots.columns import INPUTS
+from flows.shots.columns import INPUTS, is_for_people
 from flows.shots.table import Cells, nearest
 
 TAKES = Whole(1, 20)
@@ -33,14 +35,17 @@ TRANSITIONS = (CUT, "dissolve", "fade", "wipe", "slide")
 TRANSITION_S = Decimal("0.5")
 TIMES = frozenset({"model", "num_frames", "frames_per_second", "duration_s"})
 """Columns that say how long a clip is."""
+USD = re.compile(r"\$? ?([0-9]{1,6}(?:[.,][0-9]{1,9})?)")
 # A German or French spreadsheet writes 4,5; a shooting list 4 s.
 DECIMAL = re.compile(r"([0-9]{1,6}(?:[.,][0-9]{1,30})?)(?: ?(?:s|sec|seconds))?", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """`inputs` lacks prompt, seed and files; `model` is None if there is none of that name.
-    `duration_s` is how long the clip is expected to be, None where the list does not say it.
+    """`inputs` are by the provider's names, without prompt and seed; files stand in them as the
+    list names them. `columns` says which column gave an input. `model` is None if there is none of
+    that name. `duration_s` is how long the clip is expected to be, None where the list does not say
+    it.
 
     Cells that are in `faults` count as empty.
     """
@@ -52,6 +57,11 @@ class Settings:
     transition_s: Decimal
     faults: tuple[Fault, ...]
     duration_s: Fraction | None = None
+    max_usd: Decimal | None = None
+    columns: Mapping[str, str] = field(default_factory=dict)
+    names_files: bool = False
+    together: dict[tuple[bool, ...], list[Fault]] = field(default_factory=dict)
+    """What is wrong with all cells together, by which of the row's own there are."""
 
 
 FindModel = Callable[[str], Model | None]
@@ -63,15 +73,16 @@ def read_settings(cells: Cells, find: FindModel = find_model) -> Settings:
     `find` is `find_model` for the folder of the list.
     """
     cell = CellReader(cells)
-    nothing: Value | None = None
     model = cell.read(
         "model", partial(_model, find), None if cells["model"] else MODELS[DEFAULT_MODEL]
     )
     takes = cell.read("takes", lambda raw: int(read_as(TAKES, raw)), 1)
+    max_usd = cell.read("max_usd", _usd, None)
     transition = cell.read("transition", _transition, CUT)
     default_s = Decimal(0) if transition == CUT else TRANSITION_S
     transition_s = cell.read("transition_s", partial(_transition_s, cells["transition"]), default_s)
     inputs: dict[str, Value] = {}
+    columns: dict[str, str] = {}
     duration_s: Fraction | None = None
     if model is None:
         for column in INPUTS:
@@ -79,20 +90,36 @@ def read_settings(cells: Cells, find: FindModel = find_model) -> Settings:
         cell.read("duration_s", _decimal, None)
     else:
         _check_takes(cell, model, takes)
-        for column in INPUTS:
-            value = cell.read(column, partial(read_input, model, column), nothing)
-            if value is not None:
-                inputs[column] = value
-        frames = cell.read("duration_s", partial(_frames, model, inputs), nothing)
-        if frames is not None and "num_frames" in model.inputs:
-            inputs["num_frames"] = frames
+        others = (name for name, _ in cells.inputs)
+        for column in (*INPUTS, *others):
+            if is_for_people(column) and taken_as(model, column) is None:
+                continue
+            named = cell.read(column, partial(_named, model, columns, column), None)
+            if named is not None:
+                name, inputs[name] = named
+                columns[name] = column
+        length = cell.read("duration_s", partial(_length, model, columns, inputs), None)
+        if length is not None:
+            name, value = length
+            columns[name] = "duration_s"
+            if name in model.inputs:
+                inputs[name] = value
         inputs = {**model.defaults, **inputs}
-        for column in ("seed", *FILE_COLUMNS):
-            inputs.pop(column, None)
+        inputs.pop(model.input_of("seed") or "", None)
         if not any(fault.column in TIMES for fault in cell.faults):
             duration_s = model.clip_frames(inputs) / model.clip_rate(inputs)
-    faults = tuple(cell.faults)
-    return Settings(model, inputs, takes, transition, transition_s, faults, duration_s)
+    return Settings(
+        model,
+        inputs,
+        takes,
+        transition,
+        transition_s,
+        tuple(cell.faults),
+        duration_s,
+        max_usd,
+        columns,
+        names_files=any(files_in(inputs)),
+    )
 
 
 def read_seed(model: Model, raw: str, takes: int) -> int | None:
@@ -106,6 +133,15 @@ def read_seed(model: Model, raw: str, takes: int) -> int | None:
     except WrongCellError as error:
         raise WrongCellError(f"with {takes} takes ends at {last}, which {error}") from None
     return seed
+
+
+def read_take(raw: str, takes: int) -> int:
+    """Which of its takes is in the film. Raises WrongCellError."""
+    take = int(read_as(TAKES, raw))
+    if take > takes:
+        has = "1 take" if takes == 1 else f"{takes} takes"
+        raise WrongCellError(f"is not one of its takes: the shot has {has}; raise takes")
+    return take
 
 
 def _check_takes(cell: CellReader, model: Model, takes: int) -> None:
@@ -122,12 +158,26 @@ def _check_takes(cell: CellReader, model: Model, takes: int) -> None:
 def _model(find: FindModel, raw: str) -> Model | None:
     try:
         model = find(raw)
-    except WorkflowError as error:
+    except ModelError as error:
         raise WrongCellError(str(error)) from None
     if model is None:
-        known = f"is not one of {', '.join(MODELS)}"
-        raise WrongCellError(known + nearest(raw, tuple(MODELS)))
+        known = f"is no model that shotreel has a card of{nearest(raw, tuple(MODELS))}"
+        raise WrongCellError(f"{known} (`shotreel models search WORDS` and `models add ID`)")
     return model
+
+
+def _usd(raw: str) -> Decimal:
+    amount = USD.fullmatch(raw)
+    if amount is None or not Decimal(amount[1].replace(",", ".")):
+        raise WrongCellError("is not an amount in USD above 0, such as 1.50")
+    return Decimal(amount[1].replace(",", "."))
+
+
+def _named(model: Model, taken: Mapping[str, str], column: str, raw: str) -> tuple[str, Value]:
+    """The input that a column sets, and its value. Raises WrongCellError."""
+    name = input_name(model, column)
+    check_free(model, taken, column, name)
+    return name, read_as(model.inputs[name], raw)
 
 
 def _transition(raw: str) -> str:
@@ -154,13 +204,42 @@ def _decimal(raw: str) -> Decimal:
     return Decimal(number[1].replace(",", "."))
 
 
-def _frames(model: Model, given: dict[str, Value], raw: str) -> int:
+def _length(
+    model: Model, taken: Mapping[str, str], given: Mapping[str, Value], raw: str
+) -> tuple[str, Value]:
+    """The input that decides how long the clip is, and its value: seconds or frames.
+
+    Nothing is rounded to the nearest length that the model takes. Raises WrongCellError.
+    """
+    name = model.input_of("duration_s")
+    if name is None:
+        frames = model.roles.get("num_frames", "num_frames")
+        return frames, _frames(model, frames, given, raw)
+    check_free(model, taken, "duration_s", name)
+    return name, _seconds(model.inputs[name], model.defaults.get(name), raw)
+
+
+def _seconds(kind: InputType, usual: Value, raw: str) -> Value:
+    """As the model writes seconds: 5, "5", "5s"; or a word of its own, such as auto."""
+    seconds = seconds_in(raw.replace(",", "."))
+    if seconds is None:
+        return read_as(kind, raw)
+    if isinstance(kind, Text):
+        return f"{seconds.normalize():f}" + ("s" if str(usual).endswith("s") else "")
+    return read_as(kind, f"{seconds.normalize():f}")
+
+
+def _frames(model: Model, name: str, given: Mapping[str, Value], raw: str) -> Value:
     """The whole number of frames nearest to a duration: 4.04 s at 24 a second are 97."""
     inputs = {**model.defaults, **given}
     rate = model.clip_rate(inputs)
     frames = floor(Fraction(_decimal(raw)) * rate + Fraction(1, 2))
-    kind = model.inputs.get("num_frames")
+    kind = model.inputs.get(name)
     if kind is None:
+        if not model.num_frames:
+            raise WrongCellError(
+                f"is set, but nothing says how long clips of {model.name} are; leave it empty"
+            )
         own = model.clip_frames(inputs)
         if frames != own:
             raise WrongCellError(
@@ -169,10 +248,9 @@ def _frames(model: Model, given: dict[str, Value], raw: str) -> int:
             )
         return frames
     count = f"is {frames} frames at {float(rate):g} a second"
-    if given.get("num_frames", frames) != frames:
-        raise WrongCellError(f"{count}, but num_frames is {given['num_frames']}; give one of them")
+    if given.get(name, frames) != frames:
+        raise WrongCellError(f"{count}, but {name} is {given[name]}; give one of them")
     try:
-        read_as(kind, str(frames))
+        return read_as(kind, str(frames))
     except WrongCellError as error:
         raise WrongCellError(f"{count}, which {error}") from None
-    return frames

@@ -8,23 +8,25 @@ from decimal import Decimal
 from fractions import Fraction
 
 from blocks.media.use import WHOLE, Use, Voice
-from blocks.providers.model import Model, Value
+from blocks.providers.model import FileName, Model, Value
 
 
 @dataclass(frozen=True, slots=True)
 class Shot:
     """`row` is the row that a spreadsheet shows (the header is row 1).
 
-    `inputs` holds every input that the list or the model's defaults set, typed, without `seed` and
-    files; it is not to be changed. `seed` is None where it is left open. `image` and `video` are
-    `@previous`, an http(s) URL or an absolute path. `or_else` is the same shot of the next model,
+    `inputs` holds every input that the list or the model's defaults set, by the provider's names,
+    without the seed and files; it is not to be changed. `seed` is None where it is left open.
+    `files` are by the place in the inputs where their URL goes: `@previous`, an http(s) URL or an
+    absolute path. `or_else` is the same shot of the next model,
     where the list names alternatives.
 
     `transition` is how the shot begins, over `transition_s` shared with the shot before it in its
     sequence; 0 for a cut. `sequence_title` is what a card before its sequence says, at one of the
     sequence's shots or more. `own` are the list's own columns (x_...), as they stand there. `use`
     is what of its clip is in the film, `voice` what is heard beside it, `dialogue` what is said in
-    it; nothing of them is bought.
+    it; nothing of them is bought. `take` is the one of its takes that is in the film. `twin` tells
+    it from rows before it that ask for the very same and leave the seed open, 1 for the first.
     """
 
     row: int
@@ -33,19 +35,22 @@ class Shot:
     made_by: Model
     inputs: Mapping[str, Value]
     seed: int | None
-    image: str | None
     takes: int
     transition: str
     transition_s: Decimal
     notes: str
-    video: str | None = None
+    files: Mapping[str, FileName] = field(default_factory=dict)
     or_else: Shot | None = None
+    max_usd: Decimal | None = None
+    """The most that one clip of it may cost."""
     caption: str = ""
     sequence_title: str = ""
     own: Mapping[str, str] = field(default_factory=dict)
     use: Use = WHOLE
     voice: Voice | None = None
     dialogue: str = ""
+    take: int = 1
+    twin: int = 1
 
     @property
     def name(self) -> str:

@@ -7,7 +7,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 
-from flows.shots.columns import COLUMNS, OWN_PREFIX, SHARED, WORDS, column_named, is_for_people
+from flows.shots.columns import (
+    COLUMNS,
+    OWN_PREFIX,
+    SHARED,
+    WORDS,
+    column_named,
+    is_for_people,
+)
 from flows.shots.csv_text import QuoteError, records
 from flows.shots.problem import Problems, shown
 from flows.shots.text import CONTROL, is_invisible
@@ -20,7 +27,21 @@ MAX_LINE_CHARS = 1_000_000
 # Excel's own first line, by which it tells itself the separator.
 SEPARATOR_LINE = re.compile(r'"?sep=([^\w\s"]|\t)"?[,;\t ]*(?:\n|\Z)', re.IGNORECASE)
 WHOLE_NUMBER = re.compile(r"[0-9]{1,20}(?:\.0+)?")
-NUMBERS = ("seed", "num_frames", "frames_per_second", "duration_s", "takes", "num_inference_steps")
+NUMBERS = (
+    "seed",
+    "num_frames",
+    "frames_per_second",
+    "duration_s",
+    "takes",
+    "take",
+    "num_inference_steps",
+)
+
+
+NO_PROMPT = (
+    f"there is no column prompt; the columns are {', '.join(COLUMNS)}; "
+    "they are separated by commas, semicolons or tabs"
+)
 
 
 class Cells(dict[str, str]):
@@ -31,9 +52,14 @@ class Cells(dict[str, str]):
         return ""
 
     @property
-    def settings(self) -> tuple[str | None, ...]:
+    def inputs(self) -> tuple[tuple[str, str], ...]:
+        """Inputs by the provider's own names."""
+        return tuple((k, v) for k, v in self.items() if k not in COLUMNS and k[:2] != OWN_PREFIX)
+
+    @property
+    def settings(self) -> tuple[object, ...]:
         """The cells that many rows have in common."""
-        return tuple(map(self.get, SHARED))
+        return (*map(self.get, SHARED), *self.inputs)
 
 
 @dataclass(frozen=True)
@@ -44,7 +70,8 @@ class Header:
     names: tuple[str, ...]
     meanings: dict[str, str] = field(default_factory=dict)
     """Headers that are called otherwise than their column."""
-    left_aside: tuple[str, ...] = ()
+    others: tuple[str, ...] = ()
+    """Headers that only a model of the list can know."""
 
 
 @dataclass(frozen=True)
@@ -119,27 +146,21 @@ def read_header(cells: Sequence[str], row: int, problems: Problems) -> Header:
         problems.stop(f"names {len(cells):,} columns; at most {MAX_COLUMNS} are read", row=row)
     names: list[str] = []
     said: dict[str, list[str]] = {}
-    left_aside: list[str] = []
     for cell in cells:
         name = column_named(cell)
+        name = cell if name is None else name
         if name:
             said.setdefault(name, []).append(cell)
-        elif name is None and is_for_people(cell):
-            left_aside.append(cell)
-        elif name is None and cell.lower() not in said:
-            said[cell.lower()] = []
-            reason = "is no column of a shot list" + nearest(cell, tuple(COLUMNS))
-            problems.add(row, "", cell, f"{reason} (columns of your own start with {OWN_PREFIX})")
-        names.append(name or (OWN_PREFIX if cell else ""))
+        names.append(name)
+    others = tuple(name for name in said if column_named(name) is None)
     twice = {name: headers for name, headers in said.items() if len(headers) > 1}
     for name, headers in twice.items():
         problems.add(row, name, "", _ambiguous(name, headers))
-    if "prompt" not in names:
-        problems.stop(
-            f"there is no column prompt; the columns are {', '.join(COLUMNS)}; "
-            "they are separated by commas, semicolons or tabs",
-            row=row,
-        )
+    if all(name in others or name.startswith(OWN_PREFIX) for name in said):
+        for name in others:
+            if not is_for_people(name):
+                problems.add(row, "", name, unknown_column(name, tuple(COLUMNS)))
+        problems.stop(NO_PROMPT, row=row)
     if twice:
         problems.raise_any()
     meanings = {
@@ -148,7 +169,7 @@ def read_header(cells: Sequence[str], row: int, problems: Problems) -> Header:
         for header in headers
         if name in COLUMNS and header.lower() != name
     }
-    return Header(row, tuple(names), meanings, tuple(left_aside))
+    return Header(row, tuple(names), meanings, others)
 
 
 def _ambiguous(name: str, headers: Sequence[str]) -> str:
@@ -200,6 +221,11 @@ def _row(
                 problems.add(row, name, cell, "holds invisible characters only; remove them")
         known[name] = cell
     return known if problems.count == before else None
+
+
+def unknown_column(name: str, known: Sequence[str]) -> str:
+    own = f" (columns of your own start with {OWN_PREFIX})"
+    return "is no column of a shot list" + nearest(name, known) + own
 
 
 def nearest(word: str, words: Sequence[str]) -> str:

@@ -28,11 +28,10 @@ class Understood:
 
     @classmethod
     def of(cls, label: str, table: Table, *, encoding: str = "", sheet: str = "") -> Understood:
-        header = table.header
-        return cls(label, encoding, table.separator, sheet, header.meanings, header.left_aside)
+        return cls(label, encoding, table.separator, sheet, table.header.meanings)
 
-    def with_files(self, renamed: Mapping[str, str]) -> Understood:
-        return replace(self, files=dict(renamed))
+    def with_rows(self, left_aside: tuple[str, ...], renamed: Mapping[str, str]) -> Understood:
+        return replace(self, left_aside=left_aside, files=dict(renamed))
 
     def as_dict(self) -> dict[str, Any]:
         return {

@@ -24,7 +24,7 @@ Outcomes = Mapping[str, Outcome | None]
 
 
 def film_order(plan: Plan) -> dict[str, list[Line]]:
-    """Lines by sequence, in list order; the first take of a shot is the one in the film."""
+    """Lines by sequence, in list order; of a shot the take that is chosen."""
     order: dict[str, list[Line]] = {}
     for line in plan.lines:
         if line.is_chosen:
@@ -88,7 +88,7 @@ def _item(shot: Shot, outcome: Outcome | None, *, opens: bool) -> Item:
             begins,
             opens,
             shot.caption,
-            continues=PREVIOUS in (shot.image, shot.video),
+            continues=PREVIOUS in shot.files.values(),
             use=shot.use,
             voice=shot.voice,
             dialogue=shot.dialogue,

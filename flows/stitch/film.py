@@ -79,6 +79,15 @@ class Stitched:
     ended_at: datetime | None = None
     unsealed: str = ""
     notes: tuple[str, ...] = ()
+    untouched_frames: int | None = None
+    """Those that are copies of the clips', packet by packet. None: made before this was counted."""
+
+    @property
+    def untouched(self) -> str:
+        """The share of them, in words; empty where it is not known."""
+        if self.untouched_frames is None:
+            return ""
+        return f"{100 * self.untouched_frames // max(1, self.num_frames)}% of them untouched"
 
 
 @dataclass(frozen=True)
@@ -196,6 +205,9 @@ def assemble(cutting: Cutting, out: Path, *, cache: Path, seal: Seal | None = No
             ended_at=datetime.now(UTC),
             unsealed=unsealed,
             notes=tuple(_notes(cutting, sound)),
+            untouched_frames=sum(
+                segment.num_frames for segment in edit.segments if segment.kind == "copy"
+            ),
         )
         _remember(stitched, cutting, cache, None if unsealed else seal)
     except OSError as error:

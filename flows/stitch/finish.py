@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
@@ -11,9 +12,11 @@ from pydantic import (
     ConfigDict,
     Field,
     PlainSerializer,
+    ValidationError,
     WithJsonSchema,
 )
 
+from blocks.errors import InputError
 from blocks.fields import EmptyField
 
 OnMissing = Literal["slate", "skip", "fail"]
@@ -54,6 +57,23 @@ class Finish(BaseModel):
     loudness_lufs: Annotated[Loudness, Field(title="Loudness (LUFS)")] = Decimal(-14)
     """A number from -70 to 0; off leaves the clips' levels alone."""
     match_seams: Annotated[bool, Field(title="Match the seams")] = False
+
+    def over(self, file: Mapping[str, Any]) -> Finish:
+        """With what the film's own file says where nobody has chosen otherwise.
+
+        A form sends every field: there those that are as they always are were not chosen. Raises
+        InputError for what the file cannot say.
+        """
+        given = self.model_fields_set
+        if given == set(Finish.model_fields):
+            given = {name for name in given if getattr(self, name) != getattr(AS_IT_IS, name)}
+        try:
+            return Finish(**{**file, **{name: getattr(self, name) for name in given}})
+        except ValidationError as error:
+            said = (f"{e['loc'][0]}: {e['msg']}" for e in error.errors())
+            raise InputError(
+                f"The film's file is wrong: {'; '.join(said)}.", remedy="Nothing was bought."
+            ) from None
 
     def of_sequence(self) -> Finish:
         """A sequence keeps its clips' levels: music and loudness are the whole film's."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from typing import Any
 
 from prefect.server.api.server import SubprocessASGIServer
 from prefect.settings import PREFECT_API_URL, get_current_settings
+
+from flows.project import CODE, PYTHON
 
 
 class EmbeddedServer(SubprocessASGIServer):
@@ -28,7 +29,8 @@ class EmbeddedServer(SubprocessASGIServer):
         }
         return subprocess.Popen(  # noqa: S603 - a command of our own
             [
-                *(sys.executable, "-P", "-m", "uvicorn", "--factory"),
+                # uvicorn would look for what it serves in the working folder first.
+                *(*PYTHON, "-m", "uvicorn", "--app-dir", str(CODE), "--factory"),
                 *("flows.studio.server:embedded", "--host", "127.0.0.1", "--port", str(self.port)),
                 *("--log-level", "error", "--lifespan", "on"),
             ],

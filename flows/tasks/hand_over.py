@@ -16,7 +16,7 @@ from blocks import settings
 from blocks.errors import SetupError, ShotreelError, StitchError
 from blocks.ledger import Attempt
 from flows.generate.all_clips import Clips
-from flows.output import contact_sheet, otio, poster, stills
+from flows.output import contact_sheet, editors, otio, poster, stills
 from flows.output.folder import Place, write_atomically
 from flows.output.pictures import Pictures, pictures_of
 from flows.output.provenance import provenance_of
@@ -29,7 +29,13 @@ from flows.stitch.dialogue import cues_of, srt, vtt
 from flows.stitch.timeline import Timeline
 from flows.tasks.arguments import unvisited
 
-_VERSIONS = (otio.VERSION, poster.VERSION, contact_sheet.VERSION, stills.VERSION)
+_VERSIONS = (
+    otio.VERSION,
+    editors.VERSION,
+    poster.VERSION,
+    contact_sheet.VERSION,
+    stills.VERSION,
+)
 
 
 def stills_beside(plan: Plan, clips: Clips) -> AbstractAsyncContextManager[None]:
@@ -55,7 +61,7 @@ async def hand_over(
     try:
         provenance = provenance_of(manifest["film"], manifest["shots"], attempts)
         timeline = film.timeline if film else None
-        key = key_of(_VERSIONS, title, manifest, provenance, repr(timeline))
+        key = key_of(_VERSIONS, editors.is_installed(), title, manifest, provenance, repr(timeline))
         folder = settings.home() / "handover"
         if not await asyncio.to_thread(is_current, folder, place.out, key):
             current.get().task_runs += 1
@@ -94,18 +100,42 @@ async def write_files(
     loop = asyncio.get_running_loop()
     subtitles: list[Path] = []
     drawing = loop.run_in_executor(current.get().processes, Pictures.draw, pictures)
+    timelines: list[Path] = []
     try:
         await asyncio.to_thread(write_atomically, place.provenance, _json(provenance))
         if film:
             path = film.path.relative_to(place.out).as_posix()
             cut = otio.otio_of(title, path, film.timeline, manifest["shots"])
             await asyncio.to_thread(write_atomically, place.otio, _json(cut))
+            timelines = [place.otio, *await _for_editors(cut, place)]
             subtitles = await asyncio.to_thread(write_subtitles, film.timeline, place)
     finally:
         shown = await drawing
     if shown:
         await artifacts.show_sheet(shown)
-    return [place.provenance, *pictures.files, *([place.otio] if film else []), *subtitles]
+    return [place.provenance, *pictures.files, *timelines, *subtitles]
+
+
+async def _for_editors(cut: Mapping[str, Any], place: Place) -> list[Path]:
+    """The cut in other programs' formats, where the extra is installed. A format that does not have
+    the film's rate has no file: one of an earlier film would be of another cut."""
+    if not editors.is_installed():
+        return []
+    loop = asyncio.get_running_loop()
+    made = await loop.run_in_executor(
+        current.get().processes, editors.editors_of, dict(cut), place.out.absolute()
+    )
+    for told in made.left_out:
+        current.get().watcher.say(told)
+    files = []
+    for suffix in editors.ADAPTERS:
+        path = place.otio.with_suffix(f".{suffix}")
+        if suffix in made.texts:
+            await asyncio.to_thread(write_atomically, path, made.texts[suffix])
+            files.append(path)
+        else:
+            await asyncio.to_thread(path.unlink, missing_ok=True)
+    return files
 
 
 def write_subtitles(timeline: Timeline, place: Place) -> list[Path]:

@@ -22,7 +22,7 @@ from flows.stitch.seams.seam import Seam, seams_of
 
 def ends_beside(plan: Plan, clips: Clips) -> AbstractAsyncContextManager[None]:
     """While the block lasts, measure the ends of each clip that arrives, one at a time."""
-    keys = dict.fromkeys(line.job.fingerprint for line in plan.lines if line.job.take == 1)
+    keys = dict.fromkeys(line.job.fingerprint for line in plan.lines if line.is_chosen)
 
     async def measure(clip: Clip) -> None:
         await _ends(clip.path, clip.sha256)

@@ -119,7 +119,7 @@ async def draw_early(plan: Plan, clips: Clips, finish: Finish) -> None:
     is and that the other clips are as silent; where it was wrong, it is made again.
     """
     outcomes: dict[str, Outcome | None] = {
-        line.job.fingerprint: None for line in plan.lines if line.job.take == 1
+        line.job.fingerprint: None for line in plan.lines if line.is_chosen
     }
     if all(line.need == "stored" for line in plan.lines):
         return  # nothing to wait for: the film is stitched at once

@@ -18,6 +18,7 @@ from blocks.providers.comfyui.account import ComfyUI, ComfyUIAccount
 from blocks.providers.http import open_client
 from blocks.providers.model import Model, Value
 from blocks.sandbox import Sandbox
+from tests.web import web
 
 T = TypeVar("T")
 BLANK = "comfyui/blank.json"
@@ -46,10 +47,10 @@ class Server:
         return self.client.post(path, json=body)
 
     def told(self, what: str) -> Any:
-        return httpx.get(f"{self.sandbox.url}/sandbox/{what}").json()
+        return web.get(f"{self.sandbox.url}/sandbox/{what}").json()
 
     def misbehave(self, **rule: Any) -> None:
-        answer = httpx.post(f"{self.sandbox.url}/sandbox/faults", json=rule)
+        answer = web.post(f"{self.sandbox.url}/sandbox/faults", json=rule)
         assert answer.status_code == 200, answer.text
 
     def ended(self, prompt_id: str, within_s: float = 10) -> dict[str, Any]:

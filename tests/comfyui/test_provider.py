@@ -34,6 +34,7 @@ from blocks.providers.comfyui.account import ComfyUI, ComfyUIAccount
 from blocks.providers.download import Fetched, Vanished, download
 from blocks.providers.model import Model
 from tests.comfyui.conftest import BLANK, Run, Server, followed, order, sent
+from tests.web import web
 
 NOW = datetime.now(UTC)
 PICTURE_MODEL = "comfyui/magi-image-to-video.json"
@@ -50,7 +51,7 @@ def test_a_prompt_ends_in_a_clip_of_the_size_frames_and_rate_that_were_asked_for
     server = run(render="animatic")
     outcome = made(server, order(aspect_ratio="9:16"))
     assert isinstance(outcome, Ready)
-    with av.open(io.BytesIO(httpx.get(outcome.media_url).content), "r") as file:
+    with av.open(io.BytesIO(web.get(outcome.media_url).content), "r") as file:
         stream = file.streams.video[0]
         assert (stream.width, stream.height) == (240, 432)
         assert stream.average_rate == 12

@@ -69,8 +69,8 @@ def test_a_shipped_workflow_is_filled_with_the_shot() -> None:
     said = {k: magi[k] for k in ("magi_seed", "num_frames", "num_steps", "fps")}
     assert said == {"magi_seed": 7, "num_frames": 48, "num_steps": 16, "fps": 30}
     assert (magi["video_size_w"], magi["video_size_h"]) == (480, 848)
-    assert nodes["5"]["inputs"]["fps"] == 30
-    assert nodes["6"]["inputs"]["filename_prefix"] == "shotreel/a1"
+    saved = {"video": ["4", 0], "output_path": "output/shotreel-a1.mp4", "fps": ["4", 1]}
+    assert nodes["5"]["inputs"] == saved
     assert shot.made_by.filled({**shot.inputs, "seed": 8}, "b")["1"] == nodes["1"]
 
 

@@ -8,7 +8,6 @@ from decimal import Decimal
 from itertools import count
 from pathlib import Path
 
-import httpx
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
@@ -30,6 +29,7 @@ from tests.costs.fates import (
 from tests.generate.conftest import Open
 from tests.generate.studio import Studio, write
 from tests.ledger.books import rows
+from tests.web import web
 
 _numbers = count(1)
 
@@ -49,7 +49,7 @@ def studio(open_studio: Open, monkeypatch: pytest.MonkeyPatch) -> Studio:
 
 
 def misbehave(studio: Studio, *more: object) -> None:
-    answer = httpx.put(f"{studio.sandbox.url}/sandbox/faults", json=list(more))
+    answer = web.put(f"{studio.sandbox.url}/sandbox/faults", json=list(more))
     assert answer.status_code == 200, answer.text
 
 
@@ -60,7 +60,7 @@ def every_fate(*models: str) -> list[Shot]:
 @settings(
     max_examples=10,
     deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(wanted=st.lists(shots, min_size=1, max_size=5), feed_is_late=st.booleans())
 @example(wanted=every_fate(FAL), feed_is_late=True)

@@ -9,33 +9,30 @@ from typing import Any
 
 import pytest
 
-from blocks.providers.catalogue import MODELS
+from blocks.providers.catalogue import counted_models
 from flows.plan import outlook_of
 from flows.planning.changes import last_takes
 from flows.planning.comparison import Offer, compare
 from flows.planning.duration import TYPICAL_S, Limits, waits_of
 from flows.planning.forecast import Outlook
 from flows.planning.plan import Line
-from flows.planning.prices import SOLD_BY
 from flows.report.forecast import markdown
 from flows.shots import read_shots
-from flows.shots.job import InputFile, Job, jobs_of
+from flows.shots.job import InputFile, Job, files_named, jobs_of
 from tests.generate.studio import LIST, Studio, write
 from tests.ledger.books import quote
 
 USD = Decimal
 FAL, MAGI = "fal-ai/magi-distilled", "fal-ai/magi"
 WAVESPEED, V2 = "wavespeed-ai/magi-1-24b", "wavespeed-ai/magi-1-24b@v2"
-SOLD = [model for model in MODELS.values() if model.provider in SOLD_BY]
+SOLD = counted_models()
 PRICES = {FAL: USD("0.08"), MAGI: USD("0.20"), WAVESPEED: USD("0.30"), V2: USD("0.24")}
 
 
 def jobs(*lines: str) -> list[Job]:
     rows = read_shots("\n".join(lines) + "\n")
     files = {
-        ("image", name): InputFile(name, "5ha", "image/png")
-        for shot in rows
-        if (name := shot.image) and name != "@previous"
+        (name.media, str(name)): InputFile(name, "5ha", "image/png") for name in files_named(rows)
     }
     return jobs_of(rows, files, live=False)
 

@@ -1,4 +1,4 @@
-"""The README's queries, as they stand there, on both databases."""
+"""The queries of the ledger's README, as they stand there, on both databases."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.ledger.conftest import url
 
 __all__ = ["url"]
 
-README = Path(__file__).parents[2] / "README.md"
+README = Path(__file__).parents[2] / "blocks" / "ledger" / "README.md"
 FILMS, DIFFERENCES, MISSING = re.findall(r"```sql\n(.*?)```", README.read_text("utf-8"), re.DOTALL)
 
 

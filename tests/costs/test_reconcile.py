@@ -9,7 +9,6 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from blocks.ledger import Ledger
@@ -20,6 +19,7 @@ from flows.reconcile import Reconciled, exit_code, findings_of, reconcile_all
 from tests.generate.conftest import Open
 from tests.generate.studio import Studio, write
 from tests.ledger.books import rows
+from tests.web import web
 
 WAVESPEED = "wavespeed-ai/magi-1-24b"
 LIST = ("shot,prompt,model,seed", "a,Sea,,1", f"b,Rock,{WAVESPEED},2", "c,Sky,,3")
@@ -124,7 +124,7 @@ def test_feed_that_is_late_is_waited_for_and_then_confirms(
     early = reconciled()
     assert [account.waiting for account in early.values()] == [2, 1]
     assert exit_code(list(early.values())) == 0
-    httpx.delete(f"{studio.sandbox.url}/sandbox/faults")
+    web.delete(f"{studio.sandbox.url}/sandbox/faults")
     late = reconciled()
     assert [account.confirmed for account in late.values()] == [2, 1]
 
@@ -148,7 +148,7 @@ def test_row_that_the_feed_never_shows_is_a_finding_and_stays_as_it_is(
 
 def stranger(studio: Studio) -> str:
     """A clip that another program buys from the account."""
-    answer = httpx.post(
+    answer = web.post(
         f"{studio.sandbox.url}/fal/queue/fal-ai/magi-distilled",
         headers={"Authorization": "Key admin:sandbox-key"},
         json={"prompt": "not from here"},

@@ -87,7 +87,7 @@ def run_cell(zygote: Zygote, clips: Path, folder: Path, cell: Cell) -> None:
     service_folder = folder / "service"
     service_folder.mkdir(parents=True)
     (service_folder / "clips").symlink_to(clips)
-    service = Service(zygote, service_folder)
+    service = Service(zygote, service_folder, cell.point.clip_takes_s)
     place = Place(zygote, service, folder)
     try:
         service.misbehave(cell.fault.rules)
@@ -142,18 +142,18 @@ def make_film(zygote: Zygote, clips: Path, folder: Path, point: Point) -> None:
     service_folder = folder / "service"
     service_folder.mkdir(parents=True)
     (service_folder / "clips").symlink_to(clips)
-    service = Service(zygote, service_folder)
+    service = Service(zygote, service_folder, point.clip_takes_s)
     place = Place(zygote, service, folder)
     shots = str(place.list_shots(SHOTS[name][:1]))
     try:
         service.misbehave(fault.rules)
         for kill_at in filter(None, (point.after, point.name)):
-            code = place.run("make", shots, kill_at=kill_at, within_s=120)
+            code = place.run("make", shots, kill_at=kill_at)
             assert code == KILLED, f"never came by {kill_at}: exit code {code}\n{place.log}"
         hold(place)
         service.misbehave([])
         time.sleep(fault.settles_s)
-        code = place.run("make", shots, within_s=120)
+        code = place.run("make", shots)
         assert code == CODES[fault.ends], f"exit code {code}\n{place.log}"
         found = hold(place)
         assert found.difference_usd == 0

@@ -10,12 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import httpx
-
-from tests.zygote import ROOT, Forked, Zygote
-
-# Reading the certificates of the world takes longer than a cell.
-web = httpx.Client(verify=False, timeout=20)
+from tests.web import web
+from tests.zygote import HANGS_S, ROOT, Forked, Zygote
 
 
 class Service:
@@ -41,7 +37,7 @@ class Service:
             self._zygote.env,
             self.folder / "log.txt",
         )
-        limit = time.monotonic() + 30
+        limit = time.monotonic() + HANGS_S
         while not named.exists():
             assert time.monotonic() < limit, "the sandbox did not start"
             time.sleep(0.01)
@@ -99,7 +95,7 @@ class Place:
             self.folder / "log.txt",
         )
 
-    def run(self, *command: str, kill_at: str = "", within_s: float = 60) -> int:
+    def run(self, *command: str, kill_at: str = "", within_s: float = HANGS_S) -> int:
         return self.start(*command, kill_at=kill_at).wait(within_s)
 
     def run_anew(self, *command: str) -> int:
@@ -113,11 +109,11 @@ class Place:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                timeout=120,
+                timeout=HANGS_S,
                 check=False,
             ).returncode
 
-    def wait_until(self, done: Callable[[], object], within_s: float = 20) -> None:
+    def wait_until(self, done: Callable[[], object], within_s: float = HANGS_S) -> None:
         limit = time.monotonic() + within_s
         while not done():
             assert time.monotonic() < limit, self.log

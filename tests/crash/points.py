@@ -59,6 +59,7 @@ class Point:
     services: tuple[str, ...] = ("fal", "wavespeed")
     after: str = ""
     """The point at which an earlier run has to die, so that a later one comes by this one."""
+    clip_takes_s: float = 0.1
 
 
 LEDGER = "blocks.ledger.ledger:Ledger"
@@ -165,6 +166,7 @@ POINTS = {
             POLL,
             "after",
             gives("Waiting"),
+            clip_takes_s=3,  # so that it is looked at before on a busy machine, too
         ),
         Point(
             "seen-ready",

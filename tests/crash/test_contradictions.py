@@ -11,7 +11,8 @@ from blocks.ledger import Attempt, Ledger
 from tests.crash.cell import SHOTS, hold, holding
 from tests.crash.conftest import Open
 from tests.crash.faults import BROKEN_RESULT, DENIED, HIDDEN, LOST, NOT_FOUND, Rule
-from tests.crash.place import Place, web
+from tests.crash.place import Place
+from tests.web import web
 
 BOTH = pytest.mark.parametrize("service", ["fal", "wavespeed"])
 KILLED = -9

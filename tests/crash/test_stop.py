@@ -40,7 +40,7 @@ def test_a_stopped_film_is_finished_by_the_next_run(
     assert place.run("recover") == 0, place.log
     found = hold(place)
     assert found.stored == found.charged <= bought
-    assert place.run("make", shots, within_s=120) == 0, place.log
+    assert place.run("make", shots) == 0, place.log
     found = hold(place)
     assert found.stored == len(MANY)
     assert found.agrees

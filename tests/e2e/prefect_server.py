@@ -17,7 +17,7 @@ from flows.studio import api
 from tests.e2e.world import PREFECT, free_port
 from tests.zygote import clean_environment
 
-START_S = 120
+START_S = 300
 STOP_S = 15
 SETTLE_S = 300
 

@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
-import httpx
 import pytest
 
 from tests.e2e.prefect_server import stop
 from tests.e2e.world import WAVESPEED, World
+from tests.web import web
 from tests.zygote import ROOT, clean_environment
 
 LIST = f"sequence,shot,prompt,model,seed\ns,=1+1,Sea,,1\ns,b,Rock,{WAVESPEED},2\nt,c,Sky,,3\n"
@@ -164,9 +164,9 @@ def served(world: World) -> Iterator[str]:
 
 
 def test_the_sandbox_says_where_it_is_and_obeys_its_faults(world: World, served: str) -> None:
-    assert httpx.get(f"{served}/sandbox/faults").json()["faults"][0]["status"] == 422
+    assert web.get(f"{served}/sandbox/faults").json()["faults"][0]["status"] == 422
     world.make(world.write("prompt\nSea\n"), code=3, SHOTREEL_SANDBOX_URL=served)
-    assert httpx.get(f"{served}/sandbox/posts").json()["total"] == 1
+    assert web.get(f"{served}/sandbox/posts").json()["total"] == 1
 
 
 @pytest.mark.parametrize(

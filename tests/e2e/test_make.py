@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from flows.output.editors import ADAPTERS, is_installed
 from tests.e2e.conftest import NewWorld
 from tests.e2e.film import assert_clock_is_right, frames_of, size_of
 from tests.e2e.world import FAL, WAVESPEED, World
@@ -69,6 +70,7 @@ def test_files_are_where_the_contract_says(film: Film) -> None:
         "manifest.json",
         "report.html",
         "film.otio",
+        *(f"film.{suffix}" for suffix in ADAPTERS if is_installed()),
         "poster.jpg",
         "contact-sheet.jpg",
         "provenance.json",
@@ -99,6 +101,7 @@ def test_manifest_has_the_keys_and_types_of_the_contract(film: Film) -> None:
         "fingerprint": str,
         "inputs": dict,
         "seed": int,
+        "schema_sha256": str,
         "request_id": str,
         "units": str,
         "cost_usd": str,

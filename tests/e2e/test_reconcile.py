@@ -8,11 +8,11 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-import httpx
 import pytest
 
 from tests.e2e.prefect_server import PrefectServer, until
 from tests.e2e.world import World
+from tests.web import web
 from tests.zygote import ROOT, clean_environment
 
 EVENT = "shotreel.reconcile.finding"
@@ -22,7 +22,7 @@ NO_LAG = {"SHOTREEL_FEED_LAG_S": "0"}
 
 def stranger(world: World) -> str:
     """A clip that another program buys from the account; gives its id once it is charged."""
-    answer = httpx.post(
+    answer = web.post(
         f"{world.sandbox.url}/fal/queue/fal-ai/magi-distilled",
         headers={"Authorization": "Key admin:sandbox-key"},
         json={"prompt": "not from here"},
@@ -71,7 +71,7 @@ print(asyncio.run(reconcile(return_state=True)).message)
 
 @pytest.fixture
 def automation(prefect_server: PrefectServer) -> Iterator[str]:
-    """The README's automation, with a pause of this very deployment-less kind: do nothing."""
+    """The automation of the README on bills, which here does nothing."""
     made = prefect_server.ask(
         "automations/",
         name="odd charges",
@@ -87,7 +87,7 @@ def automation(prefect_server: PrefectServer) -> Iterator[str]:
         actions=[{"type": "do-nothing"}],
     )
     yield str(made["id"])
-    httpx.delete(f"{prefect_server.url}/automations/{made['id']}")
+    prefect_server.client.delete(f"/automations/{made['id']}").raise_for_status()
 
 
 def test_flow_shows_its_findings_and_an_automation_is_triggered(

@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any, NoReturn
 from uuid import uuid4
 
-import httpx
 import pytest
 
 from blocks.sandbox import Sandbox
+from tests.web import web
 from tests.zygote import Zygote, clean_environment
 
 SHOTREEL, PREFECT = (str(Path(sys.executable).with_name(name)) for name in ("shotreel", "prefect"))
@@ -139,12 +139,12 @@ class World:
     # what the sandbox and the ledger know ------------------------------------------------------
 
     def told(self, what: str) -> dict[str, Any]:
-        found: dict[str, Any] = httpx.get(f"{self.sandbox.url}/sandbox/{what}").json()
+        found: dict[str, Any] = web.get(f"{self.sandbox.url}/sandbox/{what}").json()
         return found
 
     def misbehave(self, *rules: Mapping[str, Any]) -> None:
         """These fault rules, and no others."""
-        answer = httpx.put(f"{self.sandbox.url}/sandbox/faults", json=list(rules))
+        answer = web.put(f"{self.sandbox.url}/sandbox/faults", json=list(rules))
         assert answer.status_code == 200, answer.text
 
     @property

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 import wavespeed
 from PIL import Image
 
 from blocks.sandbox import Sandbox
+from tests.web import web
 
 MODEL = "wavespeed-ai/magi-1-24b"
 
@@ -29,7 +29,7 @@ def client(sandbox: Sandbox) -> wavespeed.Client:
 
 
 def told(sandbox: Sandbox, what: str) -> Any:
-    return httpx.get(f"{sandbox.url}/sandbox/{what}").json()
+    return web.get(f"{sandbox.url}/sandbox/{what}").json()
 
 
 def test_client_uploads_runs_and_downloads(
@@ -38,11 +38,11 @@ def test_client_uploads_runs_and_downloads(
     picture = tmp_path / "sea.png"
     Image.new("RGB", (64, 36), "navy").save(picture, "PNG")
     place = client.upload(str(picture))
-    assert httpx.get(place).content == picture.read_bytes()
+    assert web.get(place).content == picture.read_bytes()
 
     made = client.run(MODEL, {"prompt": "The sea", "image": place, "seed": 7}, poll_interval=0.05)
     [url] = made["outputs"]
-    assert len(httpx.get(url).content) > 1000
+    assert len(web.get(url).content) > 1000
     [charge] = told(sandbox, "charges")["charges"]
     assert charge["inputs"] == {"prompt": "The sea", "image": place, "seed": 7}
 
@@ -55,7 +55,7 @@ def test_client_waits_in_one_call(sandbox: Sandbox, client: wavespeed.Client) ->
 
 def test_client_reports_a_failed_task(sandbox: Sandbox, client: wavespeed.Client) -> None:
     rule = {"at": "job", "do": "fail", "status": 422, "error": "not allowed", "code": "1200"}
-    httpx.post(f"{sandbox.url}/sandbox/faults", json=rule)
+    web.post(f"{sandbox.url}/sandbox/faults", json=rule)
     told_by_client = client.run_no_throw(MODEL, {"prompt": "The sea"}, poll_interval=0.05)
     assert told_by_client["status"] == "failed"
     assert "not allowed" in told_by_client["error"]
@@ -64,7 +64,7 @@ def test_client_reports_a_failed_task(sandbox: Sandbox, client: wavespeed.Client
 def test_client_does_not_send_twice_what_was_lost(
     sandbox: Sandbox, client: wavespeed.Client
 ) -> None:
-    httpx.post(f"{sandbox.url}/sandbox/faults", json={"at": "submit", "do": "drop_after_accept"})
+    web.post(f"{sandbox.url}/sandbox/faults", json={"at": "submit", "do": "drop_after_accept"})
     with pytest.raises(RuntimeError, match="may already have been created"):
         client.run(MODEL, {"prompt": "The sea"})
     assert told(sandbox, "posts")["total"] == 1

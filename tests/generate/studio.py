@@ -10,8 +10,6 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-import httpx
-
 from blocks.errors import ShotreelError
 from blocks.sandbox import Sandbox
 from flows.costs.bill import Item, bill_of
@@ -22,8 +20,9 @@ from flows.report.progress import Progress
 from flows.run.context import Clip, current
 from flows.run.opening import open_run
 from flows.shots import FilmId, read_shots
-from flows.shots.job import services_of
+from flows.shots.job import models_of, services_of
 from flows.tasks.generate_clip import bring_planned
+from tests.web import web
 
 LIST = FilmId("list", "list", "")
 
@@ -54,10 +53,10 @@ class Studio:
     sandbox: Sandbox
 
     def told(self, what: str) -> Any:
-        return httpx.get(f"{self.sandbox.url}/sandbox/{what}").json()
+        return web.get(f"{self.sandbox.url}/sandbox/{what}").json()
 
     def misbehave(self, **rule: Any) -> None:
-        reply = httpx.post(f"{self.sandbox.url}/sandbox/faults", json=rule)
+        reply = web.post(f"{self.sandbox.url}/sandbox/faults", json=rule)
         assert reply.status_code == 200, reply.text
 
     def plan(self, shots: str) -> Plan:
@@ -66,20 +65,22 @@ class Studio:
     async def _plan(self, shots: str) -> Plan:
         rows = read_shots(shots)
         services = services_of(rows, live=False)
-        async with open_run(services, Progress(), run_id=uuid4().hex) as shop:
+        models = models_of(rows)
+        async with open_run(services, Progress(), run_id=uuid4().hex, models=models) as shop:
             return await plan_list(shop, rows, live=False)
 
-    def make(self, shots: str, budget_usd: Decimal | None = None) -> Made:
-        return asyncio.run(self._make(shots, budget_usd))
+    def make(self, shots: str, budget_usd: Decimal | None = None, film: FilmId = LIST) -> Made:
+        return asyncio.run(self._make(shots, budget_usd, film))
 
-    async def _make(self, shots: str, budget_usd: Decimal | None) -> Made:
+    async def _make(self, shots: str, budget_usd: Decimal | None, film: FilmId = LIST) -> Made:
         rows = read_shots(shots)
         services = services_of(rows, live=False)
-        async with open_run(services, Progress(), run_id=uuid4().hex) as shop:
+        models = models_of(rows)
+        async with open_run(services, Progress(), run_id=uuid4().hex, models=models) as shop:
             current.set(shop)
             plan = await plan_list(shop, rows, live=False)
             check_budget(plan, budget_usd)
-            await reserve(shop, plan, LIST.name, budget_usd)
+            await reserve(shop, plan, film.name, budget_usd, film if film is not LIST else None)
             clips = Clips(bring_planned)
             try:
                 clips.start(shop, plan)

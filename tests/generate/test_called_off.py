@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-import httpx
 import pytest
 
 from blocks.ledger import Ledger
@@ -14,6 +13,7 @@ from flows.run.context import DOWNLOADS
 from flows.run.opening import SANDBOX_LIMITS
 from tests.generate.conftest import Open
 from tests.generate.studio import Studio, write
+from tests.web import web
 
 FREE = "comfyui/blank.json"
 
@@ -42,7 +42,7 @@ def test_a_stopped_run_interrupts_its_own_comfyui_and_makes_the_clip_again(
     studio = open_studio(latency_s=5.0)
     shots = write(tmp_path / "list.csv", "shot,model,prompt", f"a,{FREE},blue")
     asyncio.run(stopped_at_work(studio, shots))
-    queue = httpx.get(f"{studio.sandbox.url}/comfyui/queue").json()
+    queue = web.get(f"{studio.sandbox.url}/comfyui/queue").json()
     assert queue == {"queue_running": [], "queue_pending": []}
     assert (states(("submitted",)), states(("failed",))) == (0, 1)
     again = open_studio(latency_s=0.1)

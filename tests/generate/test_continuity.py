@@ -15,6 +15,7 @@ from PIL import Image
 from blocks.media.probe import last_frame
 from tests.generate.conftest import Open
 from tests.generate.studio import Studio
+from tests.web import web
 
 FAL = "fal-ai/magi-distilled"
 SMALL = "96,480p"
@@ -68,9 +69,8 @@ def test_video_goes_on_from_the_clip_before(studio: Studio) -> None:
 
 
 def _read(url: str) -> bytes:
-    import httpx
 
-    return httpx.get(url).content
+    return web.get(url).content
 
 
 def test_changed_parent_makes_its_successors_new_and_nothing_else(studio: Studio) -> None:

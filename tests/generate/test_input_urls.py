@@ -14,6 +14,7 @@ from PIL import Image
 
 from blocks.errors import InputError
 from blocks.providers.http import open_client
+from blocks.providers.model import FileName, Media
 from flows.planning.input_files import gather_files
 from flows.shots.job import InputFile
 
@@ -37,10 +38,10 @@ def server(tmp_path: Path) -> Iterator[tuple[str, Asked]]:
         httpd.shutdown()
 
 
-def gathered(*urls: str) -> dict[tuple[str, str], InputFile]:
-    async def gather() -> dict[tuple[str, str], InputFile]:
+def gathered(*urls: str) -> dict[tuple[Media, str], InputFile]:
+    async def gather() -> dict[tuple[Media, str], InputFile]:
         async with open_client() as client:
-            return await gather_files(client, [("image", url) for url in urls])
+            return await gather_files(client, [FileName(url, "image") for url in urls])
 
     return asyncio.run(gather())
 

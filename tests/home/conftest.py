@@ -22,6 +22,7 @@ from flows.studio.api import server
 from flows.studio.place import State, StudioPlace
 from tests.e2e.prefect_server import until
 from tests.e2e.world import SHOTREEL, Done, free_port
+from tests.web import web
 from tests.zygote import clean_environment
 
 if TYPE_CHECKING:
@@ -135,7 +136,7 @@ class Home:
     # what the sandbox and the ledger know -------------------------------------------------------
 
     def told(self, what: str) -> dict[str, Any]:
-        found: dict[str, Any] = httpx.get(f"{self.state.sandbox_url}/sandbox/{what}").json()
+        found: dict[str, Any] = web.get(f"{self.state.sandbox_url}/sandbox/{what}").json()
         return found
 
     @property

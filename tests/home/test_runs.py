@@ -16,13 +16,13 @@ from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-import httpx
 import pytest
 
 from flows.studio.part import marked
 from tests.e2e.prefect_server import until
 from tests.e2e.world import SHOTREEL
 from tests.home.conftest import Home, shot_list, table
+from tests.web import web
 from tests.zygote import clean_environment
 
 pytestmark = pytest.mark.studio
@@ -88,7 +88,7 @@ def test_a_run_cancelled_on_its_worker_loses_nothing(home: Home) -> None:
 
 
 def misbehave(home: Home, *rules: dict[str, Any]) -> None:
-    httpx.put(f"{home.state.sandbox_url}/sandbox/faults", json=list(rules)).raise_for_status()
+    web.put(f"{home.state.sandbox_url}/sandbox/faults", json=list(rules)).raise_for_status()
 
 
 def test_what_is_rejected_is_not_bought(home: Home) -> None:

@@ -186,7 +186,7 @@ def test_a_card_is_a_part_of_the_film_and_no_shot(page: Page, tmp_path: Path) ->
 def test_a_shot_opens_with_its_clip_and_escape_closes_it(opened: Page) -> None:
     opened.get_by_label("sea/020.t2, here: look at it").click()
     dialog = opened.get_by_role("dialog")
-    video = dialog.locator("video")
+    video = dialog.locator(".body > video")
     assert video.get_attribute("src") == "clips/sea/020.t2.mp4"
     until(opened, "document.querySelector('dialog video').readyState >= 2")
     facts = dialog.locator("dl").inner_text()

@@ -104,14 +104,12 @@ def test_fault_counts_survive_a_restart(run: Run) -> None:
     assert run(faults=other).post().status_code == 503
 
 
-def test_starting_is_quick_silent_and_takes_no_signals(
+def test_starting_is_silent_and_takes_no_signals(
     run: Run, capfd: pytest.CaptureFixture[str]
 ) -> None:
     before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
-    started = time.monotonic()
     client = run()
     assert client.told("charges")["charges"] == []
-    assert time.monotonic() - started < 0.5
     assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
     client.sandbox.stop()
     assert capfd.readouterr() == ("", "")

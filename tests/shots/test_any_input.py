@@ -16,8 +16,7 @@ from flows.shots.columns import COLUMNS
 
 HARD = settings(
     max_examples=300,
-    deadline=2_000,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 
 names = st.sampled_from([*COLUMNS, "x_own", "", "pormpt"]) | st.text(max_size=8)

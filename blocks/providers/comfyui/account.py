@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+from base64 import b64encode
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
-from urllib.parse import quote
+from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 import httpx
 from prefect.blocks.core import Block
-from pydantic import Field
+from pydantic import Field, HttpUrl, SecretStr, model_validator
 
-from blocks import settings
+from blocks import settings, timing
 from blocks.errors import InputError
 from blocks.fields import service_url
 from blocks.files import sha256_file
@@ -29,14 +32,17 @@ from blocks.providers.base import (
     Order,
     Polled,
     Quote,
+    Ready,
     Submitted,
     Ticket,
     Waiting,
 )
 from blocks.providers.clock import ServiceClock
 from blocks.providers.comfyui import wire
+from blocks.providers.comfyui.finished import HEAD_BYTES, is_finished
+from blocks.providers.comfyui.queue import QueueReader
 from blocks.providers.comfyui.workflow import Workflow
-from blocks.providers.http import UPLOAD_TIMEOUT_S, Answer, Call, Reply, origin, send
+from blocks.providers.http import UPLOAD_TIMEOUT_S, Answer, Call, Reply, origin, plain, send
 from blocks.providers.model import Inputs, Model
 
 QUIET_S = 2.0
@@ -58,7 +64,7 @@ class ComfyUIAccount(Block):
 
     _block_type_name = "ComfyUI server"
     _block_type_slug = "shotreel-comfyui-account"
-    _documentation_url = "https://docs.comfy.org"  # type: ignore[assignment]
+    _documentation_url = HttpUrl("https://docs.comfy.org")
 
     max_in_flight: int = Field(
         default=2,
@@ -71,10 +77,30 @@ class ComfyUIAccount(Block):
         ),
     )
     url: str = service_url("COMFYUI_URL", "URL", "Of the server, such as http://gpu:8188.")
+    user: str = Field(default="", title="Name", description="Where a proxy wants one.")
+    password: SecretStr = Field(
+        default=SecretStr(""), title="Password", description="Where a proxy wants one."
+    )
 
     monthly_budget_usd: ClassVar[Decimal | None] = None
     limits: ClassVar[set[str]] = {"max_in_flight"}
     """Fields that a run against the sandbox keeps."""
+
+    @model_validator(mode="after")
+    def _take_password_out_of_url(self) -> ComfyUIAccount:
+        """What stands before the @ goes where nothing shows it. Raises InputError."""
+        parts = urlsplit(self.url)
+        before, at, host = parts.netloc.rpartition("@")
+        if "@" in parts.path + parts.query + parts.fragment:
+            raise InputError(
+                "The URL of the ComfyUI server has an @ behind its host.",
+                remedy="In a password, write / as %2F, ? as %3F and # as %23.",
+            )
+        if at:
+            user, _, password = before.partition(":")
+            self.user, self.password = unquote(user), SecretStr(unquote(password))
+            self.url = urlunsplit(parts._replace(netloc=host))
+        return self
 
     @classmethod
     def from_environment(cls, **overrides: Any) -> ComfyUIAccount:
@@ -104,8 +130,12 @@ class ComfyUI:
         self.gone_s = QUIET_S
         self.kept = timedelta(days=7)  # until somebody empties the folder
         self.refund_s = 0.0
+        self.quotes_bodies = False
         self.clock = ServiceClock()
         self.trusted_hosts = frozenset({origin(self.url)[1:]})
+        secret = block.password.get_secret_value()
+        pair = b64encode(f"{block.user}:{secret}".encode()).decode("ascii")
+        self._token = pair if block.user or secret else ""
         # Another server may answer at this URL tomorrow, or its input folder be emptied.
         self.uploads_kept = timedelta(0)
         self._uploaded: dict[str, str] = {}
@@ -125,13 +155,17 @@ class ComfyUI:
             )
 
     async def submit(self, order: Order) -> Submitted:
-        return wire.classify_submit(await send(self.client, wire.submit_call(self.url, order)))
+        return wire.classify_submit(await self._send(wire.submit_call(self.url, order)))
 
     async def poll(self, model: Model, ticket: Ticket) -> Polled:
-        """A prompt that is in neither queue nor history was forgotten, by a restart perhaps."""
+        """A prompt that is in neither queue nor history was forgotten, by a restart perhaps.
+
+        Its file was not: it is asked for before anybody thinks of making it again.
+        """
         found = await self._look(ticket.request_id)
         if found is None:
-            return Gone("ComfyUI no longer knows it: it was restarted")
+            left = await self._left_behind(ticket.request_id)
+            return left or Gone("ComfyUI no longer knows it: it was restarted")
         return wire.classify_entry(found, self.url) if isinstance(found, Mapping) else found
 
     async def cancel(self, model: Model, ticket: Ticket) -> None:
@@ -140,25 +174,28 @@ class ComfyUI:
         Only then: without knowing the id, an older server would interrupt whatever is at work.
         """
         await self._post("queue", {"delete": [ticket.request_id]})
-        queue = wire.place_in_queue(await self._get("queue"), ticket.request_id)
+        queue = await self._in_queue(ticket.request_id)
         if isinstance(queue, Waiting) and queue.queue_position is None:
             await self._post("interrupt", {"prompt_id": ticket.request_id})
 
     async def find(self, order: Order, since: datetime) -> Findings:
         """The id is our own: there is one candidate, or none."""
         ours = Ticket(wire.prompt_id(order.attempt_id))
+        found: Mapping[str, Any] | Waiting | Ready | Again | None
         found = await self._look(ours.request_id)
         if found is None:
+            found = await self._left_behind(ours.request_id)
+        if found is None:
             return Findings(())
-        if isinstance(found, (Waiting, Mapping)):
+        if isinstance(found, (Waiting, Mapping, Ready)):
             return Findings((Found(ours),))
         return Findings((), f"ComfyUI does not say: {found.reason}")
 
     async def compare(self, order: Order, found: Found) -> Found:
         return found
 
-    async def price(self, model: Model, inputs: Inputs) -> Quote:
-        return Quote(Decimal(0), Decimal(0), datetime.now(UTC).date(), "no_price")
+    async def price(self, model: Model, inputs: Inputs, max_usd: Decimal | None = None) -> Quote:
+        return Quote(Decimal(0), Decimal(0), timing.now().date(), "no_price")
 
     async def list_price(self, model: Model) -> ListPrice | None:
         return None
@@ -186,10 +223,10 @@ class ComfyUI:
             around_file=wire.upload_fields(name, content_type, BOUNDARY),
             timeout_s=UPLOAD_TIMEOUT_S,
         )
-        answer = await send(self.client, call)
+        answer = await self._send(call)
         kept = wire.uploaded_name(answer)
         if kept is None:
-            why = wire.error_of(answer) if isinstance(answer, Reply) else answer.reason
+            why = wire.upload_error(answer)
             raise InputError(f"ComfyUI did not take the upload of {path.name}: {why}")
         self._uploaded[digest] = kept
         return kept
@@ -200,27 +237,74 @@ class ComfyUI:
         The queue first: a prompt moves from there to the history under one lock (execution.py,
         `task_done`), so that the other order could miss it in between.
         """
-        queued = wire.place_in_queue(await self._get("queue"), request_id)
+        queued = await self._in_queue(request_id)
         if queued is not None:
             return queued
         path = f"history/{quote(request_id, safe='')}"
         return wire.history_entry(await self._get(path), request_id)
 
+    async def _in_queue(self, request_id: str) -> Waiting | Again | None:
+        reader = QueueReader()
+        answer = await self._send(Call("GET", f"{self.url}/queue", reader=reader.feed))
+        return wire.place_in_queue(answer, request_id, reader)
+
+    async def _left_behind(self, request_id: str) -> Ready | Again | None:
+        """The clip of a prompt that is forgotten, where it had been finished before."""
+        for file in wire.finished_files(request_id):
+            url = wire.view_url(self.url, file)
+            head = await self._part(url, 0)
+            size = wire.whole_size(head)
+            if isinstance(size, Again):
+                return size
+            if size and await is_finished(size, partial(self._bytes, url)):
+                return Ready(url)
+        return None
+
+    async def _bytes(self, url: str, first: int) -> bytes:
+        answer = await self._part(url, first)
+        return answer.body if isinstance(answer, Reply) and answer.status == 206 else b""
+
+    async def _part(self, url: str, first: int) -> Answer:
+        part = {"Range": f"bytes={first}-{first + HEAD_BYTES - 1}"}
+        return await self._send(Call("GET", url, headers=part))
+
     async def _info(self, class_type: str) -> Mapping[str, Any]:
         """What /object_info says of a node; empty for one that is not installed."""
-        answer = await send(self.client, wire.object_info_call(self.url, class_type))
-        body = answer.json() if isinstance(answer, Reply) and answer.ok else None
-        if not isinstance(body, dict):
-            why = answer.reason if not isinstance(answer, Reply) else f"HTTP {answer.status}"
-            raise InputError(
-                f"The ComfyUI at {self.url} does not answer: {why}.",
-                remedy=f"Nothing was bought. Start it. {wire.CHECK_URL}",
-            )
+        body = await self._object(wire.object_info_call(self.url, class_type))
         info = body.get(class_type)
         return info if isinstance(info, dict) else {}
 
+    async def version(self) -> str:
+        """Of the ComfyUI that answers. Raises InputError where none does."""
+        body = await self._object(Call("GET", f"{self.url}/system_stats"))
+        system = body.get("system")
+        return plain(system.get("comfyui_version")) if isinstance(system, dict) else "unknown"
+
+    async def _object(self, call: Call) -> Mapping[str, Any]:
+        """The JSON object that a running ComfyUI answers with. Raises InputError."""
+        answer = await self._send(call)
+        body = answer.json() if isinstance(answer, Reply) and answer.ok else None
+        if not isinstance(body, dict):
+            raise InputError(
+                f"The ComfyUI at {self.url} does not answer: {wire.told_by(answer)}.",
+                remedy=f"Nothing was bought. Start it. {wire.CHECK_URL}",
+            )
+        return body
+
+    def media_auth(self, url: str) -> dict[str, str]:
+        """The headers that its files are asked for with; none where they are on another host."""
+        return self._auth if origin(url) == origin(self.url) else {}
+
+    @property
+    def _auth(self) -> dict[str, str]:
+        return {"Authorization": f"Basic {self._token}"} if self._token else {}
+
+    async def _send(self, call: Call) -> Answer:
+        headers = {**call.headers, **self._auth}
+        return await send(self.client, replace(call, headers=headers), self._token)
+
     async def _get(self, path: str) -> Answer:
-        return await send(self.client, Call("GET", f"{self.url}/{path}"))
+        return await self._send(Call("GET", f"{self.url}/{path}"))
 
     async def _post(self, path: str, body: object) -> Answer:
-        return await send(self.client, Call("POST", f"{self.url}/{path}", json=body))
+        return await self._send(Call("POST", f"{self.url}/{path}", json=body))

@@ -6,7 +6,8 @@ answered. Every route is also there under /api. Nothing needs a key.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -26,7 +27,8 @@ from blocks.providers.base import (
     Unknown,
     Waiting,
 )
-from blocks.providers.comfyui.workflow import Workflow, is_link
+from blocks.providers.comfyui.queue import QueueReader
+from blocks.providers.comfyui.workflow import Workflow, beside, is_link
 from blocks.providers.http import (
     SUBMIT_TIMEOUT_S,
     Answer,
@@ -44,11 +46,21 @@ ATTEMPTS = UUID("5d0c3a56-9a53-5c46-9a3c-6f1f0f1f6b52")
 """Namespace of our prompt ids. An attempt has one fingerprint, so that its id alone names both."""
 
 CLIENT_ID = "shotreel"
-CHECK_URL = "Set COMFYUI_URL to the address of a ComfyUI, such as http://127.0.0.1:8188."
+CHECK_URL = (
+    "Set COMFYUI_URL, or the saved ComfyUI server, to the address of a ComfyUI, such as "
+    "http://127.0.0.1:8188; where it wants a password, http://NAME:PASSWORD@gpu:8188."
+)
+NO_COMFYUI = {
+    401: "it wants a name and a password, and does not take what it was given",
+    403: "it does not let this account in",
+    404: "there is no ComfyUI at this address, but another server",
+    405: "there is no ComfyUI at this address, but another server",
+}
+"""Not what ComfyUI says of its own routes: a proxy, another server."""
 
-VIDEO_SUFFIXES = frozenset({".mp4", ".webm", ".mkv", ".mov", ".m4v", ".avi", ".gif", ".webp"})
-STILL_SUFFIXES = frozenset({".gif", ".webp"})
-"""May be animated; taken where there is no video beside it."""
+VIDEO_SUFFIXES = frozenset({".mp4", ".webm", ".mkv", ".mov", ".m4v", ".avi"})
+GUESSED_SUFFIXES = (".mp4", ".webm", ".mkv")
+"""What SaveVideo and SaveWEBM write, the likeliest first."""
 
 TRANSIENT_TYPES = ("OutOfMemoryError", "ConnectionError", "TimeoutError", "BrokenPipeError")
 TRANSIENT_WORDS = ("out of memory", "cuda error", "cublas", "cudnn")
@@ -63,22 +75,34 @@ def prompt_id(attempt_id: str) -> str:
     return str(uuid5(ATTEMPTS, attempt_id))
 
 
-def submit_call(url: str, order: Order) -> Call:
-    """The one POST of an attempt. Posted twice, a prompt id is executed twice.
+def prefix_of(request_id: str) -> str:
+    """What a prompt's files are named by: its id, so that they can be asked for by it alone.
 
-    Files are named after the attempt: an identical graph is answered from the cache with the name
-    of the earlier file, which may be gone.
+    No two prompts have the same: an identical graph is answered from the cache, with the name of
+    the earlier file, which may be gone.
     """
-    assert isinstance(order.model, Workflow)
-    ours = {"attempt": order.attempt_id, "prompt": order.inputs.get("prompt", "")}
+    return f"shotreel/{request_id}"
+
+
+def submit_call(url: str, order: Order) -> Call:
+    """The one POST of an attempt. Posted twice, a prompt id is executed twice."""
+    workflow, ours = order.model, prompt_id(order.attempt_id)
+    assert isinstance(workflow, Workflow)
+    told = {
+        "attempt": order.attempt_id,
+        "prompt": order.inputs.get("prompt", ""),
+        "saver": workflow.saver,
+        "file": workflow.unlisted_file(prefix_of(ours)),
+    }
     return Call(
         "POST",
         f"{url}/prompt",
         json={
-            "prompt": order.model.filled(order.inputs, f"shotreel/{order.attempt_id}"),
-            "prompt_id": prompt_id(order.attempt_id),
+            "prompt": workflow.filled(order.inputs, prefix_of(ours)),
+            "prompt_id": ours,
             "client_id": CLIENT_ID,
-            "extra_data": {"shotreel": ours},  # shown to whoever looks into the queue
+            # Shown to whoever looks into the queue, and given back by the history.
+            "extra_data": {"shotreel": told},
         },
         timeout_s=SUBMIT_TIMEOUT_S,
         last_look=order.last_look,
@@ -99,9 +123,17 @@ def classify_submit(answer: Answer) -> Submitted:
         return Again(what, answer.retry_after_s)
     if leaves_open(status):
         return Unknown(what)
-    if status in (401, 403, 404, 405):  # not what ComfyUI says of a prompt: a proxy, another server
-        return Paused(what, CHECK_URL)
+    if status in NO_COMFYUI:
+        return Paused(told_by(answer), CHECK_URL)
     return Refused(what)
+
+
+def told_by(answer: Answer) -> str:
+    """What an answer that is of no use says of the server."""
+    if not isinstance(answer, Reply):
+        return answer.reason
+    what = NO_COMFYUI.get(answer.status)
+    return f"HTTP {answer.status}, {what}" if what else f"HTTP {answer.status}"
 
 
 def error_of(reply: Reply) -> str:
@@ -145,39 +177,39 @@ def said(error: Mapping[str, Any]) -> str:
 # --- queue and history ------------------------------------------------------------------------
 
 
-def place_in_queue(answer: Answer, request_id: str) -> Waiting | Again | None:
-    """Where /queue has the prompt; None where it does not. An id may be there more than once."""
+def place_in_queue(
+    answer: Answer, request_id: str, reader: QueueReader | None = None
+) -> Waiting | Again | None:
+    """Where /queue has the prompt; None where it does not. An id may be there more than once.
+
+    `reader` was fed with the answer's body where that is not in the answer.
+    """
     if not isinstance(answer, Reply):
         return Again(answer.reason)
-    body = answer.object()
-    running, pending = body.get("queue_running"), body.get("queue_pending")
-    if not answer.ok or not isinstance(running, list) or not isinstance(pending, list):
-        return Again(f"HTTP {answer.status} with an unreadable queue", answer.retry_after_s)
-    if request_id in ids_of(running):
+    if not answer.ok:
+        return Again(told_by(answer), answer.retry_after_s)
+    if reader is None:
+        reader = QueueReader()
+        reader.feed(answer.body)
+    if not reader.complete:
+        return Again(f"HTTP {answer.status} with an unreadable queue")
+    running, waiting = reader.running, reader.pending
+    if request_id in running:
         return Waiting()
-    # The pending half is a heap: only its numbers say the order.
-    waiting = ids_of(sorted(pending, key=_number))
     if request_id in waiting:
         return Waiting(len(running) + waiting.index(request_id))
     return None
-
-
-def ids_of(items: Iterable[object]) -> list[str]:
-    return [i[1] for i in items if isinstance(i, list) and len(i) > 1 and isinstance(i[1], str)]
-
-
-def _number(item: object) -> float:
-    first = item[0] if isinstance(item, list) and item else None
-    return float(first) if isinstance(first, (int, float)) and abs(first) < 1e300 else 0.0
 
 
 def history_entry(answer: Answer, request_id: str) -> dict[str, Any] | Again | None:
     """What /history/{id} has of the prompt; None for `{}`: not ended, or not known."""
     if not isinstance(answer, Reply):
         return Again(answer.reason)
+    if not answer.ok:
+        return Again(told_by(answer), answer.retry_after_s)
     body = answer.json()
-    if not answer.ok or not isinstance(body, dict):
-        return Again(f"HTTP {answer.status} with an unreadable history", answer.retry_after_s)
+    if not isinstance(body, dict):
+        return Again(f"HTTP {answer.status} with an unreadable history")
     entry = body.get(request_id)
     return entry if isinstance(entry, dict) else None
 
@@ -193,10 +225,38 @@ def classify_entry(entry: Mapping[str, Any], url: str) -> Polled:
             return Failed("it was interrupted in ComfyUI", "no")
     if status.get("status_str") == "error":
         return Failed("ComfyUI says that it failed, and not why", "no")
-    files = video_files(entry.get("outputs"))
+    ours, outputs = told_when_sent(entry), entry.get("outputs")
+    saver, unlisted = ours.get("saver"), ours.get("file")
+    if isinstance(unlisted, dict) and _is_video(unlisted):
+        return Ready(view_url(url, _place_of(unlisted)))
+    if isinstance(saver, str) and isinstance(outputs, dict) and saver in outputs:
+        outputs = {saver: outputs[saver]}  # other nodes may have saved a preview
+    files = video_files(outputs)
     if not files:
         return Failed("the workflow ended without a video file", "no")
     return Ready(view_url(url, files[0]))
+
+
+def told_when_sent(entry: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What we said of the prompt in its `extra_data`; empty where nothing is left of it."""
+    sent = entry.get("prompt")
+    extra = sent[3] if isinstance(sent, list) and len(sent) > 3 else None
+    told = extra.get("shotreel") if isinstance(extra, dict) else None
+    return told if isinstance(told, dict) else {}
+
+
+def finished_files(request_id: str) -> list[dict[str, str]]:
+    """Where the clip of a prompt that is forgotten may be: the names that were chosen for it.
+
+    A saving node counts its files of one prefix from 1 (folder_paths.py, get_save_image_path).
+    """
+    folder, _, name = prefix_of(request_id).rpartition("/")
+    counted = [
+        {"filename": f"{name}_00001_{suffix}", "subfolder": folder, "type": "output"}
+        for suffix in GUESSED_SUFFIXES
+    ]
+    whole = beside("output/clip.mp4", prefix_of(request_id)).rpartition("/")[2]
+    return [*counted, {"filename": whole, "subfolder": "", "type": "output"}]
 
 
 def messages_of(status: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]]:
@@ -219,30 +279,28 @@ def execution_error(told: Mapping[str, Any]) -> Failed:
 
 
 def video_files(outputs: object) -> list[dict[str, str]]:
-    """Files that could be the clip, the likeliest first.
+    """Files that could be the clip, the likeliest first: those that are kept.
 
     SaveVideo puts them under `images`, other nodes under `gifs` or `videos`: whatever lists
     objects with a `filename` is looked at. A name or a folder that would leave ComfyUI's own
     folders is none of its files.
     """
-    found: list[dict[str, str]] = []
-    for output in outputs.values() if isinstance(outputs, dict) else ():
-        for listed in output.values() if isinstance(output, dict) else ():
-            for file in listed if isinstance(listed, list) else ():
-                if isinstance(file, dict) and _is_video(file):
-                    found.append(
-                        {
-                            "filename": file["filename"],
-                            "subfolder": file.get("subfolder") or "",
-                            "type": file.get("type") or "output",
-                        }
-                    )
+    found = [
+        _place_of(file)
+        for output in (outputs.values() if isinstance(outputs, dict) else ())
+        for listed in (output.values() if isinstance(output, dict) else ())
+        for file in (listed if isinstance(listed, list) else ())
+        if isinstance(file, dict) and _is_video(file)
+    ]
+    return sorted(found, key=lambda file: file["type"] != "output")
 
-    def unlikely(file: dict[str, str]) -> tuple[bool, bool]:
-        suffix = PurePosixPath(file["filename"]).suffix.lower()
-        return file["type"] != "output", suffix in STILL_SUFFIXES
 
-    return sorted(found, key=unlikely)
+def _place_of(file: Mapping[str, Any]) -> dict[str, str]:
+    return {
+        "filename": file["filename"],
+        "subfolder": file.get("subfolder") or "",
+        "type": file.get("type") or "output",
+    }
 
 
 def _is_video(file: Mapping[str, Any]) -> bool:
@@ -263,6 +321,14 @@ def _is_video(file: Mapping[str, Any]) -> bool:
     )
 
 
+def whole_size(answer: Answer) -> int | Again | None:
+    """Bytes of the file of which a part was asked for; None where there is none to be had."""
+    if not isinstance(answer, Reply) or leaves_open(answer.status) or answer.status == 429:
+        return Again(told_by(answer))
+    named = re.fullmatch(r"bytes 0-\d+/(\d{1,18})", answer.headers.get("content-range", ""))
+    return int(named[1]) if named and answer.status == 206 else None
+
+
 def view_url(url: str, file: Mapping[str, str]) -> str:
     return f"{url}/view?{urlencode(file)}"
 
@@ -275,19 +341,24 @@ def object_info_call(url: str, class_type: str) -> Call:
 
 
 def problems(workflow: Workflow, infos: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """What this ComfyUI would not take of the workflow; `infos` is /object_info by class."""
+    """What this ComfyUI would certainly not take of the workflow, whose judge is /prompt.
+
+    `infos` is /object_info by class.
+    """
     found: list[str] = []
     missing = sorted({n.class_type for n in workflow.graph.values() if not infos[n.class_type]})
     if missing:
         needs = f"; install {workflow.sidecar.needs}" if workflow.sidecar.needs else ""
         found.append(f"it has no {', '.join(map(plain, missing))}{needs}")
-    later = workflow.filled_later
+    later, needed = workflow.filled_later, workflow.needed
     for name, node in workflow.graph.items():
+        if name not in needed:  # the server makes the clip though another node is wrong
+            continue
         declared = _declared(infos[node.class_type])
         for input_name, (required, kind, options) in declared.items():
             where = f"node {plain(name)} ({plain(node.class_type)}), {plain(input_name)}"
             if input_name not in node.inputs:
-                if required:
+                if required and not _is_open(input_name, kind, node.inputs):
                     found.append(f"{where} is needed, and the workflow does not set it")
                 continue
             value = node.inputs[input_name]
@@ -295,6 +366,16 @@ def problems(workflow: Workflow, infos: Mapping[str, Mapping[str, Any]]) -> list
                 wrong = _not_taken(value, kind, options)
                 found += [f"{where} is {plain(value)!r}, {wrong}"] if wrong else []
     return found
+
+
+def _is_open(name: str, kind: object, given: Mapping[str, Any]) -> bool:
+    """Whether an input is one of those that grow or change with what is put in.
+
+    ComfyUI's newer nodes declare `images` as COMFY_AUTOGROW_V3, and a graph holds `images.image0`
+    and `images.image1`. Which of them are needed, only the server knows.
+    """
+    dynamic = isinstance(kind, str) and kind.startswith("COMFY_")
+    return dynamic or any(key.startswith(f"{name}.") for key in given)
 
 
 def _declared(info: Mapping[str, Any]) -> dict[str, tuple[bool, object, Mapping[str, Any]]]:
@@ -316,8 +397,10 @@ def _not_taken(value: object, kind: object, options: Mapping[str, Any]) -> str:
     if isinstance(choices, list) and all(isinstance(c, (str, int, float)) for c in choices):
         # Files of the server's input folder are listed as they were when it was asked.
         uploads = any(str(name).endswith("_upload") for name in options)
-        if not uploads and value not in choices:
-            return f"which is not one of {', '.join(plain(c) for c in choices[:20])}"
+        several = options.get("multiselect") or isinstance(value, (list, dict))
+        if not uploads and not several and value not in choices:
+            has = ", ".join(plain(c) for c in choices[:20])
+            return f"which is not one of {has}" if has else "and the server has none to choose"
     if kind in ("INT", "FLOAT") and isinstance(value, (int, float)):
         low, high = options.get("min"), options.get("max")
         if isinstance(low, (int, float)) and value < low:
@@ -338,6 +421,12 @@ def upload_fields(name: str, content_type: str, boundary: str) -> tuple[bytes, b
         f"Content-Type: {content_type}\r\n\r\n"
     )
     return head.encode("ascii"), f"\r\n--{boundary}--\r\n".encode("ascii")
+
+
+def upload_error(answer: Answer) -> str:
+    if isinstance(answer, Reply) and answer.status not in NO_COMFYUI:
+        return error_of(answer)
+    return told_by(answer)
 
 
 def uploaded_name(answer: Answer) -> str | None:

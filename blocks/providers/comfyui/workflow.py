@@ -9,22 +9,30 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass
 from fractions import Fraction
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from blocks.providers.http import plain
-from blocks.providers.model import Choice, Flag, Image, Inputs, InputType, Model, Text, Value, Whole
+from blocks.providers.model import Choice, File, Flag, Inputs, InputType, Model, Text, Value, Whole
 
 SIDECAR_SUFFIX = ".shotreel.json"
 MAX_FILE_BYTES = 4 * 2**20
 PREFIX_INPUT = "filename_prefix"
 """The input by which every saving node names its files."""
+
+NO_VIDEO = re.compile(
+    r"Save(Image(Websocket|Advanced)?|Latent|Audio(MP3|Opus|Advanced)?|GLB|SVGNode|LoRA)"
+    r"|(\w*Checkpoint|CLIP|VAE|Model)Save"
+    r"|(?i:.*(gif|webp|apng|animatedpng).*)"
+)
+"""Nodes that save something else: ComfyUI's own (nodes.py, comfy_extras), and moving pictures."""
 
 GIVEN_BY_LIST = frozenset({"prompt", "image", "seed"})
 """Columns whose value in the workflow is not a default: a prompt, a picture and a seed are the
@@ -99,6 +107,18 @@ Bound = Literal[
 ]
 
 
+class Saver(_Strict):
+    """The node whose file is the clip.
+
+    A node that lists nothing in the history takes the place of its file in an input, `path_input`;
+    `subfolder` is where that leads to below ComfyUI's output folder.
+    """
+
+    node: Annotated[str, Field(min_length=1)]
+    path_input: Annotated[str, Field(min_length=1)] | None = None
+    subfolder: Annotated[str, Field(pattern=r"^([^/\\:.][^\\:]*)?$")] = ""
+
+
 class Sidecar(_Strict):
     about: str = ""
     needs: str = ""
@@ -106,6 +126,8 @@ class Sidecar(_Strict):
     columns: dict[Bound, Column] = {}
     sizes: Sizes | None = None
     clip: Clip = Clip()
+    saver: Saver | None = None
+    """Needed where several nodes save a video, or the one that does lists nothing."""
 
 
 Graph = Mapping[str, Node]
@@ -119,9 +141,14 @@ class Workflow(Model):
 
     graph: Graph
     sidecar: Sidecar
+    saver: str
+    """The node whose file is the clip."""
 
     def filled(self, inputs: Inputs, prefix: str) -> dict[str, Any]:
-        """The graph as it is sent: the shot's inputs in their places, files named by `prefix`."""
+        """The graph as it is sent: the shot's inputs in their places, files named by `prefix`.
+
+        The clip alone has that very name, so that it can be told from what other nodes save.
+        """
         fields = {name: deepcopy(node.inputs) for name, node in self.graph.items()}
         for column, binding in self.sidecar.columns.items():
             if column in inputs:
@@ -132,7 +159,9 @@ class Workflow(Model):
             for (node, name), side in zip(map(place, sizes.to), size, strict=True):
                 fields[node][name] = side
         for node in self.savers:
-            fields[node][PREFIX_INPUT] = prefix
+            fields[node][PREFIX_INPUT] = prefix if node == self.saver else f"{prefix}.{node}"
+        if where := self.path_place:
+            fields[where.node][where.input] = beside(fields[where.node][where.input], prefix)
         return {
             name: {"class_type": node.class_type, "inputs": fields[name]}
             for name, node in self.graph.items()
@@ -142,6 +171,31 @@ class Workflow(Model):
     def savers(self) -> list[str]:
         """Nodes that save files under a prefix of ours."""
         return [name for name, node in self.graph.items() if _names_files(node)]
+
+    @property
+    def path_place(self) -> Place | None:
+        """Where the clip's node takes the path of its file, where it is no prefix."""
+        saver = self.sidecar.saver
+        return Place(saver.node, saver.path_input) if saver and saver.path_input else None
+
+    def unlisted_file(self, prefix: str) -> dict[str, str] | None:
+        """The clip's file as /view is asked for it, where the history does not list it."""
+        where, saver = self.path_place, self.sidecar.saver
+        if where is None or saver is None:
+            return None
+        _, _, name = beside(self.graph[where.node].inputs[where.input], prefix).rpartition("/")
+        return {"filename": name, "subfolder": saver.subfolder, "type": "output"}
+
+    @property
+    def needed(self) -> frozenset[str]:
+        """The nodes that the clip is made by: its own, and all that it takes from."""
+        seen, left = {self.saver}, [self.saver]
+        while left:
+            for value in self.graph[left.pop()].inputs.values():
+                if is_link(value) and value[0] not in seen:
+                    seen.add(value[0])
+                    left.append(value[0])
+        return frozenset(seen)
 
     @property
     def filled_later(self) -> frozenset[Place]:
@@ -157,6 +211,13 @@ class Workflow(Model):
 
 def place(text: str) -> Place:
     return Place(*text.split(".", 1))
+
+
+def beside(path: object, prefix: str) -> str:
+    """The file of a clip in the folder of the path that the workflow holds: `output/a-1.mp4`."""
+    folder, slash, name = str(path).replace("\\", "/").rpartition("/")
+    suffix = PurePosixPath(name).suffix or ".mp4"
+    return f"{folder}{slash}{prefix.replace('/', '-')}{suffix}"
 
 
 def is_link(value: object) -> bool:
@@ -202,7 +263,7 @@ def _workflow(name: str, graph: Graph, sidecar: Sidecar, digest: str) -> Workflo
         for column, binding in sidecar.columns.items()
         if binding.required or column == "prompt"
     )
-    workflow = Workflow(
+    return Workflow(
         name=name,
         provider="comfyui",
         endpoint=name,
@@ -216,24 +277,64 @@ def _workflow(name: str, graph: Graph, sidecar: Sidecar, digest: str) -> Workflo
         version=digest,
         graph=graph,
         sidecar=sidecar,
+        saver=_saver(graph, sidecar.saver),
     )
-    if not workflow.savers:
+
+
+def _saver(graph: Graph, chosen: Saver | None) -> str:
+    """The node that saves the clip: the one that the sidecar names, else the only one there is."""
+    end = "end it with CreateVideo and SaveVideo"
+    if chosen:
+        node = graph.get(chosen.node)
+        named = chosen.path_input or PREFIX_INPUT
+        if node is None or named not in node.inputs:
+            raise WorkflowError(f"saver: the workflow has no {chosen.node}.{named}")
+        if why := no_video(node):
+            raise WorkflowError(f"saver: node {_told(graph, chosen.node)} {why}; {end}")
+        if chosen.path_input:
+            _value_at(graph, Place(chosen.node, chosen.path_input))
+        return chosen.node
+    saving = [name for name, node in graph.items() if _names_files(node)]
+    videos = [name for name in saving if not no_video(graph[name])]
+    kept = [name for name in videos if graph[name].inputs.get("save_output") is not False] or videos
+    if len(kept) == 1:
+        return kept[0]
+    if kept:
         raise WorkflowError(
-            f"no node has a {PREFIX_INPUT}, so that no file of a clip could be found; end it with "
-            "CreateVideo and SaveVideo"
+            f"nodes {' and '.join(_told(graph, name) for name in kept)} all save a video; say in "
+            f'the sidecar whose is the clip: "saver": {{"node": "{kept[-1]}"}}'
         )
-    return workflow
+    if saving:
+        told = "; ".join(f"node {_told(graph, n)} {no_video(graph[n])}" for n in saving)
+        raise WorkflowError(f"{told}; {end}")
+    raise WorkflowError(
+        f"no node has a {PREFIX_INPUT}, so that no file of a clip could be found; {end}"
+    )
+
+
+def _told(graph: Graph, name: str) -> str:
+    return f"{plain(name)} ({plain(graph[name].class_type)})"
+
+
+def no_video(node: Node) -> str:
+    """What the node is known to save in place of a video; empty where it may be one."""
+    if NO_VIDEO.fullmatch(node.class_type):
+        return "saves no video"
+    form = node.inputs.get("format")
+    if isinstance(form, str) and form.startswith("image/"):  # VHS_VideoCombine's words
+        return f"saves {plain(form)}, which is no video"
+    return ""
 
 
 def _kind(column: str, binding: Column) -> InputType:
     if column == "prompt":
         return Text()
     if column == "image":
-        return Image()
+        return File("image")
     if column == "enable_safety_checker":
         return Flag()
     if binding.choices and column != "seed":
-        return Choice(tuple(binding.choices))  # type: ignore[arg-type]
+        return Choice(tuple(binding.choices))
     if binding.min is None or binding.max is None or not 0 <= binding.min <= binding.max:
         raise WorkflowError(f"{column} needs min and max, or choices")
     if column == "seed" and binding.max < 1:
@@ -279,7 +380,7 @@ def _value_at(graph: Graph, where: Place) -> object:
 
 
 def _names_files(node: Node) -> bool:
-    return isinstance(node.inputs.get(PREFIX_INPUT), str)
+    return PREFIX_INPUT in node.inputs
 
 
 def _read_graph(raw: bytes) -> Graph:

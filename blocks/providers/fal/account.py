@@ -13,9 +13,9 @@ from typing import Annotated, Any, ClassVar, Literal, cast, get_args
 
 import httpx
 from prefect.blocks.core import Block
-from pydantic import Field, SecretStr
+from pydantic import Field, HttpUrl, SecretStr
 
-from blocks import settings
+from blocks import settings, timing
 from blocks.errors import InputError
 from blocks.fields import EmptyField, MonthlyBudget, service_url
 from blocks.providers.base import (
@@ -35,8 +35,11 @@ from blocks.providers.base import (
     Ticket,
     Waiting,
 )
+from blocks.providers.cards.card import Card
+from blocks.providers.cards.check import require_current
 from blocks.providers.clock import ServiceClock
 from blocks.providers.fal import billing, wire
+from blocks.providers.fal.catalogue import Catalogue
 from blocks.providers.fal.upload import Upload
 from blocks.providers.http import Call, Reply, origin, send, told_by
 from blocks.providers.model import Inputs, Model
@@ -56,6 +59,9 @@ BILLING_PAGE_SIZE = 5_000  # fal takes 10,000; a reply has to stay below MAX_REP
 
 Transport = Literal["queue", "direct"]
 IN_FLIGHT = {"queue": 10, "direct": 2}
+NO_KEY = "none"
+"""Stands for the key where a plan is made without one."""
+
 NO_RETRY = {"X-Fal-No-Retry": "1"}
 
 
@@ -70,7 +76,7 @@ class FalAccount(Block):
 
     _block_type_name = "fal account"
     _block_type_slug = "shotreel-fal-account"
-    _documentation_url = "https://fal.ai/docs"  # type: ignore[assignment]
+    _documentation_url = HttpUrl("https://fal.ai/docs")
 
     key: SecretStr = Field(title="Key", description="From fal.ai/dashboard/keys.")
     max_in_flight: Annotated[int | None, EmptyField("integer", 1, 10_000)] = Field(
@@ -173,15 +179,22 @@ class Fal:
         self.clock = ServiceClock()
         self.trusted_hosts = frozenset(origin(url)[1:] for url in urls)
         self.uploads_kept = timedelta(days=6)
+        self.quotes_bodies = False
         self.price_book = shipped()
         self._prices: dict[str, asyncio.Task[ListPrice | None]] = {}
         self._listings: dict[str, _Listing] = {}
         self._reading: dict[str, asyncio.Lock] = {}
         self._secret = block.key.get_secret_value()
         self._auth = {"Authorization": f"Key {self._secret}"}
+        # Without a key it gives less in a minute; a plan has none to give.
+        keyed = self._auth if self._secret != NO_KEY else {}
+        self.catalogue = Catalogue(client, block.platform_url, keyed, self._secret)
 
     async def preflight(self, models: Sequence[Model]) -> None:
-        """Nothing to ask: every account has fal's models."""
+        """Hold the cards against the catalogue, where money is. Raises InputError."""
+        held = [model.endpoint for model in models if isinstance(model, Card)]
+        if not is_sandboxed(self.service):
+            require_current(models, await self.catalogue.cards(list(dict.fromkeys(held))))
 
     async def submit(self, order: Order) -> Submitted:
         headers = {**self._auth, **({} if self.block.platform_retries else NO_RETRY)}
@@ -277,7 +290,7 @@ class Fal:
                 break
         listing.items, listing.unread, listing.read = list(found.values()), unread, True
 
-    async def price(self, model: Model, inputs: Inputs) -> Quote:
+    async def price(self, model: Model, inputs: Inputs, max_usd: Decimal | None = None) -> Quote:
         """By the price book, where the account does not contradict it; else the account's.
 
         The account is asked once for each model: all shots of a run have one price.
@@ -286,8 +299,8 @@ class Fal:
             self._prices[model.endpoint] = asyncio.create_task(self.list_price(model))
         answer = await self._prices[model.endpoint]
         live = not is_sandboxed(self.service)
-        today = datetime.now(UTC).date()
-        return quote_of(self.price_book, model, inputs, answer, today, live=live)
+        today = timing.now().date()
+        return quote_of(self.price_book, model, inputs, answer, today, live=live, max_usd=max_usd)
 
     async def list_price(self, model: Model) -> ListPrice | None:
         """Source: platform API, "Model pricing" (`GET /models/pricing`)."""
@@ -302,7 +315,7 @@ class Fal:
 
     async def billed(self, ticket: Ticket) -> Bill | None:
         """Needs an admin key; without one there is no answer (None)."""
-        since = (datetime.now(UTC) - timedelta(days=89)).isoformat()
+        since = (timing.now() - timedelta(days=89)).isoformat()
         params = (("request_id", ticket.request_id), ("start", since))
         answer = await self._get(f"{self.block.platform_url}/models/billing-events", params)
         return billing.read_bill(answer, ticket.request_id)

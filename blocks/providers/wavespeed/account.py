@@ -14,9 +14,9 @@ from urllib.parse import quote
 
 import httpx
 from prefect.blocks.core import Block
-from pydantic import Field, SecretStr
+from pydantic import Field, HttpUrl, SecretStr
 
-from blocks import settings
+from blocks import settings, timing
 from blocks.errors import InputError, PriceError
 from blocks.fields import EmptyField, MonthlyBudget, service_url
 from blocks.providers.base import (
@@ -34,11 +34,15 @@ from blocks.providers.base import (
     Submitted,
     Ticket,
 )
+from blocks.providers.cards.card import Card
+from blocks.providers.cards.check import require_current
 from blocks.providers.clock import CLOCK_SKEW, ServiceClock
 from blocks.providers.http import UPLOAD_TIMEOUT_S, Answer, Call, Reply, origin, send, told_by
 from blocks.providers.model import Inputs, Model
 from blocks.providers.prices import require_usd
+from blocks.providers.services import is_sandboxed
 from blocks.providers.wavespeed import wire
+from blocks.providers.wavespeed.catalogue import Catalogue
 
 REFUND_S = 3 * 3600.0
 """WaveSpeed docs, Refund policy: failed tasks are refunded within three hours."""
@@ -78,7 +82,7 @@ class WaveSpeedAccount(Block):
 
     _block_type_name = "WaveSpeedAI account"
     _block_type_slug = "shotreel-wavespeed-account"
-    _documentation_url = "https://wavespeed.ai/docs"  # type: ignore[assignment]
+    _documentation_url = HttpUrl("https://wavespeed.ai/docs")
 
     key: SecretStr = Field(title="Key", description="From wavespeed.ai/accesskey.")
     tier: Tier = Field(
@@ -141,12 +145,20 @@ class WaveSpeed:
         self.clock = ServiceClock()
         self.trusted_hosts = frozenset({origin(block.url)[1:]})
         self.uploads_kept = timedelta(days=6)  # WaveSpeed deletes uploads after seven days
+        self.quotes_bodies = True
         self._inputs: dict[str, dict[str, Any]] = {}
         self._secret = block.key.get_secret_value()
         self._auth = {"Authorization": f"Bearer {self._secret}"}
+        source = f"{block.url}/api/v3/models"
+        self.catalogue = Catalogue(lambda path: self._send("GET", path), source)
 
     async def preflight(self, models: Sequence[Model]) -> None:
-        """Nothing to ask: every account has WaveSpeed's models."""
+        """Hold the cards against the catalogue, where money is. Raises InputError."""
+        held = [
+            model.endpoint for model in models if isinstance(model, Card) and model.schema_sha256
+        ]
+        if held and not is_sandboxed(self.service):
+            require_current(models, await self.catalogue.cards(list(dict.fromkeys(held))))
 
     async def submit(self, order: Order) -> Submitted:
         call = wire.submit_call(self.block.url, order, self._auth)
@@ -180,7 +192,7 @@ class WaveSpeed:
             self._inputs[request_id] = stored
         return wire.compared(self._inputs[request_id], found, order.model.body(order.inputs))
 
-    async def price(self, model: Model, inputs: Inputs) -> Quote:
+    async def price(self, model: Model, inputs: Inputs, max_usd: Decimal | None = None) -> Quote:
         """What the account asks for these very inputs: no rule of thumb comes before that."""
         price = await self._price_of_run(model, inputs)
         if price is None:
@@ -190,7 +202,7 @@ class WaveSpeed:
             )
         require_usd(price, model.name)
         units = model.units(inputs) if model.units else Decimal(1)
-        return Quote(units, price.unit_price / units, datetime.now(UTC).date(), "account")
+        return Quote(units, price.unit_price / units, timing.now().date(), "account")
 
     async def list_price(self, model: Model) -> ListPrice | None:
         """A unit's share of what a run with the model's defaults costs."""
@@ -198,7 +210,7 @@ class WaveSpeed:
         price = await self._price_of_run(model, inputs)
         if price is None or model.units is None:
             return price
-        return replace(price, unit="unit", unit_price=price.unit_price / model.units(inputs))
+        return replace(price, unit=model.unit, unit_price=price.unit_price / model.units(inputs))
 
     async def _price_of_run(self, model: Model, inputs: Inputs) -> ListPrice | None:
         body = {"model_id": model.endpoint, "inputs": model.body(inputs)}
@@ -297,7 +309,7 @@ class WaveSpeed:
                 return Findings(tuple(found), why)
             found += wire.candidates(items, model.endpoint)
             if len(items) < PAGE_SIZE:
-                old = self.clock.at(datetime.now(UTC)) - since >= LISTED_FOR
+                old = self.clock.at(timing.now()) - since >= LISTED_FOR
                 return Findings(
                     tuple(found), "predictions are listed for seven days" if old else ""
                 )

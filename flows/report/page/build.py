@@ -170,7 +170,7 @@ def places_in_film(
     places: list[tuple[int, int] | None] = [None] * len(lines)
     sequences = list(dict.fromkeys(line.job.shot.sequence for line in lines))
     order = sorted(
-        (number for number, line in enumerate(lines) if line.job.take == 1),
+        (number for number, line in enumerate(lines) if line.is_chosen),
         key=lambda number: sequences.index(lines[number].job.shot.sequence),
     )
     known = {span.name for span in spans} | {span.sha256 for span in spans if span.sha256}
@@ -199,6 +199,7 @@ def film_facts(film: Stitched, manifest: Mapping[str, Any]) -> FilmFacts:
         film.rendered,
         tuple((span.name, span.start, span.num_frames) for span in timeline.spans),
         tuple((cue.start, cue.end, cue.text) for cue in cues_of(timeline)),
+        film.untouched,
     )
 
 

@@ -118,6 +118,7 @@ class FilmFacts:
     rendered: int
     spans: tuple[tuple[str, int, int], ...]
     cues: tuple[tuple[Ms, Ms, str], ...] = ()
+    untouched: str = ""
 
 
 @dataclass(frozen=True)

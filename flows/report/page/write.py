@@ -40,6 +40,7 @@ SCRIPTS = (
     "player.js",
     "head.js",
     "sheet.js",
+    "room.js",
     "viewer.js",
     "cost.js",
     "times.js",
@@ -141,6 +142,7 @@ def policy_of(styles: Sequence[str], scripts: Sequence[str]) -> str:
             f"style-src {' '.join(map(hash_of, styles))}",
             "img-src data:",
             "media-src 'self' file:",  # not every browser takes a file beside a file for 'self'
+            "connect-src 'self'",  # the cutting room; a file beside the page is no such origin
             "base-uri 'none'",
             "form-action 'none'",
         ]

@@ -21,7 +21,7 @@ const head = (() => {
     return [
       cell("Clips here", `${number(here)} of ${number(shots.length)}`, `in ${count(sequences, "sequence")}`),
       film
-        ? cell("Length", took(film.duration_s * 1000), `${count(film.num_frames, "frame")}, ${film.width} \u00d7 ${film.height}`)
+        ? cell("Length", took(film.duration_s * 1000), `${count(film.num_frames, "frame")}${film.untouched && `, ${film.untouched}`}, ${film.width} \u00d7 ${film.height}`)
         : cell("Length", "none", "there is no film"),
       cell("Cost of the film", usd(money.cost_nano_usd), money.awaited_nano_usd ? `and ${usd(money.awaited_nano_usd)} not billed yet` : "in all runs"),
       cell("Estimate", usd(money.quoted_nano_usd), difference ? `${usd(Math.abs(difference))} ${difference > 0 ? "less" : "more"} than paid` : "exactly what was paid"),

@@ -1,7 +1,7 @@
 /* The page is drawn, on the screen and for paper. */
 "use strict";
 
-for (const part of [head, player, viewer, sheet, seams, cost]) part.draw();
+for (const part of [head, player, viewer, room, sheet, seams, cost]) part.draw();
 
 addEventListener("beforeprint", () => {
   document.documentElement.classList.add("paper");

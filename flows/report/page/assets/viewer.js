@@ -48,10 +48,12 @@ const viewer = (() => {
       el("header", {}, el("h2", { id: "viewer-title" }, shot.name), move(-1, "Previous", "Previous shot"), move(1, "Next", "Next shot"),
         shot.film ? el("button", { type: "button", onclick: () => { dialog.close(); player.seek(index); } }, "In the film") : null,
         el("button", { type: "button", class: "close", autofocus: true, onclick: () => dialog.close() }, "Close")),
-      el("div", { class: "body" }, picture, said, history(shot)),
+      el("div", { class: "body" }, picture, said, room.panel(index), history(shot)),
     );
     dialog.scrollTop = 0;
     if (!dialog.open) dialog.showModal();
+    // What had the focus is gone; without one no key would come to the dialog.
+    else if (!dialog.contains(document.activeElement)) dialog.querySelector(".close").focus();
   };
 
   const history = (shot) => {
@@ -75,6 +77,7 @@ const viewer = (() => {
   const draw = () => {
     dialog.addEventListener("keydown", (event) => {
       const by = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+      if (!by && room.key(event, viewed)) return;
       if (!by || event.target.closest("video")) return;
       const button = dialog.querySelector(`[data-step='${by}']`);
       if (button && !button.disabled) {

@@ -1,0 +1,92 @@
+"""Clips that are paid for under another fingerprint than the one that the list comes to today.
+
+A take's number is no part of what is bought where there is a seed: a clip whose seed was drawn, or
+that was some other take, is the clip that a list asks for by that seed. Earlier versions have
+counted takes in, and have shared a clip between rows that ask for the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from blocks.ledger import Attempt, Ledger
+from flows.shots.job import Job
+
+MOST_TWINS = 20
+"""Rows of one kind among which a drawn seed is looked for."""
+
+
+def as_bought(ledger: Ledger, jobs: Sequence[Job]) -> list[Job]:
+    """The jobs, each by the fingerprint that the ledger has its clip under.
+
+    What goes on from such a clip is looked for under both names of it.
+    """
+    search = _Search(ledger, jobs)
+    return [search.found(job) for job in jobs]
+
+
+class _Search:
+    def __init__(self, ledger: Ledger, jobs: Sequence[Job]) -> None:
+        self._ledger = ledger
+        every = [choice for job in jobs for choice in job.alternatives]
+        self._held = set(ledger.holders(list({job.fingerprint for job in every})))
+        missing = [job for job in every if job.fingerprint not in self._held]
+        seeds = {job.seed for job in missing if job.seed is not None}
+        self._by_seed: dict[tuple[str, str, int | None], list[Attempt]] = {}
+        for attempt in ledger.with_seeds(sorted(seeds)):
+            key = (attempt.service, attempt.model, attempt.seed)
+            self._by_seed.setdefault(key, []).append(attempt)
+        alone = (_alone(job, job.previous) for job in missing if job.shot.twin > 1)
+        self._for_all = ledger.for_all_alike(list(alone))
+        self._moved: dict[int, Job] = {}
+        """What each job has become, by its identity: hashing a chain is as long as the chain."""
+
+    def found(self, job: Job) -> Job:
+        previous = self._moved.get(id(job.previous), job.previous)
+        or_else = self.found(job.or_else) if job.or_else else None
+        key = job.fingerprint
+        if key not in self._held:
+            key = next(self._other_names(job, previous), key)
+        moved = job
+        if key != job.fingerprint or previous is not job.previous or or_else is not job.or_else:
+            moved = replace(job, fingerprint=key, previous=previous, or_else=or_else)
+        self._moved[id(job)] = moved
+        return moved
+
+    def _other_names(self, job: Job, previous: Job | None) -> Iterator[str]:
+        """Fingerprints that the ledger has a clip under which is the one that the job asks for."""
+        parents = [job.previous] if previous is job.previous else [job.previous, previous]
+        for parent in parents:
+            chained = parent.chain_key if parent else None
+            if parent is not job.previous:
+                yield from self._held_among(self._own_name(job, chained))
+            if job.seed is not None:
+                for attempt in self._by_seed.get((job.service, job.shot.model, job.seed), ()):
+                    if attempt.fingerprint in _names_by_seed(job, attempt.take, chained):
+                        yield attempt.fingerprint
+            elif job.shot.twin > 1:
+                name = _alone(job, parent)
+                if parent is not job.previous:
+                    self._for_all |= self._ledger.for_all_alike([name])
+                if name in self._for_all:
+                    yield name
+
+    def _own_name(self, job: Job, previous: str | None) -> str:
+        take = job.take if job.seed is None else 1
+        return job.known_as(seed=job.seed, take=take, twin=job.shot.twin, previous=previous)
+
+    def _held_among(self, name: str) -> Iterator[str]:
+        yield from self._ledger.holders([name])
+
+
+def _alone(job: Job, previous: Job | None) -> str:
+    """The name of the clip if it were the first of its kind in its list."""
+    chained = previous.chain_key if previous else None
+    return job.known_as(seed=None, take=job.take, twin=1, previous=chained)
+
+
+def _names_by_seed(job: Job, take: int, previous: str | None) -> Iterator[str]:
+    yield job.known_as(seed=job.seed, take=take, twin=1, previous=previous)
+    for twin in range(1, MOST_TWINS + 1):
+        yield job.known_as(seed=None, take=take, twin=twin, previous=previous)

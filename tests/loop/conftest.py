@@ -1,0 +1,3 @@
+from tests.generate.conftest import open_studio, studio
+
+__all__ = ["open_studio", "studio"]
