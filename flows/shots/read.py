@@ -112,6 +112,7 @@ class _RowReader:
         self._find = find
         self._header = header
         self._wants_prompt = False
+        self._of_others: list[tuple[int, Fault]] = []
         self._choices = choices
         self._film = film
         self._settings: dict[tuple[object, ...], Settings] = {}
@@ -149,6 +150,8 @@ class _RowReader:
         for fault in faults:
             if fault.column == "prompt" and not fault.value and "prompt" not in self._header.names:
                 self._wants_prompt = True  # said once, of the list
+            elif fault.column in self._header.others:
+                self._of_others.append((row, fault))  # where no model takes it, its header says so
             else:
                 self._problems.add(row, fault.column, fault.value, fault.reason)
         return None if faults else shot
@@ -160,6 +163,9 @@ class _RowReader:
             self._problems.add(row, "", "", NO_PROMPT)
         models = {s.model.name: s.model for s in self._settings.values() if s.model}.values()
         known = (*COLUMNS, *(name for model in models for name in model.inputs))
+        for at, fault in self._of_others:
+            if any(taken_as(model, fault.column) for model in models):
+                self._problems.add(at, fault.column, fault.value, fault.reason)
         left_aside = []
         for name in self._header.others:
             if any(taken_as(model, name) for model in models):

@@ -22,7 +22,12 @@ BOUGHT = {
 
 def test_clips_that_were_bought_before_models_were_cards_are_not_bought_again() -> None:
     shots = read_shots(str(Path(__file__).with_name("upgrade.csv")))
-    assert {job.name: job.fingerprint for job in jobs_of(shots, {}, live=True)} == BOUGHT
+    # Earlier versions counted the take in where a seed is given too.
+    named = {
+        job.name: job.known_as(seed=job.seed, take=job.take, twin=1, previous=None)
+        for job in jobs_of(shots, {}, live=True)
+    }
+    assert named == BOUGHT
 
 
 def test_requests_that_an_earlier_version_has_written_down_are_found_by_their_inputs() -> None:

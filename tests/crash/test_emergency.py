@@ -35,10 +35,12 @@ def test_an_id_that_the_ledger_could_not_take_is_adopted(
     service: str, then: str, open_place: Open
 ) -> None:
     place = open_place()
-    shots = str(place.list_shots(SHOTS[service]))
+    # Of one shot: a second, claimed when the disk is full, only the listing could tell about.
+    shots = str(place.list_shots(SHOTS[service][:1]))
     assert buy_until_the_disk_is_full(place, shots) == 1, place.log
     assert "ledger cannot be written" in place.log
     assert "shotreel recover" in place.log
+    shots = str(place.list_shots(SHOTS[service]))
     assert "Traceback" not in place.log
     bought = [request["request_id"] for request in place.service.told("requests")["requests"]]
     assert sorted(noted(place)) == sorted(bought)
@@ -50,7 +52,7 @@ def test_an_id_that_the_ledger_could_not_take_is_adopted(
     found = hold(place)
     told = [request["request_id"] for request in place.service.told("requests")["requests"]]
     assert found.stored == len(told)
-    # The disk can be full before the second shot is sent: it is bought now, and no other.
+    # The second shot is bought now, and no other.
     assert told[: len(bought)] == bought
     assert len(told) == (len(SHOTS[service]) if then == "buy" else len(bought))
     assert found.agrees
