@@ -91,7 +91,9 @@ def test_refusal_of_all_is_the_last_ones(studio: Studio) -> None:
 
 def test_two_shots_that_come_to_the_same_clip_buy_it_once(studio: Studio) -> None:
     refuse(studio)
-    made = studio.make(f"shot,prompt,model\na,the sea,{FAL} | {WAVESPEED}\nb,the sea,{WAVESPEED}\n")
+    made = studio.make(
+        f"shot,prompt,model,seed\na,the sea,{FAL} | {WAVESPEED},7\nb,the sea,{WAVESPEED},7\n"
+    )
     assert made.clip("a").sha256 == made.clip("b").sha256
     assert len(studio.told("charges")["charges"]) == 1
 

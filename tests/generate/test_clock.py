@@ -2,35 +2,22 @@
 
 from __future__ import annotations
 
-import importlib
-from datetime import datetime, timedelta, tzinfo
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
+from blocks import timing
 from blocks.errors import OutcomeUnknownError
 from flows.generate import settle
 from tests.generate.studio import Studio, write
 
-ASK_THE_TIME = (
-    "blocks.providers.clock",
-    "blocks.ledger.ledger",
-    "blocks.ledger.queries",
-    "blocks.providers.wavespeed.account",
-    "flows.generate.settle",
-)
 WRONG_BY = [timedelta(minutes=3), timedelta(hours=-5), timedelta(hours=9)]
 
 
 def wrong_clock(monkeypatch: pytest.MonkeyPatch, by: timedelta) -> None:
-    class WrongClock(datetime):
-        @classmethod
-        def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]
-            return datetime.now(tz) + by
-
-    for name in ASK_THE_TIME:
-        monkeypatch.setattr(importlib.import_module(name), "datetime", WrongClock)
+    monkeypatch.setattr(timing, "now", lambda: datetime.now(UTC) + by)
 
 
 @pytest.mark.parametrize("by", WRONG_BY, ids=str)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from blocks.errors import BudgetError, InputError
-from flows.planning.film_budget import check_clips, check_film
+from blocks.errors import BudgetError, InputError, PriceError
+from flows.planning.film_budget import check_film
 from flows.shots import ShotListError, film_of, read_list, read_shots
 from flows.stitch.finish import AS_IT_IS, Finish
 from tests.generate.studio import Studio, write
@@ -131,9 +131,8 @@ def test_value_that_the_film_cannot_have_is_named() -> None:
 
 def test_clip_above_its_limit_is_not_bought(studio: Studio, film: Path) -> None:
     rows = "a,the sea,0.50", "b,the gull,0.10"
-    plan = studio.plan(write(film / "film.csv", "shot,prompt,max_usd", *rows))
-    with pytest.raises(BudgetError, match=r"b costs \$0\.16.*at most \$0\.10"):
-        check_clips(plan)
+    with pytest.raises(PriceError, match=r"b costs \$0\.16.*more than its max_usd of \$0\.10"):
+        studio.plan(write(film / "film.csv", "shot,prompt,max_usd", *rows))
     assert charges(studio) == 0
 
 
