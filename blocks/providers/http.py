@@ -215,13 +215,10 @@ def origin(url: str) -> tuple[str, str, int | None]:
     """(scheme, host, port) with the default port filled in."""
     try:
         parsed = httpx.URL(url)
+        scheme, host, port = parsed.scheme, parsed.host, parsed.port
     except (httpx.InvalidURL, UnicodeError):
         return ("", "", None)
-    return (
-        parsed.scheme,
-        parsed.host,
-        parsed.port or {"http": 80, "https": 443}.get(parsed.scheme),
-    )
+    return scheme, host, port or {"http": 80, "https": 443}.get(scheme)
 
 
 def is_sendable(value: str) -> bool:
