@@ -164,7 +164,8 @@ class _RowReader:
         models = {s.model.name: s.model for s in self._settings.values() if s.model}.values()
         known = (*COLUMNS, *(name for model in models for name in model.inputs))
         for at, fault in self._of_others:
-            if any(taken_as(model, fault.column) for model in models):
+            never_sent = is_never_sent(fault.column.removeprefix(INPUT_PREFIX))
+            if never_sent or any(taken_as(model, fault.column) for model in models):
                 self._problems.add(at, fault.column, fault.value, fault.reason)
         left_aside = []
         for name in self._header.others:
