@@ -391,14 +391,22 @@ class Ledger(Queries):
         )
 
     def adopt_stored(
-        self, intent: Intent, attempt_id: str, sha256: str, num_frames: int, film: str
+        self,
+        intent: Intent,
+        attempt_id: str,
+        sha256: str,
+        num_frames: int,
+        film: str,
+        *,
+        run_id: str = "",
     ) -> bool:
-        """Write down a paid clip that is in the store and of which the ledger knows nothing.
+        """Write down a clip that is in the store and of which the ledger knows nothing.
 
-        Its cost is an estimate, of no run that is under way. False where the ledger knows the
-        attempt, or another for the clip.
+        Its cost is an estimate; without a `run_id` it is of no run that is under way. False where
+        the ledger knows the attempt, or another for the clip.
         """
         now, free = timing.now(), intent.quote.source == "no_price"
+        cause = "given" if run_id else "found in the store; the ledger did not know it"
         with writing(self.engine) as connection:
             adopted = self._adopt(
                 connection,
@@ -407,7 +415,8 @@ class Ledger(Queries):
                 film,
                 now,
                 state="stored",
-                cause="found in the store; the ledger did not know it",
+                cause=cause,
+                run_id=run_id,
                 charged="no" if free else "yes",
                 clip_sha256=sha256,
                 num_frames=num_frames,
@@ -421,7 +430,7 @@ class Ledger(Queries):
                     units=intent.quote.units,
                     cost_usd=intent.quote.cost_usd,
                     source="no_price" if free else "estimate",
-                    cause="found in the store",
+                    cause=cause,
                     now=now,
                 )
             return adopted is not None
@@ -462,6 +471,7 @@ class Ledger(Queries):
         *,
         state: State,
         cause: str,
+        run_id: str = "",
         **values: Any,
     ) -> Attempt | None:
         known = select(attempts.c.id).where(attempts.c.id == attempt_id)
@@ -470,7 +480,7 @@ class Ledger(Queries):
             or connection.execute(known).first() is not None
         ):
             return None
-        run_id = f"found again: {film}"
+        run_id = run_id or f"found again: {film}"
         if not connection.execute(select(runs.c.id).where(runs.c.id == run_id)).first():
             connection.execute(insert(runs).values(id=run_id, name=film, started_at=now))
         row = row_of(intent, run_id, self.owner_id, now)

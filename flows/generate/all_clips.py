@@ -18,6 +18,7 @@ from typing import Any
 
 from blocks.errors import AccountPausedError, RefusedError, SetupError, ShotreelError
 from blocks.providers.http import plain
+from flows.generate.footage import keep_footage
 from flows.generate.lifecycle import from_store
 from flows.planning.plan import Plan
 from flows.run.context import DOWNLOADS, Clip, RunContext
@@ -62,6 +63,10 @@ class Clips:
 
         async def one(job: Job, *, stored: bool) -> Outcome:
             try:
+                if job.is_own:
+                    footage = await keep_footage(shop, job)
+                    shop.watcher.state(job.fingerprint, "stored")
+                    return footage
                 stored |= await made_elsewhere(job.fingerprint)
                 clip = await self._stored(shop, job) if stored else None
                 if clip is None:

@@ -72,7 +72,7 @@ async def look_ahead(shop: RunContext, plan: Plan, film: FilmId, *, live: bool) 
         service: Limits(provider.max_in_flight, provider.max_per_minute)
         for service, provider in shop.providers.items()
     }
-    jobs = (line.job for line in plan.lines if line.need != "shared")
+    jobs = (line.job for line in plan.lines if line.need not in ("shared", "own"))
     return Outlook(
         plan,
         tuple(shares(plan, lambda line: line.job.shot.sequence)),

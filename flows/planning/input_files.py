@@ -12,6 +12,7 @@ import httpx
 from blocks import settings
 from blocks.errors import ClipError, InputError, ShotreelError
 from blocks.files import sha256_file
+from blocks.media.probe import probe
 from blocks.providers.base import Again
 from blocks.providers.download import (
     Fetched,
@@ -92,6 +93,8 @@ async def gather_files(
             return await asyncio.to_thread(file_of, Path(name), media)
         async with limit:
             path = await _bring(client, name, MAX_BYTES[media])
+            if media == "video":
+                await asyncio.to_thread(probe, path)
             return await asyncio.to_thread(file_of, path, media)
 
     names = list(dict.fromkeys((name.media, str(name)) for name in named))

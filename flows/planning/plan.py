@@ -10,11 +10,13 @@ from decimal import Decimal
 from itertools import chain
 from typing import Literal, cast
 
+from blocks import timing
 from blocks.errors import BudgetError, PriceError
 from blocks.ledger import Attempt, Intent
 from blocks.ledger.proof import price_key
 from blocks.money import usd
 from blocks.providers.base import PriceSource, Quote
+from blocks.providers.footage import free
 from blocks.providers.model import Inputs, Whole
 from blocks.providers.services import provider_name
 from flows.planning.bought import as_bought
@@ -22,9 +24,10 @@ from flows.planning.remembered import write_down_remembered
 from flows.run.context import RunContext
 from flows.shots.job import Job
 
-Need = Literal["buy", "shared", "bought", "stored", "held"]
+Need = Literal["buy", "shared", "bought", "stored", "held", "own"]
 """buy: a new request · shared: another shot of the list buys the same clip · bought: paid or in
-flight, to be brought home · stored: here · held: ended in a way that a person has to look at"""
+flight, to be brought home · stored: here · held: ended in a way that a person has to look at · own:
+footage of one's own"""
 
 
 @dataclass(frozen=True)
@@ -111,7 +114,9 @@ async def make_plan(shop: RunContext, jobs: Sequence[Job], film: str = "") -> Pl
         job = next((j for j in first.alternatives if is_bought(held.get(j.fingerprint))), first)
         shared = job.fingerprint in seen
         seen.add(job.fingerprint)
-        need = need_of(held.get(job.fingerprint), shared=shared)
+        need: Need = "own"
+        if not job.is_own:
+            need = need_of(held.get(job.fingerprint), shared=shared)
         quote, *others = (quotes[choice.fingerprint] for choice in job.alternatives)
         lines.append(Line(job, quote, need, tuple(others)))
     return Plan(tuple(lines))
@@ -169,6 +174,8 @@ async def price_of(shop: RunContext, job: Job) -> Quote:
 
     Raises PriceError where neither is known and the user names no ceiling, or a lower one.
     """
+    if job.is_own:
+        return free(timing.now().date())
     quote = await known_price(shop, job)
     ceiling_usd = ceiling_of(job)
     if ceiling_usd is not None and quote.cost_usd > ceiling_usd:
@@ -219,11 +226,11 @@ def intents_of(shop: RunContext, plan: Plan, draw: Draw) -> dict[str, Intent]:
 
 
 def intent_of(shop: RunContext, job: Job, quote: Quote, seed: int | None) -> Intent:
-    provider = shop.providers[job.service]
+    provider = None if job.is_own else shop.providers[job.service]
     return Intent(
         fingerprint=job.fingerprint,
         service=job.service,
-        account=provider.account,
+        account=provider.account if provider else "footage",
         model=job.shot.model,
         sequence=job.shot.sequence,
         shot=job.shot.shot,
@@ -232,7 +239,7 @@ def intent_of(shop: RunContext, job: Job, quote: Quote, seed: int | None) -> Int
         seed=seed,
         quote=quote,
         schema_sha256=job.model.schema_sha256,
-        monthly_budget_usd=provider.monthly_budget_usd,
+        monthly_budget_usd=provider.monthly_budget_usd if provider else None,
     )
 
 

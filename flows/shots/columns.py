@@ -37,6 +37,7 @@ _COLUMNS = (
     Column("prompt", "words", ("description", "shot description", "action", "visual", "visuals")),
     Column("image", "row"),
     Column("video", "row"),
+    Column("clip", "row"),
     Column("seed", "row"),
     Column("take", "row"),
     Column("max_usd", "row"),

@@ -46,6 +46,7 @@ class InputFiles:
             "audio": cache(sound_fault),
         }
         self._sound = cache(sound_of)
+        self._lengths: dict[str, tuple[int, Fraction]] = {}
         self._known: dict[tuple[Media, str], str | WrongCellError] = {}
 
     def read(self, position: int, media: Media, raw: str) -> str:
@@ -66,6 +67,23 @@ class InputFiles:
         if isinstance(found, WrongCellError):
             raise WrongCellError(*found.args)
         return found
+
+    def footage(self, raw: str) -> tuple[int, Fraction] | None:
+        """(frames, frames a second) of a clip of one's own; None of a URL.
+
+        Raises WrongCellError.
+        """
+        from blocks.media.probe import probe
+
+        if raw.lower() == PREVIOUS:
+            raise WrongCellError("is no file; leave it empty, or name a clip of your own")
+        place = self.read(0, "video", raw)
+        if SCHEME.match(raw):
+            return None
+        if place not in self._lengths:
+            info = probe(Path(place))
+            self._lengths[place] = info.num_frames, info.rate
+        return self._lengths[place]
 
     def sound(self, raw: str) -> Sound:
         """A sound file that is heard in the film. Raises WrongCellError."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from blocks.ledger import Attempt
 from blocks.providers.catalogue import sent_model
+from blocks.providers.footage import OWN
 from blocks.providers.model import FileName, Media, Model, Value
 from blocks.providers.services import provider_name, service_name
 from flows.shots import Shot
@@ -45,6 +46,11 @@ class Job:
     @property
     def model(self) -> Model:
         return self.shot.made_by
+
+    @property
+    def is_own(self) -> bool:
+        """Footage of one's own: nobody is asked for it."""
+        return self.model.provider == OWN
 
     @property
     def inputs(self) -> Mapping[str, Value]:
@@ -147,13 +153,18 @@ def _key(
 
 def models_of(shots: Iterable[Shot]) -> list[Model]:
     """Every model that the shots may be bought from, once."""
-    named = (each.made_by for shot in shots for each in shot.alternatives)
+    named = (each.made_by for each in _bought(shots))
     return list({(model.provider, model.name): model for model in named}.values())
 
 
 def services_of(shots: Iterable[Shot], *, live: bool) -> set[str]:
     """Every service that the shots may be bought from."""
-    return {service_of(each.made_by, live=live) for shot in shots for each in shot.alternatives}
+    return {service_of(each.made_by, live=live) for each in _bought(shots)}
+
+
+def _bought(shots: Iterable[Shot]) -> Iterator[Shot]:
+    every = (each for shot in shots for each in shot.alternatives)
+    return (each for each in every if each.made_by.provider != OWN)
 
 
 def model_of(attempt: Attempt) -> Model:

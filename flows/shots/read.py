@@ -9,6 +9,7 @@ from functools import cache, partial
 from blocks.media.use import WHOLE, Use
 from blocks.providers.cards.roles import is_never_sent
 from blocks.providers.catalogue import DEFAULT_MODEL, ModelError, find_model
+from blocks.providers.footage import CLIP, FOOTAGE, footage_of
 from blocks.providers.model import FileName, Media, Model, Value, files_in, without_files
 from flows.shots.cell import (
     CellReader,
@@ -38,7 +39,11 @@ from flows.shots.twins import with_twins
 from flows.shots.understood import Understood
 from flows.shots.workbook import is_workbook, read_workbook
 
-FILE_COLUMNS: Mapping[str, Media] = {"image": "image", "video": "video"}
+FILE_COLUMNS: Mapping[str, Media] = {
+    "image": "image",
+    "video": "video",
+    CLIP: "video",
+}
 """Files that are read row by row: hardly two rows have them in common."""
 
 NO_FILES: Mapping[str, FileName] = {}
@@ -125,13 +130,14 @@ class _RowReader:
         if choice := self._choices.get(self.names.next_name(cells["sequence"], cells["shot"])):
             cells = choice.filled(cells)
         faults: dict[Fault, None] = {}
+        own = self._footage(cells, faults) if cells[CLIP] else None
         cells = self._film.spoken(self._with_defaults(cells), faults)
         alternatives = [cells]
         if "|" in cells["model"]:
             names = models_named(cells["model"])
             alternatives = [Cells(cells | {"model": name}) for name in names]
             faults |= dict.fromkeys(wrong_alternatives(cells["model"]))
-        every = [self._settings_of(each) for each in alternatives]
+        every = [own or self._settings_of(each) for each in alternatives]
         named = self.names.place(row, cells["sequence"], cells["shot"], every[0].takes)
         self._titles.note(row, named.sequence, cells["sequence_title"])
         use, voice = WHOLE, None
@@ -181,6 +187,9 @@ class _RowReader:
         """With the film's own, as far as the row's model takes them."""
         if not self._film.defaults:
             return cells
+        if cells[CLIP]:
+            cut = {k: v for k, v in self._film.defaults.items() if k.startswith("transition")}
+            return replace(self._film, defaults=cut).filled(cells, None)
         name = models_named(self._film.default_model(cells) or DEFAULT_MODEL)[0]
         try:
             model = self._find(name)
@@ -189,6 +198,18 @@ class _RowReader:
         columns = self._film.defaults
         taken = {c: c for c in columns if taken_as(model, c)} if model else None
         return self._film.filled(cells, taken)
+
+    def _footage(self, cells: Cells, faults: dict[Fault, None]) -> Settings:
+        """Of a row whose clip is footage of one's own: a model that nobody sells."""
+        cell = CellReader(cells)
+        length = cell.read(CLIP, self._files.footage, None)
+        if raw := cells["model"]:
+            reason = f"is set, and so is {CLIP}: footage of your own is made by none; give one"
+            cell.faults.append(Fault("model", raw, reason))
+        faults |= dict.fromkeys(cell.faults)
+        model = footage_of(*length) if length else FOOTAGE
+        settings = read_settings(Cells(cells | {"model": model.name}), lambda _: model)
+        return settings if length else replace(settings, duration_s=None)
 
     def _settings_of(self, cells: Cells) -> Settings:
         key = cells.settings
@@ -211,7 +232,7 @@ class _RowReader:
             _check_without_model(cell)
             return None
         inputs, files = settings.inputs, NO_FILES
-        if cells["image"] or cells["video"] or settings.names_files:
+        if any(map(cells.get, FILE_COLUMNS)) or settings.names_files:
             inputs = {**inputs, **self._row_files(cell, model, settings)}
             files = self._files_of(cell, model, named.position, settings, inputs)
         prompt = cell.read("prompt", partial(self._text, model, settings), "")
