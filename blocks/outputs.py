@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
 from urllib.parse import urljoin
 
 from blocks.providers.http import plain, text
@@ -11,16 +12,28 @@ NAMES = ("video", "videos", "output", "outputs", "url")
 MAX_DEPTH = 4
 
 
-def clip_url(output: object, base_url: str) -> str | None:
-    """The first URL of a clip: a text, an object with `url`, or a list of either.
+def clip_url(output: object, base_url: str, place: str = "") -> str | None:
+    """The URL at `place` (RFC 6901) of the output; where nothing is there the first URL of a clip:
+    a text, an object with `url`, or a list of either.
 
     A path is taken from where the answer came.
     """
-    found = next(_urls(output, MAX_DEPTH), None)
+    found = next(chain(_urls(_at(output, place), MAX_DEPTH), _urls(output, MAX_DEPTH)), None)
     try:
         return urljoin(base_url, found) if found else None
     except ValueError:  # such as "http://[": no host can be read in it
         return found
+
+
+def _at(output: object, place: str) -> object:
+    for step in filter(None, place.split("/")):
+        if isinstance(output, dict):
+            output = output.get(step.replace("~1", "/").replace("~0", "~"))
+        elif isinstance(output, list) and step.isdecimal() and int(step) < len(output):
+            output = output[int(step)]
+        else:
+            return None
+    return output if place else None
 
 
 def _urls(output: object, depth: int) -> Iterator[str]:

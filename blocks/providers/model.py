@@ -343,7 +343,8 @@ class Model:
     """Of the schema that it was made from; empty where there is none to hold it against."""
     makes: Literal["video", "image"] = "video"
     output: str = ""
-    """Where the clip's URL stands in the result; empty: where the service always has it."""
+    """Where the URL of what it makes stands in the result (RFC 6901); empty: where clips mostly
+    are."""
 
     def input_of(self, column: str) -> str | None:
         """The provider's name of what a column sets; None where the model takes no such thing."""

@@ -488,6 +488,27 @@ def test_clip_is_found_in_every_shape_that_models_give(body: Any) -> None:
 
 
 @pytest.mark.parametrize(
+    ("place", "body", "name"),
+    [
+        ("/images/0/url", {"images": [{"url": "/x"}, {"url": "/y"}], "seed": 7}, "x"),
+        ("/preview_video/url", {"video": {"url": "/x"}, "preview_video": {"url": "/y"}}, "y"),
+        ("/preview_video/url", {"video": {"url": "/x"}, "preview_video": None}, "x"),
+        ("/frames/~1a/url", {"frames": {"/a": {"url": "/x"}}}, "x"),
+        ("/images/7/url", {"images": [], "output": "/x"}, "x"),
+    ],
+)
+def test_result_is_taken_from_where_the_card_says(place: str, body: Any, name: str) -> None:
+    url = f"{QUEUE}/fal-ai/m/requests/r"
+    assert wire.classify_result(reply(200, body), DONE, url, place) == Ready(f"{QUEUE}/{name}")
+    item = {"request_id": "r", "json_output": body, "ended_at": "2026-11-28T00:00:00Z"}
+    listing = reply(200, {"items": [item]})
+    assert wire.classify_history(listing, "r", url, place) == Ready(f"{QUEUE}/{name}")
+    answer = reply(200, body, x_fal_request_id="r")
+    direct = wire.classify_direct(answer, url, place)
+    assert isinstance(direct, Accepted) and direct.ticket.urls[wire.MEDIA] == f"{QUEUE}/{name}"
+
+
+@pytest.mark.parametrize(
     "answer",
     [
         pytest.param(LOST, id="no answer"),

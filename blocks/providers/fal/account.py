@@ -200,7 +200,8 @@ class Fal:
         headers = {**self._auth, **({} if self.block.platform_retries else NO_RETRY)}
         if self.block.transport == "direct":
             call = wire.direct_call(self.block.run_url, order, headers)
-            return wire.classify_direct(await send(self.client, call, self._secret), call.url)
+            answer = await send(self.client, call, self._secret)
+            return wire.classify_direct(answer, call.url, order.model.output)
         call = wire.submit_call(self.block.queue_url, order, headers)
         return wire.classify_submit(await send(self.client, call, self._secret))
 
@@ -349,7 +350,7 @@ class Fal:
         self, model: Model, ticket: Ticket, status: wire.StatusDone
     ) -> Polled | wire.Doubted:
         url = self._url(model, ticket, "response_url")
-        return wire.classify_result(await self._get(url), status, url)
+        return wire.classify_result(await self._get(url), status, url, model.output)
 
     async def _history(self, model: Model, ticket: Ticket) -> Polled | wire.EndedWell:
         params = (
@@ -358,7 +359,8 @@ class Fal:
             ("expand", "payloads"),
         )
         answer = await self._get(f"{self.block.platform_url}/models/requests/by-endpoint", params)
-        return wire.classify_history(answer, ticket.request_id, self.block.queue_url)
+        base_url = self.block.queue_url
+        return wire.classify_history(answer, ticket.request_id, base_url, model.output)
 
     def _url(self, model: Model, ticket: Ticket, name: str) -> str:
         return wire.request_url(self.block.queue_url, model.endpoint, ticket, name)

@@ -131,7 +131,7 @@ def classify_submit(answer: Answer) -> Submitted:
     return Refused(what, proven=status in (405, 413) or read_units(answer) == 0)
 
 
-def classify_direct(answer: Answer, base_url: str = "") -> Submitted:
+def classify_direct(answer: Answer, base_url: str = "", place: str = "") -> Submitted:
     """A direct call has the clip in its answer; the ticket takes it along for `poll`.
 
     There is no queue: "429 `concurrent_requests_limit`" is the account's limit (fal docs,
@@ -144,7 +144,7 @@ def classify_direct(answer: Answer, base_url: str = "") -> Submitted:
     units = read_units(answer)
     if answer.ok:
         request_id = answer.headers.get("x-fal-request-id", "")
-        url = clip_url(answer.json(), base_url)
+        url = clip_url(answer.json(), base_url, place)
         ticket = read_ticket({"request_id": request_id})
         if ticket is None:
             return Unknown(f"HTTP {answer.status} without a request id")
@@ -227,7 +227,9 @@ def classify_status(answer: Answer) -> Waiting | StatusDone | Gone | Again:
     return Again(f"HTTP {answer.status}: {detail_of(answer)}", answer.retry_after_s)
 
 
-def classify_result(answer: Answer, done: StatusDone, base_url: str = "") -> Polled | Doubted:
+def classify_result(
+    answer: Answer, done: StatusDone, base_url: str = "", place: str = ""
+) -> Polled | Doubted:
     """What a COMPLETED request came to. 5xx of a model are never billed (fal docs, Pricing).
 
     A failure counts where status and result both name it. A 5xx alone may be a gateway's, whatever
@@ -236,7 +238,7 @@ def classify_result(answer: Answer, done: StatusDone, base_url: str = "") -> Pol
     if not isinstance(answer, Reply):
         return Again(answer.reason)
     if answer.ok:
-        return classify_output(answer, base_url)
+        return classify_output(answer, base_url, place)
     if "still in progress" in detail_of(answer).lower():
         return Waiting()
     told = read_error_type(answer)
@@ -260,9 +262,9 @@ def classify_result(answer: Answer, done: StatusDone, base_url: str = "") -> Pol
     return failed if agreed else Doubted(failed)
 
 
-def classify_output(reply: Reply, base_url: str) -> Ready | Empty | Gone:
+def classify_output(reply: Reply, base_url: str, place: str) -> Ready | Empty | Gone:
     body = reply.json()
-    if url := clip_url(body, base_url):
+    if url := clip_url(body, base_url, place):
         return Ready(url, read_units(reply))
     if isinstance(body, dict):
         return Empty(why_empty(body))
@@ -309,7 +311,9 @@ def read_units(reply: Reply) -> Decimal | None:
     return units if units is not None and units >= 0 else None
 
 
-def classify_history(answer: Answer, request_id: str, base_url: str = "") -> Polled | EndedWell:
+def classify_history(
+    answer: Answer, request_id: str, base_url: str = "", place: str = ""
+) -> Polled | EndedWell:
     """The request listing, asked for one request."""
     if not isinstance(answer, Reply):
         return Again(answer.reason)
@@ -323,7 +327,7 @@ def classify_history(answer: Answer, request_id: str, base_url: str = "") -> Pol
     for item in items:
         if item.get("request_id") == request_id:
             output = item.get("json_output")
-            url = clip_url(output, base_url)
+            url = clip_url(output, base_url, place)
             if url:
                 return Ready(url)
             code = item.get("status_code")
