@@ -130,7 +130,7 @@ class Zygote:
 
 def clean_environment() -> dict[str, str]:
     """This process's environment without anything that is meant for shotreel or Prefect."""
-    ours = ("SHOTREEL_", "PREFECT_", "FAL_", "WAVESPEED_", "COMFYUI_")
+    ours = ("SHOTREEL_", "PREFECT_", "FAL_", "WAVESPEED_", "COMFYUI_", "PYTHONSAFEPATH")
     return {name: value for name, value in os.environ.items() if not name.startswith(ours)}
 
 

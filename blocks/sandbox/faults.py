@@ -56,6 +56,7 @@ listing   lag                  lag_s (60)                      lists only what s
           endless                                              a full page, and always another
 billing   lag                  lag_s (60)                      lists only what was charged before
 upload    (any)                                                storing an input file
+catalogue (any)                                                reading models and schemas
 pricing   price                unit_price_usd, unit, currency  names another price
 
 At ComfyUI `poll` is a look at the queue, `result` one at the history, and `private_url` names a
