@@ -17,6 +17,7 @@ from typing import Any
 
 import click
 import httpx
+from prefect.settings import PREFECT_API_URL
 from pydantic import ValidationError
 from rich.console import Console
 
@@ -127,10 +128,12 @@ def finish_of(chosen: Mapping[str, Any]) -> Finish:
 
 def start_server() -> None:
     """Prefect's embedded server, where none is named. Here a signal interrupts even its start."""
-    from flows.studio.embedded import start
+    if PREFECT_API_URL.value():
+        return
+    from flows.studio.embedded import EmbeddedServer  # imports Prefect's server: 2 s of CPU
 
     try:
-        start()
+        EmbeddedServer().start()
     except (RuntimeError, OSError, httpx.HTTPError) as error:
         raise without_prefect(error) from error
 
@@ -245,8 +248,6 @@ async def recorded(made: Made) -> None:
     The embedded server ends with this process, and what it has not recorded by then is gone from
     the history of the run (though not from the ledger).
     """
-    from prefect.settings import PREFECT_API_URL
-
     if PREFECT_API_URL.value() or not made.flow_run_id:
         return
     from flows.run.prefect_record import wait_until_recorded

@@ -7,7 +7,7 @@ import subprocess
 from typing import Any
 
 from prefect.server.api.server import SubprocessASGIServer
-from prefect.settings import PREFECT_API_URL, get_current_settings
+from prefect.settings import get_current_settings
 
 from flows.project import CODE, PYTHON
 
@@ -38,9 +38,3 @@ class EmbeddedServer(SubprocessASGIServer):
             stdin=subprocess.PIPE,  # it ends when this process is gone
             start_new_session=True,
         )
-
-
-def start() -> None:
-    """Start it where no server is named. Raises RuntimeError where it does not come up."""
-    if not PREFECT_API_URL.value():
-        EmbeddedServer().start()

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 import threading
 import time
 from collections.abc import MutableMapping
@@ -103,7 +102,7 @@ def embedded() -> Guard:
 
 
 def end_with_stdin() -> None:
-    while sys.stdin.buffer.read(1):
+    while os.read(0, 1):  # below sys.stdin, whose lock would be held where the process ends
         pass
     os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(ENDING_S)

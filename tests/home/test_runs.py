@@ -76,7 +76,13 @@ def test_a_run_cancelled_on_its_worker_loses_nothing(home: Home) -> None:
     home.api("POST", f"flow_runs/{run_id}/set_state", {"state": state})
     home.until_state(run_id, "CANCELLED")
     misbehave(home)
-    assert home.rows(under_way)
+    ordered = len(home.rows(under_way))
+    assert ordered
+    said = until(lambda: [line for line in home.logs(run_id) if line.startswith("Stopped.")])
+    (words,) = said
+    assert re.search(rf"{ordered} clips \(\$[\d.]+\) are ordered and not here yet", words), words
+    assert "not lost" in words
+    assert not [line for line in home.logs(run_id) if "Crash detected" in line]
     assert home.run("recover").code == 0
     states = home.rows("SELECT DISTINCT state FROM attempts WHERE sequence = 'cancelled'")
     assert {state for (state,) in states} <= {"stored", "released", "reserved"}

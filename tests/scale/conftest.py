@@ -191,6 +191,11 @@ class Cluster:
         found: list[dict[str, Any]] = self.server.ask("flow_runs/filter", flow_runs=wanted)
         return found
 
+    def task_runs(self, *states: str) -> list[dict[str, Any]]:
+        wanted = {"state": {"type": {"any_": list(states)}}}
+        found: list[dict[str, Any]] = self.server.ask("task_runs/filter", task_runs=wanted)
+        return found
+
     def state(self, run_id: str) -> dict[str, Any]:
         (run,) = self.server.ask("flow_runs/filter", flow_runs={"id": {"any_": [run_id]}})
         found: dict[str, Any] = run["state"]
