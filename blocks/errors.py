@@ -79,6 +79,10 @@ class SetupError(ShotreelError):
     exit_code = 1
 
 
+class AwaitsApprovalError(ShotreelError):
+    exit_code = 0
+
+
 class PriceError(ShotreelError):
     exit_code = 1
 

@@ -96,6 +96,7 @@ def make(
     help="How many more of each shot.",
 )
 @click.option("--keep", is_flag=True, help="Leave the take in the film that is there.")
+@click.option("--still", is_flag=True, help="Another still, for its clip to begin with.")
 @click.option("--out", type=click.Path(path_type=Path), help="Default: out/<shot list name>.")
 @live_option
 @click.option(
@@ -108,6 +109,7 @@ def again(
     names: tuple[str, ...],
     takes: int,
     keep: bool,
+    still: bool,
     out: Path | None,
     live: bool,
     budget: Decimal | None,
@@ -128,6 +130,7 @@ def again(
         out,
         takes=takes,
         keep=keep,
+        still=still,
         live=live,
         budget_usd=budget,
         as_json=as_json,
@@ -138,15 +141,31 @@ def again(
 @shots_argument
 @click.argument("shot")
 @click.argument("take", type=click.IntRange(1))
+@click.option("--still", is_flag=True, help="TAKE is one of its stills.")
 @told
-def choose(shots: str, shot: str, take: int) -> int:
+def choose(shots: str, shot: str, take: int, still: bool) -> int:
     """Choose which take of a shot is in the film. Spends nothing.
 
     It is written into NAME.choices.toml beside the list; what the list says itself comes first.
     """
     from flows.commands.choose import choose as run
 
-    return run(shots, shot, take)
+    return run(shots, shot, take, still=still)
+
+
+@main.command()
+@shots_argument
+@click.argument("names", metavar="[SHOT]...", nargs=-1)
+@live_option
+@told
+def approve(shots: str, names: tuple[str, ...], live: bool) -> int:
+    """Approve stills: their clips may be bought. Spends nothing.
+
+    All stills of the list where no SHOT is named. Another picture needs another approval.
+    """
+    from flows.commands.approve import approve as run
+
+    return run(shots, names, live=live)
 
 
 @main.command()

@@ -30,6 +30,7 @@ from flows.generate.all_clips import Outcome
 from flows.output.folder import Place
 from flows.output.manifest import manifest_of, write_manifest
 from flows.planning.changes import noted
+from flows.planning.input_files import content_type
 from flows.planning.plan import Plan
 from flows.report import artifacts
 from flows.report.page import write_report
@@ -42,6 +43,7 @@ from flows.tasks.hand_over import hand_over
 from flows.tasks.seams import report_seams
 
 MAX_NAMED = 10
+SUFFIXES = {"image/png": ".png", "image/jpeg": ".jpg"}
 
 
 @dataclass(frozen=True)
@@ -131,6 +133,7 @@ async def report(
     manifest = await asyncio.to_thread(
         manifest_of, film, plan.lines, accounts, attempts, clips, states, place
     )
+    await lay_out_stills(shop, plan, place)
     gone = await tidied(shop, plan, place)
     await asyncio.to_thread(write_manifest, place.manifest, manifest)
     named = {clip.sha256 for clip in clips.values()}
@@ -174,12 +177,23 @@ async def report(
 
 
 def summary_of(here: int, wanted: int, accounts: Statement) -> str:
-    beside = (item for item in accounts.not_in_film if item.in_film != "other take")
+    beside = (item for item in accounts.not_in_film if item.in_film not in ("other take", "still"))
     beside_usd = sum((item.cost_usd for item in beside), Decimal(0))
     told = f"{here} of {wanted} clips are here; they cost {usd(accounts.cost_usd - beside_usd)}."
     if beside_usd:
         told += f" The film has cost {usd(accounts.cost_usd)} with what is not in it."
     return told
+
+
+async def lay_out_stills(shop: RunContext, plan: Plan, place: Place) -> None:
+    """The pictures that clips begin with, for people to look at."""
+    jobs = {line.job.fingerprint: line.job for line in plan.stills}
+    for key, attempt in (await shop.book(shop.ledger.holders, list(jobs))).items():
+        path = shop.store.path(attempt.clip_sha256) if attempt.clip_sha256 else None
+        kind = content_type(path) if path else None
+        if path and kind:
+            target = place.still(jobs[key], SUFFIXES.get(kind, ".webp"))
+            await asyncio.to_thread(place.copy, path, target)
 
 
 async def tidied(shop: RunContext, plan: Plan, place: Place) -> list[str]:

@@ -192,12 +192,12 @@ async def reserve(
     await shop.book(shop.ledger.start_run, shop.run_id, name, budget_usd, key)
     shop.intents = intents_of(shop, plan, Draw())
     shop.jobs = {
-        job.fingerprint: job for line in reversed(plan.lines) for job in line.job.alternatives
+        job.fingerprint: job for line in reversed(plan.every) for job in line.job.alternatives
     }
     if film:
         keys = list(shop.jobs)
         await shop.book(adopt_runs, shop.ledger, film.key, film.name, film.place, keys)
-    wanted = {line.job.fingerprint for line in plan.lines if line.need == "buy"}
+    wanted = {line.job.fingerprint for line in plan.every if line.need == "buy"}
     await shop.book(shop.ledger.reserve, [shop.intents[key] for key in wanted], shop.run_id)
 
 

@@ -13,17 +13,28 @@ from blocks.errors import InputError, ShotreelError
 from flows.commands.make import made_film, require_budget
 from flows.shots import read_shots
 from flows.shots.choices import Choice, Choices, choices_of, choices_path, write_choices
-from flows.shots.choosing import overruled, shot_named, with_more, with_take
+from flows.shots.choosing import (
+    overruled,
+    shot_named,
+    with_more,
+    with_still,
+    with_stills,
+    with_take,
+)
 from flows.shots.job import PREVIOUS
 from flows.shots.shot import Shot
 from flows.shots.source import without_key
 
 
-def choose(source: str, name: str, take: int) -> int:
+def choose(source: str, name: str, take: int, *, still: bool = False) -> int:
     """Raises InputError. Spends nothing."""
     source = without_key(source)
     path, shots = place_of_choices(source), read_shots(source)
     shot = shot_named(shots, name)
+    if still:
+        write(path, with_still(choices_of(source), shot, take))
+        click.echo(f"Still {take} of {shot.name} is chosen, in {path}; its clip needs approval.")
+        return 0
     chosen = with_take(choices_of(source), shot, take)
     write(path, chosen)
     tell_overruled(read_shots(source), chosen)
@@ -44,6 +55,7 @@ def again(
     *,
     takes: int,
     keep: bool,
+    still: bool = False,
     live: bool,
     budget_usd: Decimal | None,
     as_json: bool,
@@ -54,7 +66,8 @@ def again(
     path, shots = place_of_choices(source), read_shots(source)
     before = choices_of(source)
     asked = [shot_named(shots, name) for name in dict.fromkeys(names)]
-    wanted = with_more(before, asked, takes, keep=keep)
+    more = with_stills if still else with_more
+    wanted = more(before, asked, takes, keep=keep)
     write(path, wanted)
     try:
         tell_overruled(read_shots(source), wanted)
@@ -65,7 +78,7 @@ def again(
     if made is None:
         return 1
     for shot in asked:
-        if keep or is_here(made.manifest, shot, takes):
+        if keep or still or is_here(made.manifest, shot, takes):
             continue
         wanted[shot.name] = before.get(shot.name, Choice())
         click.echo(

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import click
 
 GROUPS: Mapping[str, Sequence[str]] = {
-    "Everyday": ("plan", "make", "again", "choose", "review", "recover", "models"),
+    "Everyday": ("plan", "make", "again", "choose", "approve", "review", "recover", "models"),
     "Money": ("costs", "prices", "reconcile"),
     "Running it": ("up", "down", "doctor", "gc", "backup", "metrics", "sandbox"),
 }
@@ -16,8 +16,12 @@ GROUPS: Mapping[str, Sequence[str]] = {
 EXAMPLES: Mapping[str, Sequence[str]] = {
     "plan": ("shotreel plan film.csv", "shotreel plan film.csv --live --json"),
     "make": ("shotreel make film.csv", "shotreel make film.csv --live --budget 25"),
-    "again": ("shotreel again film.csv night/020 --takes 2",),
+    "again": (
+        "shotreel again film.csv night/020 --takes 2",
+        "shotreel again film.csv night/020 --still",
+    ),
     "choose": ("shotreel choose film.csv night/020 2",),
+    "approve": ("shotreel approve film.csv night/020",),
     "review": ("shotreel review film.csv",),
     "recover": (
         "shotreel recover",

@@ -21,7 +21,7 @@ from prefect.settings import PREFECT_API_URL
 from pydantic import ValidationError
 from rich.console import Console
 
-from blocks.errors import InputError, ShotreelError
+from blocks.errors import AwaitsApprovalError, InputError, ShotreelError
 from blocks.ledger import Ledger
 from blocks.money import units_told, usd
 from blocks.storage.places import known_ledger, ledger_place, without_prefect
@@ -37,11 +37,13 @@ from flows.shots import read_list
 from flows.shots.source import without_key
 from flows.stitch.finish import AS_IT_IS, Finish
 
+MAX_NAMED = 10
 ASK_S = 3.0
 LOOK_S = 0.5
 TAKEN_S = 15.0
 NOT_IN_FILM = {
     "other take": "for other takes than those in the film",
+    "still": "for stills",
     "superseded": "for clips that others have replaced (kept in the store)",
     "dropped": "for shots that the list no longer has (their clips are kept in the store)",
     "no clip": "without a clip: see costs.csv",
@@ -103,7 +105,17 @@ def made_film(
         click.echo(json.dumps({**made.manifest, "out": str(made.out), "exit_code": made.exit_code}))
     else:
         click.echo(last_words(made, monotonic() - begun, live=live))
+    waiting = [n for n, e in made.errors.items() if isinstance(e, AwaitsApprovalError)]
+    if waiting:
+        names = ", ".join(waiting[:MAX_NAMED]) + (", …" if waiting[MAX_NAMED:] else "")
+        click.echo(
+            f"shotreel: {len(waiting)} clips wait for the approval of their stills, which are in "
+            f"{made.out / 'stills'}: {names}. `shotreel approve`, then make it again.",
+            err=True,
+        )
     for name, error in made.errors.items():
+        if name in waiting:
+            continue
         click.echo(f"shotreel: {name}: {error}", err=True)
     return made
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from decimal import Decimal
 from typing import Any
 
 import click
@@ -68,11 +69,22 @@ def as_dict(plan: Plan) -> dict[str, Any]:
             }
             for line in plan.lines
         ],
+        **({"stills": stills_of(plan)} if plan.stills else {}),
         "titles": titles_of(plan),
         "may_need_a_person": settled_by_people(plan),
         "to_buy": plan.count("buy"),
         "stored": plan.count("stored"),
         "totals": {"units": plain(plan.units), "cost_usd": plain(plan.cost_usd)},
+    }
+
+
+def stills_of(plan: Plan) -> dict[str, Any]:
+    """What the pictures come to, and the clips that wait for them."""
+    return {
+        "to_buy": sum(line.need == "buy" for line in plan.stills),
+        "cost_usd": plain(sum((line.cost_usd for line in plan.stills), Decimal(0))),
+        "clips_waiting": plan.count("waits"),
+        "clips_waiting_usd": plain(plan.waits_usd),
     }
 
 
@@ -83,7 +95,7 @@ def table_of(plan: Plan) -> Table:
         table.add_column(title, justify=justify)  # type: ignore[arg-type]
     for title in ("units", "USD"):
         table.add_column(title, justify="right")
-    lines = plan.lines[:MAX_LINES]
+    lines = plan.every[:MAX_LINES]
     for line, cost in zip(lines, column(line.cost_usd for line in lines), strict=True):
         to_pay = (short(line.units), cost) if line.need == "buy" else ("", "")
         table.add_row(escape(line.job.name), line.job.shot.model, what_of(line), *to_pay)
@@ -93,13 +105,19 @@ def table_of(plan: Plan) -> Table:
 def show(plan: Plan) -> None:
     console = Console()
     console.print(table_of(plan))
-    if len(plan.lines) > MAX_LINES:
-        console.print(f"… and {len(plan.lines) - MAX_LINES} more", style="dim")
+    if len(plan.every) > MAX_LINES:
+        console.print(f"… and {len(plan.every) - MAX_LINES} more", style="dim")
     console.print(
-        f"\n{plan.count('buy')} to buy, {plan.count('stored')} in the store, of "
+        f"\n{plan.to_buy if plan.stills else plan.count('buy')} to buy, "
+        f"{plan.count('stored')} in the store, of "
         f"{len(plan.lines)} clips: {units_told(plan.units_of)} units, [bold]{usd(plan.cost_usd)}[/]"
         + (f" (up to {usd(plan.most_usd)})" if plan.most_usd > plan.cost_usd else "")
     )
+    if waiting := plan.count("waits"):
+        console.print(
+            f"{waiting} clips wait for the approval of their stills: {usd(plan.waits_usd)} more",
+            markup=False,
+        )
     for said in price_notes(plan):
         console.print(said, style="dim", markup=False)
     for name, title in titles_of(plan).items():
@@ -116,7 +134,7 @@ def show_understood(understood: Understood, film: FilmFile) -> None:
 
 def price_notes(plan: Plan) -> list[str]:
     """What the prices of what is to be bought rest on, and whose outcomes could need a person."""
-    buys = [line for line in plan.lines if line.need == "buy"]
+    buys = [line for line in plan.every if line.need == "buy"]
     found: dict[str, list[str]] = {}
     for line in buys:
         models = found.setdefault(RESTS_ON[line.quote.source], [])

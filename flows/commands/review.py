@@ -32,7 +32,7 @@ def review(source: str, out: Path | None, *, live: bool, port: int) -> int:
         made = await run_flow(source, out, live=live, budget_usd=budget_usd)
         return "; ".join([made.summary, *map(str, made.errors.values())])
 
-    room = CuttingRoom(source, place_of_choices(source), out, remake)
+    room = CuttingRoom(source, place_of_choices(source), out, remake, live)
     with stoppable():
         start_server()
     with socket.socket() as listening:

@@ -16,14 +16,14 @@ from blocks.ledger.film_runs import Charged, charged_in, runs_of
 from blocks.ledger.tables import NANO, from_nano, in_nano
 from blocks.money import plain
 from blocks.providers.catalogue import sent_model
-from blocks.providers.services import is_sandboxed
+from blocks.providers.services import is_sandboxed, provider_name
 from flows.costs.variance import Why, why
 from flows.planning.plan import Line
 
-InFilm = Literal["yes", "other take", "superseded", "dropped", "no clip"]
-"""other take: here, and not the one that is chosen · superseded: the list has since asked for
-another clip in its place · dropped: the list no longer has the shot · no clip: none is here of it,
-it failed, was lost or has not come yet"""
+InFilm = Literal["yes", "other take", "still", "superseded", "dropped", "no clip"]
+"""other take: here, and not the one that is chosen · still: the picture that a clip begins with ·
+superseded: the list has since asked for another clip in its place · dropped: the list no longer has
+the shot · no clip: none is here of it, it failed, was lost or has not come yet"""
 
 
 @dataclass(frozen=True)
@@ -122,6 +122,8 @@ def _besides(charged: Charged, film: str, kept: set[tuple[str, str, int]]) -> It
     in_film: InFilm = "superseded"
     if (attempt.sequence, attempt.shot, attempt.take) not in kept:
         in_film = "dropped"
+    if sent_model(attempt.model, provider_name(attempt.service)).makes == "image":
+        in_film = "still"
     if attempt.state != "stored":
         in_film = "no clip"
     return Item(

@@ -16,11 +16,17 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from typing import Any
 
-from blocks.errors import AccountPausedError, RefusedError, SetupError, ShotreelError
+from blocks.errors import (
+    AccountPausedError,
+    AwaitsApprovalError,
+    RefusedError,
+    SetupError,
+    ShotreelError,
+)
 from blocks.providers.http import plain
 from flows.generate.footage import keep_footage
 from flows.generate.lifecycle import from_store
-from flows.planning.plan import Plan
+from flows.planning.plan import Need, Plan
 from flows.run.context import DOWNLOADS, Clip, RunContext
 from flows.shots.job import Job
 
@@ -46,6 +52,7 @@ class Clips:
         self._tried: dict[str, asyncio.Task[Clip]] = {}
         """By the fingerprint of the job that was taken for it: two shots may come to the same."""
         self._taken: dict[str, Job] = {}
+        self._stills: set[str] = set()
 
     def start(
         self, shop: RunContext, plan: Plan, made_elsewhere: MadeElsewhere = made_here
@@ -61,13 +68,15 @@ class Clips:
                 shop.task_runs += 1
                 return await self._bring(job.name, job.fingerprint)
 
-        async def one(job: Job, *, stored: bool) -> Outcome:
+        async def one(job: Job, need: Need) -> Outcome:
             try:
+                if need == "waits":
+                    raise waiting(job)
                 if job.is_own:
                     footage = await keep_footage(shop, job)
                     shop.watcher.state(job.fingerprint, "stored")
                     return footage
-                stored |= await made_elsewhere(job.fingerprint)
+                stored = await made_elsewhere(job.fingerprint) or need == "stored"
                 clip = await self._stored(shop, job) if stored else None
                 if clip is None:
                     await self._parent(job)
@@ -81,11 +90,12 @@ class Clips:
                 shop.watcher.state(job.fingerprint, "failed", type(error).__name__)
                 return unforeseen(job, error)
 
-        for line in plan.lines:
+        self._stills = {line.job.fingerprint for line in plan.stills}
+        for line in plan.every:
             job = line.job
             if job.fingerprint not in self._coming:
                 self._coming[job.fingerprint] = asyncio.create_task(
-                    one(job, stored=line.need == "stored"), name=job.name
+                    one(job, line.need), name=job.name
                 )
 
     async def _first_that_sells(
@@ -112,11 +122,13 @@ class Clips:
         return await asyncio.shield(self._coming[fingerprint])
 
     async def all(self) -> Mapping[str, Outcome]:
-        """Every outcome, when all have ended, by the fingerprint of the job that was taken."""
+        """Every outcome but of stills, when all have ended, by the fingerprint of the job that was
+        taken."""
         await asyncio.wait(self._coming.values())
         return {
             self._taken[key].fingerprint if key in self._taken else key: task.result()
             for key, task in self._coming.items()
+            if key not in self._stills
         }
 
     @asynccontextmanager
@@ -151,7 +163,8 @@ class Clips:
             key = self._taken.get(job.fingerprint, job).fingerprint
             return next((own for own in job.alternatives if own.fingerprint == key), job)
 
-        return Plan(tuple(replace(line, job=taken(line.job)) for line in plan.lines))
+        lines = tuple(replace(line, job=taken(line.job)) for line in plan.lines)
+        return replace(plan, lines=lines)
 
     async def stop(self) -> None:
         """End what has not begun and let requests that are on their way be written down."""
@@ -170,11 +183,23 @@ class Clips:
             return
         coming = (j.fingerprint for j in job.previous.alternatives)
         outcome = await self.of(next(key for key in coming if key in self._coming))
+        if not isinstance(outcome, Clip) and job.previous.is_still:
+            raise RefusedError(
+                f"{job.name} has no still to begin with: {outcome.message}",
+                remedy="Nothing was bought for the clip. Mend the still, and run it again.",
+            )
         if not isinstance(outcome, Clip):
             raise RefusedError(
                 f"{job.name} continues a shot that has no clip.",
                 remedy="Nothing was bought for it. Mend the shot before, and run it again.",
             )
+
+
+def waiting(job: Job) -> AwaitsApprovalError:
+    return AwaitsApprovalError(
+        f"{job.name} waits for the approval of its still.",
+        remedy="Nothing was bought for the clip. Look at the still, then `shotreel approve`.",
+    )
 
 
 def unforeseen(job: Job, error: Exception) -> SetupError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from blocks.errors import (
     SetupError,
     UnreachableError,
 )
+from blocks.files import replacing
 from blocks.ledger import Attempt, fallback
 from blocks.ledger.proof import CountAwaitedError
 from blocks.ledger.states import OCCUPYING
@@ -25,7 +27,7 @@ from blocks.providers.http import SUBMIT_TIMEOUT_S, plain
 from blocks.providers.model import Media, with_urls
 from blocks.providers.retry import again_until
 from flows.generate.settle import refusal_stands
-from flows.planning.input_files import file_of
+from flows.planning.input_files import content_type, file_of
 from flows.run.context import Gate, RunContext
 from flows.shots.job import InputFile, Job
 
@@ -352,6 +354,8 @@ async def file_of_previous(shop: RunContext, previous: Job, media: Media) -> Inp
             "The shot before has no clip to continue from.",
             remedy="Nothing was bought for this shot. Mend the shot before, then run it again.",
         )
+    if previous.is_still:
+        return await asyncio.to_thread(picture_of, clip)
     if media == "video":
         return await asyncio.to_thread(file_of, clip, "video")
     frame = settings.home() / "pictures" / f"{clip.stem}.last.png"
@@ -359,3 +363,14 @@ async def file_of_previous(shop: RunContext, previous: Job, media: Media) -> Inp
     if not frame.exists():
         await asyncio.to_thread(last_frame, clip, frame)
     return await asyncio.to_thread(file_of, frame)
+
+
+def picture_of(still: Path) -> InputFile:
+    """A still under a name that says what it is: services go by it."""
+    suffix = {"image/png": "png", "image/jpeg": "jpg"}.get(content_type(still) or "", "webp")
+    named = settings.home() / "pictures" / f"{still.stem}.{suffix}"
+    named.parent.mkdir(parents=True, exist_ok=True)
+    if not named.exists():
+        with replacing(named) as part:
+            shutil.copyfile(still, part)
+    return file_of(named)

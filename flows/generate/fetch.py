@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 from blocks import timing
 from blocks.errors import ClipError, FailedError, LostError, Paid, SetupError, UnreachableError
 from blocks.files import sha256_file
 from blocks.ledger import Attempt
-from blocks.media.probe import probe
+from blocks.media.probe import MediaInfo, probe
 from blocks.providers.base import Again, Failed, Ready
 from blocks.providers.comfyui.account import ComfyUI
 from blocks.providers.download import Fetched, Patience, Vanished, download
 from blocks.providers.retry import again_until, backoff
 from flows.run.context import Clip, RunContext
+from flows.shots.input_file import picture_fault
 from flows.shots.job import model_of
 
 PATIENCE_S = 60.0
@@ -129,15 +131,27 @@ async def complete(
 async def keep(shop: RunContext, attempt: Attempt) -> Clip:
     """Open the file, count its frames, and move it into the store. Raises ClipError."""
     part = shop.store.partial(attempt.id)
+    makes = model_of(attempt).makes
+    info: MediaInfo | None = None
     try:
-        info = await asyncio.to_thread(probe, part)
+        if makes == "image":
+            await asyncio.to_thread(check_picture, part)
+        else:
+            info = await asyncio.to_thread(probe, part)
     except ClipError:
         part.unlink(missing_ok=True)  # whatever this is, it is no beginning of a clip
         raise
     sha256 = await asyncio.to_thread(sha256_file, part)
     path = await asyncio.to_thread(shop.store.keep, part, sha256)
-    await shop.book(shop.ledger.mark_stored, attempt, sha256, info.num_frames)
-    return Clip(attempt.fingerprint, attempt.id, sha256, info.num_frames, path, info)
+    num_frames = info.num_frames if info else 1
+    await shop.book(shop.ledger.mark_stored, attempt, sha256, num_frames)
+    return Clip(attempt.fingerprint, attempt.id, sha256, num_frames, path, info)
+
+
+def check_picture(path: Path) -> None:
+    """Raises ClipError for what is no picture that a clip can begin with."""
+    if fault := picture_fault(path):
+        raise ClipError(f"it {fault}")
 
 
 async def fresh_url(shop: RunContext, attempt: Attempt) -> str | None:

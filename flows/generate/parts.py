@@ -58,4 +58,6 @@ def parts_of(plan: Plan, split: int | None) -> list[Part]:
 
 def only(plan: Plan, clips: Collection[str]) -> Plan:
     """The lines of a plan that a part is to bring home."""
-    return Plan(tuple(line for line in plan.lines if line.job.fingerprint in clips))
+    lines = tuple(line for line in plan.lines if line.job.fingerprint in clips)
+    begun = {line.job.previous.fingerprint for line in lines if line.job.previous}
+    return Plan(lines, tuple(line for line in plan.stills if line.job.fingerprint in begun))

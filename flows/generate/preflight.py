@@ -11,7 +11,7 @@ async def preflight(shop: RunContext, plan: Plan) -> None:
     for service, provider in shop.providers.items():
         models = {
             job.model.name: job.model
-            for line in plan.lines
+            for line in plan.every
             for job in line.job.alternatives
             if line.need == "buy" and job.service == service
         }

@@ -57,6 +57,10 @@ class Place:
         name = self.renamed.get(_key(job)) or _file_name(job)
         return self.out / "clips" / file_name(job.shot.sequence) / name
 
+    def still(self, job: Job, suffix: str) -> Path:
+        name = f"{file_name(job.shot.shot)}.{job.take}{suffix}"
+        return self.out / "stills" / file_name(job.shot.sequence) / name
+
     @property
     def costs(self) -> Path:
         return self.out / "costs.csv"
@@ -113,7 +117,9 @@ class Place:
 
     def lay_out(self, job: Job, clip: Path) -> None:
         """Copy a clip out of the store. A copy, so that editing it cannot harm the paid one."""
-        target = self.clip(job)
+        self.copy(clip, self.clip(job))
+
+    def copy(self, clip: Path, target: Path) -> None:
         source = clip.stat()
         if target.exists():
             there = target.stat()

@@ -16,7 +16,7 @@ MAX_NAMED = 10
 def check_clips(plan: Plan) -> None:
     """Raises BudgetError where a clip costs more than its row, or the film's file, allows."""
     over = []
-    for line in plan.lines:
+    for line in plan.every:
         most_usd = line.job.shot.max_usd
         if most_usd is not None and line.most_usd > most_usd:
             over.append(f"{line.job.name} costs {usd(line.most_usd)}, at most {usd(most_usd)}")
@@ -35,12 +35,12 @@ def check_film(plan: Plan, film: FilmFile, spent_usd: Mapping[str, Decimal]) -> 
     not be among the charges, and counts as it was quoted.
     """
     for name, budget_usd in film.sequence_budgets_usd.items():
-        lines = [line for line in plan.lines if line.job.shot.sequence == name]
+        lines = [line for line in plan.every if line.job.shot.sequence == name]
         check(f"{name} of this film", lines, budget_usd, spent_usd.get(name, Decimal(0)))
     if film.budget_usd is None:
         return None
     spent = sum(spent_usd.values(), Decimal(0))
-    check("this film", plan.lines, film.budget_usd, spent)
+    check("this film", plan.every, film.budget_usd, spent)
     return max(Decimal(0), film.budget_usd - spent)
 
 

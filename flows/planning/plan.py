@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from itertools import chain
@@ -22,12 +22,12 @@ from blocks.providers.services import provider_name
 from flows.planning.bought import as_bought
 from flows.planning.remembered import write_down_remembered
 from flows.run.context import RunContext
-from flows.shots.job import Job
+from flows.shots.job import Job, approval_of, stills_of
 
-Need = Literal["buy", "shared", "bought", "stored", "held", "own"]
+Need = Literal["buy", "shared", "bought", "stored", "held", "own", "waits"]
 """buy: a new request · shared: another shot of the list buys the same clip · bought: paid or in
 flight, to be brought home · stored: here · held: ended in a way that a person has to look at · own:
-footage of one's own"""
+footage of one's own · waits: for a person to approve its still"""
 
 
 @dataclass(frozen=True)
@@ -66,28 +66,46 @@ class Line:
 @dataclass(frozen=True)
 class Plan:
     lines: tuple[Line, ...]
+    stills: tuple[Line, ...] = ()
+    """Pictures that clips begin with."""
+
+    @property
+    def every(self) -> tuple[Line, ...]:
+        return (*self.stills, *self.lines)
+
+    @property
+    def waits_usd(self) -> Decimal:
+        """What the clips would cost whose stills are not approved."""
+        lines = (line for line in self.lines if line.need == "waits")
+        return sum((line.quote.cost_usd for line in lines), Decimal(0))
 
     @property
     def units(self) -> Decimal:
-        return sum((line.units for line in self.lines), Decimal(0))
+        return sum((line.units for line in self.every), Decimal(0))
 
     @property
     def units_of(self) -> dict[str, Decimal]:
         """By provider: units of two providers are different things."""
         found: dict[str, Decimal] = {}
-        for line in self.lines:
+        for line in self.every:
             provider = provider_name(line.job.service)
             found[provider] = found.get(provider, Decimal(0)) + line.units
         return found
 
     @property
     def cost_usd(self) -> Decimal:
-        return sum((line.cost_usd for line in self.lines), Decimal(0))
+        return sum((line.cost_usd for line in self.every), Decimal(0))
 
     @property
     def most_usd(self) -> Decimal:
         """What a budget has to cover."""
-        return sum((line.most_usd for line in self.lines), Decimal(0))
+        return sum((line.most_usd for line in self.every), Decimal(0))
+
+    @property
+    def to_buy(self) -> str:
+        """In words: 3 clips, or 2 stills and 3 clips."""
+        clips, stills = self.count("buy"), sum(line.need == "buy" for line in self.stills)
+        return f"{stills} stills and {clips} clips" if stills else f"{clips} clips"
 
     def count(self, need: Need) -> int:
         return sum(line.need == need for line in self.lines)
@@ -100,7 +118,8 @@ async def make_plan(shop: RunContext, jobs: Sequence[Job], film: str = "") -> Pl
     Of alternatives, one that is paid for or under way stands before those that are not.
     """
     jobs = await shop.book(as_bought, shop.ledger, jobs)
-    every = [choice for job in jobs for choice in job.alternatives]
+    stills = stills_of(jobs)
+    every = [choice for job in (*stills, *jobs) for choice in job.alternatives]
     keys = list({job.fingerprint for job in every})
     held = await shop.book(shop.ledger.holders, keys)
     quotes = await price_jobs(shop, every, held)
@@ -110,16 +129,30 @@ async def make_plan(shop: RunContext, jobs: Sequence[Job], film: str = "") -> Pl
         held = await shop.book(shop.ledger.holders, keys)
     lines: list[Line] = []
     seen: set[str] = set()
-    for first in jobs:
+    for first in (*stills, *jobs):
         job = next((j for j in first.alternatives if is_bought(held.get(j.fingerprint))), first)
         shared = job.fingerprint in seen
         seen.add(job.fingerprint)
         need: Need = "own"
         if not job.is_own:
             need = need_of(held.get(job.fingerprint), shared=shared)
+            need = "waits" if need == "buy" and awaits_approval(job) else need
         quote, *others = (quotes[choice.fingerprint] for choice in job.alternatives)
         lines.append(Line(job, quote, need, tuple(others)))
-    return Plan(tuple(lines))
+    count = len(stills)
+    return Plan(tuple(lines[count:]), tuple(lines[:count]))
+
+
+def awaits_approval(job: Job) -> bool:
+    """Whether a person has to look first at the picture that its clip begins with."""
+    still = job.previous
+    return still is not None and still.is_still and approval_of(still) != job.shot.approved
+
+
+def stills_alone(plan: Plan) -> Plan:
+    """The plan without buying a clip."""
+    lines = (replace(x, need="waits") if x.need == "buy" else x for x in plan.lines)
+    return replace(plan, lines=tuple(lines))
 
 
 def is_bought(attempt: Attempt | None) -> bool:
@@ -213,7 +246,7 @@ def intents_of(shop: RunContext, plan: Plan, draw: Draw) -> dict[str, Intent]:
     """What to write into the ledger for each clip, by fingerprint. Open seeds are drawn here."""
     intents: dict[str, Intent] = {}
     choices = (
-        zip(line.job.alternatives, (line.quote, *line.or_else), strict=True) for line in plan.lines
+        zip(line.job.alternatives, (line.quote, *line.or_else), strict=True) for line in plan.every
     )
     for job, quote in chain.from_iterable(choices):
         if job.fingerprint in intents:
@@ -248,7 +281,7 @@ def check_budget(plan: Plan, budget_usd: Decimal | None) -> None:
     if budget_usd is not None and plan.most_usd > budget_usd:
         up_to = "up to " if plan.most_usd > plan.cost_usd else ""
         raise BudgetError(
-            f"The plan costs {up_to}{usd(plan.most_usd)} ({plan.count('buy')} clips); the budget "
+            f"The plan costs {up_to}{usd(plan.most_usd)} ({plan.to_buy}); the budget "
             f"is {usd(budget_usd)}.",
             remedy="Nothing was bought. Raise the budget, or shorten the list.",
         )

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -31,6 +32,7 @@ Mark = Literal["", "approved", "again", "out"]
 """What a person thinks of a shot. A mark changes nothing by itself."""
 
 MARKS: tuple[Mark, ...] = get_args(Mark)
+APPROVED = re.compile(r"(?:[0-9a-f]{16})?")
 MAX_FILE_BYTES = 16 * 2**20
 MAX_NOTE_CHARS = 2_000
 HEAD = """\
@@ -41,12 +43,16 @@ HEAD = """\
 
 @dataclass(frozen=True)
 class Choice:
-    """None where the list is to say it."""
+    """None where the list is to say it. `approved` is how the fingerprint of the still begins
+    that was approved: another picture needs another approval."""
 
     takes: int | None = None
     take: int | None = None
     mark: Mark = ""
     note: str = ""
+    stills: int | None = None
+    still: int | None = None
+    approved: str = ""
 
     def filled(self, cells: Cells) -> Cells:
         """The cells with what the list leaves open."""
@@ -129,10 +135,12 @@ def _choice(values: Any, place: str) -> Choice:
     for key in values:
         if key not in KEYS:
             raise _wrong(f"{place}, {shown(key)}", f"is not known{nearest(key, KEYS)}")
-    for key in ("takes", "take"):
+    for key in ("takes", "take", "stills", "still"):
         number = values.get(key, 1)
         if type(number) is not int or not TAKES.low <= number <= TAKES.high:
             raise _wrong(f"{place}, {key}", f"is not {TAKES.allowed}")
+    if not APPROVED.fullmatch(str(values.get("approved", ""))):
+        raise _wrong(f"{place}, approved", "is not what `shotreel approve` writes")
     note = values.get("note", "")
     if values.get("mark", "") not in MARKS:
         raise _wrong(f"{place}, mark", f"is not one of {', '.join(MARKS[1:])}")

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from blocks.errors import InputError
 from flows.shots.choices import Choice, Choices
+from flows.shots.job import approval_of, still_of
 from flows.shots.problem import shown
 from flows.shots.settings import TAKES
 from flows.shots.shot import Shot
@@ -63,6 +64,43 @@ def with_more(
         # What was in the film stays there by its number: the list may say nothing of it.
         found[shot.name] = replace(was, takes=last, take=shot.take if keep else last)
     return found
+
+
+def with_stills(
+    choices: Choices, shots: Iterable[Shot], more: int, *, keep: bool
+) -> dict[str, Choice]:
+    """The choices with so many more stills of each shot, the newest chosen unless `keep`.
+
+    Raises InputError where a shot has none, or can have no more.
+    """
+    found = dict(choices)
+    for shot in shots:
+        still = shot.still
+        if still is None or still.takes + more > TAKES.high:
+            has = f"has {still.takes} stills already" if still else "has no image_prompt"
+            raise InputError(f"{shot.name} {has}.", remedy="Nothing was bought.")
+        last = still.takes + more
+        was = found.get(shot.name, Choice())
+        found[shot.name] = replace(was, stills=last, still=still.take if keep else last)
+    return found
+
+
+def with_still(choices: Choices, shot: Shot, number: int) -> dict[str, Choice]:
+    """The choices with this still for the clip to begin with. Raises InputError."""
+    if shot.still is None or not 1 <= number <= shot.still.takes:
+        has = f"{shot.still.takes} stills" if shot.still else "no image_prompt"
+        raise InputError(
+            f"{shot.name} has {has}, and none that is {number}.", remedy="Nothing was changed."
+        )
+    return {**choices, shot.name: replace(choices.get(shot.name, Choice()), still=number)}
+
+
+def with_approval(choices: Choices, shot: Shot, *, live: bool) -> dict[str, Choice]:
+    """The choices with the shot's still approved, where it has one."""
+    choice = choices.get(shot.name, Choice())
+    if shot.still:
+        choice = replace(choice, approved=approval_of(still_of(shot, live=live)))
+    return {**choices, shot.name: replace(choice, mark="approved")}
 
 
 def overruled(shots: Iterable[Shot], choices: Choices) -> list[Shot]:

@@ -31,6 +31,7 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,7 @@ FINISH = {
 
 TABLES = ("defaults", "sequences", "variables", "characters")
 KEYS = ("name", *FINISH, "max_usd", "budget_usd", *TABLES)
+PROMPTS = ("prompt", "image_prompt")
 PICTURES = ("image", "last_image", "references")
 CHARACTER = ("words", "image")
 DOUBLED = re.compile(r"\{\{|\}\}|\{([A-Za-z_][\w-]{0,99})\}")
@@ -103,20 +105,21 @@ class FilmFile:
         found = Cells(cells)
         where = self.label or "NAME.toml beside the list"
 
-        def said(match: re.Match[str]) -> str:
+        def said(column: str, match: re.Match[str]) -> str:
             name = match[1]
             if name is None:
                 return match[0][0]
             if name not in self.variables:
                 near = nearest(name, tuple(self.variables))
                 reason = f"is not defined in {where}{near}"
-                faults[
-                    Fault("prompt", match[0], f"{reason} (a brace that is meant is doubled)")
-                ] = None
+                faults[Fault(column, match[0], f"{reason} (a brace that is meant is doubled)")] = (
+                    None
+                )
             return self.variables.get(name, "")
 
-        if "{" in cells["prompt"] or "}}" in cells["prompt"]:
-            found["prompt"] = DOUBLED.sub(said, cells["prompt"])
+        for column in PROMPTS:
+            if "{" in cells[column] or "}}" in cells[column]:
+                found[column] = DOUBLED.sub(partial(said, column), cells[column])
         for column in PICTURES:
             cell = cells[column]
             match = CALLED.fullmatch(cell) if cell else None

@@ -10,11 +10,16 @@ from blocks.ledger import Attempt
 from blocks.providers.catalogue import sent_model
 from blocks.providers.footage import OWN
 from blocks.providers.model import FileName, Media, Model, Value
-from blocks.providers.services import provider_name, service_name
+from blocks.providers.services import is_sandboxed, provider_name, service_name
 from flows.shots import Shot
 from flows.shots.fingerprint import fingerprint
+from flows.shots.still import STILL
 
 PREVIOUS = "@previous"
+CHAINED = (PREVIOUS, STILL)
+"""What other jobs make."""
+
+APPROVED_CHARS = 16
 
 
 @dataclass(frozen=True)
@@ -30,7 +35,8 @@ class InputFile:
 class Job:
     """One clip to have. `files` are by the place in the inputs where their URL goes.
 
-    `previous` is the job of the clip that this one goes on from, at the places in `continues`.
+    `previous` is the job of the clip that this one goes on from, or of the still that it begins
+    with, at the places in `continues`.
     `or_else` is bought in its place where this one is refused without a charge.
     """
 
@@ -48,6 +54,10 @@ class Job:
         return self.shot.made_by
 
     @property
+    def is_still(self) -> bool:
+        return self.model.makes == "image"
+
+    @property
     def is_own(self) -> bool:
         """Footage of one's own: nobody is asked for it."""
         return self.model.provider == OWN
@@ -59,12 +69,12 @@ class Job:
     @property
     def continues(self) -> Mapping[str, Media]:
         """Where the clip of the shot before goes, or its last frame."""
-        return {place: name.media for place, name in self.shot.files.items() if name == PREVIOUS}
+        return {place: name.media for place, name in self.shot.files.items() if name in CHAINED}
 
     @property
     def name(self) -> str:
         take = f".t{self.take}" if self.shot.takes > 1 else ""
-        return f"{self.shot.name}{take}"
+        return f"{self.shot.name}{take}{' still' if self.is_still else ''}"
 
     def known_as(self, *, seed: int | None, take: int, twin: int, previous: str | None) -> str:
         """The fingerprint of a clip that asks for the same but for these."""
@@ -89,7 +99,7 @@ def files_named(shots: Iterable[Shot]) -> Iterator[FileName]:
     """What the list calls every input file."""
     for shot in shots:
         for each in shot.alternatives:
-            yield from (name for name in each.files.values() if name != PREVIOUS)
+            yield from (name for name in each.files.values() if name not in CHAINED)
 
 
 def jobs_of(
@@ -104,10 +114,33 @@ def jobs_of(
     last_of_sequence: dict[str, Job] = {}
     for shot in shots:
         previous = last_of_sequence[shot.sequence] if PREVIOUS in shot.files.values() else None
+        if shot.still:
+            previous = still_of(shot, live=live)
         takes = [_job(shot, take, files, previous, live=live) for take in range(1, shot.takes + 1)]
         jobs += takes
         last_of_sequence[shot.sequence] = takes[shot.take - 1]
     return jobs
+
+
+def still_of(shot: Shot, *, live: bool, take: int | None = None) -> Job:
+    """The job of the still that is chosen, or of another one."""
+    assert shot.still is not None
+    return _job(shot.still, take or shot.still.take, {}, None, live=live)
+
+
+def stills_of(jobs: Iterable[Job]) -> list[Job]:
+    """Every still that the shots of these jobs ask for, once."""
+    found: dict[str, Job] = {}
+    for job in jobs:
+        for take in range(1, (job.shot.still.takes if job.shot.still else 0) + 1):
+            still = still_of(job.shot, live=not is_sandboxed(job.service), take=take)
+            found.setdefault(still.fingerprint, still)
+    return list(found.values())
+
+
+def approval_of(still: Job) -> str:
+    """What an approval of it says."""
+    return still.fingerprint[:APPROVED_CHARS]
 
 
 def _job(
@@ -120,7 +153,9 @@ def _job(
 ) -> Job:
     service = service_of(shot.made_by, live=live)
     seed = None if shot.seed is None else shot.seed + take - 1
-    own = {place: files[name.media, name] for place, name in shot.files.items() if name != PREVIOUS}
+    own = {
+        place: files[name.media, name] for place, name in shot.files.items() if name not in CHAINED
+    }
     sha256 = {place: file.sha256 for place, file in own.items()}
     which = take if seed is None else 1
     chained = previous.chain_key if previous else None
@@ -163,7 +198,7 @@ def services_of(shots: Iterable[Shot], *, live: bool) -> set[str]:
 
 
 def _bought(shots: Iterable[Shot]) -> Iterator[Shot]:
-    every = (each for shot in shots for each in shot.alternatives)
+    every = (each for shot in shots for each in (*shot.alternatives, *filter(None, [shot.still])))
     return (each for each in every if each.made_by.provider != OWN)
 
 

@@ -21,16 +21,17 @@ from flows.shots.cell import (
     read_of_any,
     taken_as,
 )
-from flows.shots.choices import Choices, choices_of
+from flows.shots.choices import Choice, Choices, choices_of
 from flows.shots.columns import COLUMNS, INPUT_PREFIX, OWN_PREFIX, is_for_people
 from flows.shots.cut import CUT, Length, read_use, read_voice
 from flows.shots.film_file import FilmFile, film_file_of
-from flows.shots.input_file import InputFiles
+from flows.shots.input_file import PREVIOUS, InputFiles
 from flows.shots.names import Named, Names
 from flows.shots.problem import Problems
 from flows.shots.settings import FindModel, Settings, read_seed, read_settings, read_take
 from flows.shots.shot import Shot
 from flows.shots.source import Source, open_source
+from flows.shots.still import STILL, read_still
 from flows.shots.table import NO_PROMPT, Cells, Header, Table, read_csv, unknown_column
 from flows.shots.text import decode
 from flows.shots.titles import Titles
@@ -45,6 +46,8 @@ FILE_COLUMNS: Mapping[str, Media] = {
     CLIP: "video",
 }
 """Files that are read row by row: hardly two rows have them in common."""
+
+STILL_COLUMNS = ("image_prompt", "image_max_usd")
 
 NO_FILES: Mapping[str, FileName] = {}
 
@@ -129,6 +132,7 @@ class _RowReader:
         """
         if choice := self._choices.get(self.names.next_name(cells["sequence"], cells["shot"])):
             cells = choice.filled(cells)
+        choice = choice or Choice()
         faults: dict[Fault, None] = {}
         own = self._footage(cells, faults) if cells[CLIP] else None
         cells = self._film.spoken(self._with_defaults(cells), faults)
@@ -146,12 +150,19 @@ class _RowReader:
             use, voice = read_use(cut, _lengths(every)), read_voice(cut, self._files)
             faults |= dict.fromkeys(cut.faults)
         self.timings.append(_timing(row, named, every, use))
+        still = None
+        if any(map(cells.get, STILL_COLUMNS)):
+            drawn = CellReader(cells)
+            still = read_still(drawn, self._find, row, named, choice)
+            faults |= dict.fromkeys(drawn.faults)
         shot: Shot | None = None
         for each, settings in zip(reversed(alternatives), reversed(every), strict=True):
             cell = CellReader(each, list(settings.faults))
-            shot = self._one(row, cell, settings, named, shot)
+            shot = self._one(row, cell, settings, named, shot, still)
             if shot and (use is not WHOLE or voice):
                 shot = replace(shot, use=use, voice=voice)
+            if shot and still:
+                shot = replace(shot, still=still, approved=choice.approved)
             faults |= dict.fromkeys(cell.faults)
         for fault in faults:
             if fault.column == "prompt" and not fault.value and "prompt" not in self._header.names:
@@ -219,7 +230,13 @@ class _RowReader:
         return settings
 
     def _one(
-        self, row: int, cell: CellReader, settings: Settings, named: Named, or_else: Shot | None
+        self,
+        row: int,
+        cell: CellReader,
+        settings: Settings,
+        named: Named,
+        or_else: Shot | None,
+        still: Shot | None,
     ) -> Shot | None:
         """The shot of one model; what is wrong is in `cell.faults`."""
         cells, model = cell.cells, settings.model
@@ -235,6 +252,9 @@ class _RowReader:
         if any(map(cells.get, FILE_COLUMNS)) or settings.names_files:
             inputs = {**inputs, **self._row_files(cell, model, settings)}
             files = self._files_of(cell, model, named.position, settings, inputs)
+        if still:
+            begins = cell.check("image_prompt", partial(_first_frame, model, cells)) or {}
+            inputs, files = {**inputs, **begins}, {**files, **begins}
         prompt = cell.read("prompt", partial(self._text, model, settings), "")
         if prompt:
             inputs = {model.input_of("prompt") or "prompt": prompt, **inputs}
@@ -309,7 +329,8 @@ class _RowReader:
 
         It depends on its settings and on what it gives beside them, not on the words of a prompt.
         """
-        key = (bool(cells["prompt"]), bool(cells["image"]), bool(cells["video"]))
+        image = cells["image"] or cells["image_prompt"]
+        key = (bool(cells["prompt"]), bool(image), bool(cells["video"]))
         if key not in settings.together:
             if seed := model.input_of("seed"):
                 inputs = {**inputs, seed: model.open_seeds().low}
@@ -322,6 +343,18 @@ class _RowReader:
                 for column in [settings.columns.get(name) or model.column_of(name)]
             ]
         return settings.together[key]
+
+
+def _first_frame(model: Model, cells: Cells) -> dict[str, FileName]:
+    """The place of a still among the clip's inputs. Raises WrongCellError."""
+    if cells["image"]:
+        raise WrongCellError("is set, and so is image; give one of them")
+    if PREVIOUS in (cells["video"].lower(), cells["last_image"].lower()):
+        raise WrongCellError(f"is set, and the row goes on from {PREVIOUS}; give one of them")
+    name = model.input_of("image")
+    if name is None:
+        raise WrongCellError(f"is set, but {model.name} takes no image; choose a model that does")
+    return {name: FileName(STILL, "image")}
 
 
 def own_cells(cells: Cells) -> dict[str, str]:

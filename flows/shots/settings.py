@@ -74,10 +74,10 @@ def read_settings(cells: Cells, find: FindModel = find_model) -> Settings:
     """
     cell = CellReader(cells)
     model = cell.read(
-        "model", partial(_model, find), None if cells["model"] else MODELS[DEFAULT_MODEL]
+        "model", partial(_film_model, find), None if cells["model"] else MODELS[DEFAULT_MODEL]
     )
     takes = cell.read("takes", lambda raw: int(read_as(TAKES, raw)), 1)
-    max_usd = cell.read("max_usd", _usd, None)
+    max_usd = cell.read("max_usd", read_usd, None)
     transition = cell.read("transition", _transition, CUT)
     default_s = Decimal(0) if transition == CUT else TRANSITION_S
     transition_s = cell.read("transition_s", partial(_transition_s, cells["transition"]), default_s)
@@ -155,7 +155,15 @@ def _check_takes(cell: CellReader, model: Model, takes: int) -> None:
         cell.faults.append(Fault("takes", str(takes), f"is more than it can give: {why}"))
 
 
-def _model(find: FindModel, raw: str) -> Model | None:
+def _film_model(find: FindModel, raw: str) -> Model:
+    model = read_model(find, raw)
+    if model.makes == "image":
+        raise WrongCellError("makes pictures; name it in the column image_model")
+    return model
+
+
+def read_model(find: FindModel, raw: str) -> Model:
+    """Raises WrongCellError."""
     try:
         model = find(raw)
     except ModelError as error:
@@ -166,7 +174,7 @@ def _model(find: FindModel, raw: str) -> Model | None:
     return model
 
 
-def _usd(raw: str) -> Decimal:
+def read_usd(raw: str) -> Decimal:
     amount = USD.fullmatch(raw)
     if amount is None or not Decimal(amount[1].replace(",", ".")):
         raise WrongCellError("is not an amount in USD above 0, such as 1.50")

@@ -51,6 +51,10 @@ class Shot:
     dialogue: str = ""
     take: int = 1
     twin: int = 1
+    still: Shot | None = None
+    """What makes the picture that its clip begins with; its takes are pictures."""
+    approved: str = ""
+    """How the fingerprint of the still begins that a person has approved."""
 
     @property
     def name(self) -> str:

@@ -23,6 +23,8 @@ def with_twins(shots: Iterable[Shot]) -> list[Shot]:
     found = []
     for shot in shots:
         previous = ""
+        if shot.still:
+            previous = kind_of(shot.still, str(shot.still.take))
         if PREVIOUS in shot.files.values() and shot.sequence in before:
             parent, grandparent = before[shot.sequence]
             chain = f"{kind_of(parent, grandparent)} {parent.twin} {parent.take}"

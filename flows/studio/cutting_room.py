@@ -25,7 +25,7 @@ from blocks.errors import InputError, ShotreelError
 from blocks.money import MAX_AMOUNT
 from flows.shots import read_shots
 from flows.shots.choices import Choice, Choices, choices_from, choices_of, write_choices
-from flows.shots.choosing import shot_named, with_more, with_take
+from flows.shots.choosing import shot_named, with_approval, with_more, with_take
 from flows.studio.server import Guard
 
 Remake = Callable[[Decimal], Awaitable[str]]
@@ -50,6 +50,7 @@ class CuttingRoom:
     choices: Path
     out: Path
     remake: Remake
+    live: bool = False
     secret: str = field(default_factory=lambda: secrets.token_urlsafe(24), repr=False)
     turn: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
 
@@ -87,7 +88,10 @@ class CuttingRoom:
         said = asdict(before.get(shot.name, Choice()))
         said |= {key: asked[key] for key in ("mark", "note") if key in asked}
         given = {key: value for key, value in said.items() if value}
-        write_choices(self.choices, {**before, **choices_from({shot.name: given}, "The page")})
+        chosen = {**before, **choices_from({shot.name: given}, "The page")}
+        if asked.get("mark") == "approved":
+            chosen = with_approval(chosen, shot, live=self.live)
+        write_choices(self.choices, chosen)
         return "noted"
 
     async def _again(self, asked: Mapping[str, Any]) -> str:
