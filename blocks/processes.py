@@ -11,10 +11,10 @@ import pickle
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from queue import LifoQueue, SimpleQueue
@@ -65,9 +65,54 @@ class Processes(Executor):
             self._idle.put(process)
 
 
+class _Spares:
+    """Idle processes that wait for the next pool: what they have imported takes seconds."""
+
+    def __init__(self) -> None:
+        self.most = 0
+        self._lock = threading.Lock()
+        self._idle: list[subprocess.Popen[bytes]] = []
+
+    def give(self, process: subprocess.Popen[bytes]) -> bool:
+        """Whether it is taken."""
+        with self._lock:
+            taken = len(self._idle) < self.most
+            if taken:
+                self._idle.append(process)
+            return taken
+
+    def take(self) -> subprocess.Popen[bytes] | None:
+        with self._lock:
+            while self._idle:
+                process = self._idle.pop()
+                if process.poll() is None:
+                    return process
+            return None
+
+    def end(self) -> None:
+        while process := self.take():
+            process.kill()
+            process.wait()
+
+
+_spares = _Spares()
+
+
+@contextmanager
+def kept_running(count: int) -> Iterator[None]:
+    """While the block lasts, so many processes that a pool leaves idle serve the next pool."""
+    _spares.most = count
+    try:
+        yield
+    finally:
+        _spares.most = 0
+        _spares.end()
+
+
 class _Process:
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
+        self._is_busy = False
         self._ended = False
         self._starting = threading.Lock()
 
@@ -79,6 +124,7 @@ class _Process:
             process.stdin.write(_SIZE.pack(len(asked)) + asked)
             process.stdin.flush()
             done, value = pickle.load(process.stdout)  # noqa: S301 - it is our own
+            self._is_busy = False
         except (OSError, EOFError, pickle.UnpicklingError) as error:
             process.kill()
             raise BrokenProcessPool(f"it ended with code {process.wait()}") from error
@@ -90,15 +136,19 @@ class _Process:
     def end(self) -> None:
         with self._starting:
             self._ended = True
-            if self._process:
-                self._process.kill()
-                self._process.wait()
+            process, self._process = self._process, None
+            idle = process is not None and process.poll() is None and not self._is_busy
+            if process and not (idle and _spares.give(process)):
+                process.kill()
+                process.wait()
 
     def _running(self) -> subprocess.Popen[bytes]:
         with self._starting:
             if self._ended:
                 raise BrokenProcessPool("the pool was shut down")
             if self._process is None or self._process.poll() is not None:
+                self._process = _spares.take()
+            if self._process is None:
                 root = str(Path(__file__).parents[1])
                 self._process = subprocess.Popen(  # noqa: S603 - code of our own
                     [sys.executable, "-P", "-c", _BOOT, root, *sys.path],
@@ -107,6 +157,7 @@ class _Process:
                     # Ctrl-C is for whoever asked; this one ends with its standard input.
                     start_new_session=True,
                 )
+            self._is_busy = True
             return self._process
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from blocks.errors import StitchError
-from blocks.processes import Processes
+from blocks.processes import Processes, kept_running
 from tests.zygote import ROOT, clean_environment
 
 SCRIPT = """
@@ -65,6 +65,24 @@ def test_a_process_that_dies_takes_no_other_work_with_it(pool: Processes) -> Non
     with pytest.raises(BrokenProcessPool):
         pool.submit(os._exit, 9).result()
     assert pool.submit(os.getpid).result() != before
+
+
+def test_idle_process_serves_the_next_pool_while_it_is_to() -> None:
+    with kept_running(1):
+        with Processes(1) as first:
+            pid = first.submit(os.getpid).result()
+        with Processes(1) as second:
+            assert second.submit(os.getpid).result() == pid
+            work = second.submit(time.sleep, 600)
+            while not work.running():
+                time.sleep(0.01)
+            second.shutdown(cancel_futures=True)
+        with Processes(1) as third:
+            other = third.submit(os.getpid).result()
+            assert other != pid
+        assert _lives(other)
+    assert not _lives(other)
+    assert not _lives(pid)
 
 
 def test_shutting_down_ends_what_is_being_done() -> None:

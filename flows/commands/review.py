@@ -9,9 +9,11 @@ from pathlib import Path
 import click
 
 from blocks.errors import InputError
+from blocks.processes import kept_running
 from flows.commands.choose import place_of_choices
 from flows.commands.make import run_flow, start_server
 from flows.commands.stopping import run_stoppable, stoppable
+from flows.run.context import WORKERS
 from flows.shots import list_name, read_shots
 from flows.shots.source import without_key
 from flows.studio.cutting_room import CuttingRoom
@@ -46,7 +48,8 @@ def review(source: str, out: Path | None, *, live: bool, port: int) -> int:
         address = f"http://127.0.0.1:{listening.getsockname()[1]}{room.path}"
         click.echo(f"The cutting room is at {address}  (Ctrl-C closes it)")
         try:
-            run_stoppable(serve(room, listening))
+            with kept_running(WORKERS):
+                run_stoppable(serve(room, listening))
         except KeyboardInterrupt:
             click.echo("Closed. What was chosen is kept.", err=True)
     return 0
