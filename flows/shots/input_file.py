@@ -23,6 +23,7 @@ FORMATS = ("PNG", "JPEG", "WEBP")
 MAX_IMAGE_BYTES = 30_000_000
 MAX_VIDEO_BYTES = 1_000_000_000
 MAX_AUDIO_BYTES = 200_000_000
+MAX_TEXT_BYTES = 1_000_000
 # A few kilobytes of PNG can announce gigapixels; no model looks at more than a few million.
 MAX_IMAGE_PIXELS = 50_000_000
 
@@ -85,6 +86,16 @@ class InputFiles:
             self._lengths[place] = info.num_frames, info.rate
         return self._lengths[place]
 
+    def json_text(self, raw: str) -> str:
+        """What stands in the file that `@values.json` names. Raises WrongCellError."""
+        try:
+            text = self._file(None, raw[1:]).read_text("utf-8-sig").strip()
+        except (OSError, UnicodeError) as error:
+            raise WrongCellError(f"cannot be read: {shown(str(error), 80)}") from None
+        if not text:
+            raise WrongCellError("is an empty file")
+        return text
+
     def sound(self, raw: str) -> Sound:
         """A sound file that is heard in the film. Raises WrongCellError."""
         if SCHEME.match(raw):
@@ -104,21 +115,22 @@ class InputFiles:
             raise WrongCellError("is not a whole URL, such as https://example.com/sea.png")
         return raw
 
-    def _file(self, media: Media, raw: str) -> Path:
+    def _file(self, media: Media | None, raw: str) -> Path:
+        """`media` None: text."""
+        noun = NOUNS[media] if media else "file"
         if self._folder is None and not Path(raw).is_absolute():
             raise WrongCellError(
                 "is a relative path, and a list that is pasted or fetched has no folder where it "
-                f"could start; give a URL, or save the list beside its {NOUNS[media]}s"
+                f"could start; give a URL, or save the list beside its {noun}s"
             )
         path = _resolved(Path(raw) if self._folder is None else self._folder / raw)
         if path is None:
             raise WrongCellError("is not a path that can be followed")
         if not any(path.is_relative_to(home) for home in self._homes):
             raise WrongCellError(
-                "is a path that escapes from the list's folder; copy the "
-                f"{NOUNS[media]} beside the list"
+                f"is a path that escapes from the list's folder; copy the {noun} beside the list"
             )
-        if fault := self._fault[media](path):
+        if fault := self._fault[media](path) if media else file_fault(path, MAX_TEXT_BYTES):
             raise WrongCellError(fault)
         return path
 

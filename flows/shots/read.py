@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache, partial
@@ -47,6 +48,7 @@ FILE_COLUMNS: Mapping[str, Media] = {
 }
 """Files that are read row by row: hardly two rows have them in common."""
 
+JSON_FILE = re.compile(r"@.+\.json", re.IGNORECASE)
 STILL_COLUMNS = ("image_prompt", "image_max_usd")
 
 NO_FILES: Mapping[str, FileName] = {}
@@ -134,6 +136,7 @@ class _RowReader:
             cells = choice.filled(cells)
         choice = choice or Choice()
         faults: dict[Fault, None] = {}
+        cells = self._with_json(cells, faults)
         own = self._footage(cells, faults) if cells[CLIP] else None
         cells = self._film.spoken(self._with_defaults(cells), faults)
         alternatives = [cells]
@@ -193,6 +196,17 @@ class _RowReader:
             elif not is_never_sent(name.removeprefix(INPUT_PREFIX)):
                 self._problems.add(row, "", name, unknown_column(name, known))
         return tuple(left_aside)
+
+    def _with_json(self, cells: Cells, faults: dict[Fault, None]) -> Cells:
+        """With what stands in the files that inputs name as `@values.json`."""
+        named = [name for name, raw in cells.inputs if JSON_FILE.fullmatch(raw)]
+        if not named:
+            return cells
+        cell, found = CellReader(cells), Cells(cells)
+        for name in named:
+            found[name] = cell.read(name, self._files.json_text, "")
+        faults |= dict.fromkeys(cell.faults)
+        return found
 
     def _with_defaults(self, cells: Cells) -> Cells:
         """With the film's own, as far as the row's model takes them."""

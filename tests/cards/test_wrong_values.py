@@ -100,6 +100,19 @@ def test_name_that_collides_is_written_with_in(folder: Path, shots_of: Rows) -> 
     assert shot.inputs["model"]
 
 
+def test_json_may_stand_in_a_file_beside_the_list(folder: Path, shots_of: Rows) -> None:
+    row = {"model": KLING, "image": PICTURE, "multi_prompt": "@parts.json"}
+    (folder / "parts.json").write_text('[{"prompt": "Rain", "duration": "5"}]', "utf-8")
+    [shot] = shots_of(row)
+    assert shot.inputs["multi_prompt"] == [{"prompt": "Rain", "duration": "5"}]
+    for name, told in (("gone", "does not exist"), ("../../etc/a", "escapes")):
+        with pytest.raises(InputError, match=rf"row 2, multi_prompt: .*{told}"):
+            shots_of(row | {"multi_prompt": f"@{name}.json"})
+    (folder / "parts.json").write_text("[{", "utf-8")
+    with pytest.raises(InputError, match="is not a JSON list of objects"):
+        shots_of(row)
+
+
 def test_second_takes_of_a_seedless_model_are_other_clips(shots_of: Rows) -> None:
     [shot] = shots_of({"model": KLING, **NEEDED[KLING], "takes": "2"})
     assert (shot.takes, shot.seed) == (2, None)
