@@ -80,7 +80,7 @@ class SetupError(ShotreelError):
 
 
 class AwaitsApprovalError(ShotreelError):
-    exit_code = 0
+    exit_code = 3
 
 
 class PriceError(ShotreelError):

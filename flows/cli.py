@@ -53,6 +53,7 @@ def main() -> None:
     type=Usd(),
     help="Ask before buying for more: here at a terminal, else in the Prefect UI.",
 )
+@click.option("--stills", is_flag=True, help="Buy no clip: only the stills of an image_prompt.")
 @finish_options
 @json_option
 @told
@@ -62,6 +63,7 @@ def make(
     live: bool,
     budget: Decimal | None,
     approve_above: Decimal | None,
+    stills: bool,
     as_json: bool,
     **finish: Any,
 ) -> int:
@@ -81,6 +83,7 @@ def make(
         budget_usd=budget,
         approve_above_usd=approve_above,
         finish=finish,
+        stills=stills,
         as_json=as_json,
     )
 

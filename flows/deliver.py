@@ -14,6 +14,7 @@ from uuid import UUID
 from prefect.context import FlowRunContext
 
 from blocks.errors import (
+    AwaitsApprovalError,
     BudgetError,
     LostError,
     ProviderError,
@@ -80,6 +81,11 @@ class Made:
     def cost_usd(self) -> Decimal:
         """Of the whole film; `spent_usd` of it in this run."""
         return Decimal(self.manifest["totals"]["cost_usd"])
+
+    def is_well(self, *, stills: bool) -> bool:
+        """Whether nothing is missing; of a run of `stills` alone also where clips wait."""
+        waits = (isinstance(error, AwaitsApprovalError) for error in self.errors.values())
+        return not self.exit_code or (stills and all(waits))
 
     @property
     def exit_code(self) -> int:

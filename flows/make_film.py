@@ -25,7 +25,14 @@ from flows.output.credentials import credentials
 from flows.output.folder import Place
 from flows.planning.film_budget import check_clips, check_film
 from flows.planning.input_files import gather_files
-from flows.planning.plan import Draw, Plan, check_budget, intents_of, make_plan
+from flows.planning.plan import (
+    Draw,
+    Plan,
+    check_budget,
+    intents_of,
+    make_plan,
+    stills_alone,
+)
 from flows.project import enter_project
 from flows.report import artifacts
 from flows.report.ending import ends_in_words
@@ -66,6 +73,7 @@ async def make_film(
     notify: parameters.Notify = None,
     split: parameters.Split = None,
     finish: parameters.Finishing = AS_IT_IS,
+    stills: parameters.StillsAlone = False,
 ) -> Any:  # a State to Prefect, and Made to whoever calls it
     """Read the list, plan, buy what is missing, stitch, account, report.
 
@@ -78,6 +86,7 @@ async def make_film(
         notify: The Prefect notification block to tell, such as slack-webhook/team.
         split: Clips that a sub-run buys, on another worker; 0: none. Default: by the list's length.
         finish: What can be chosen about the film at any time, for nothing.
+        stills: Buy no clip: only the pictures that clips are to begin with.
     """
     enter_project()
     board = Progress(signalled(logged(view.get())))
@@ -104,12 +113,13 @@ async def make_film(
         )
         current.set(shop)
         board.enter("planning")
-        plan = await plan_list(shop, found.shots, live=live, name=film_id.name)
+        plan = await plan_list(shop, found.shots, live=live, name=film_id.name, stills=stills)
         budget_usd = await within_budgets(shop, plan, found.film, film_id, budget_usd, live=live)
         seal = credentials()
         place.check_writable()
         await preflight(shop, plan)
         plan, budget_usd = await approved(shop, plan, budget_usd, approve_above_usd)
+        plan = stills_alone(plan) if stills else plan  # an approval plans anew
         await reserve(shop, plan, film_id.name, budget_usd, film_id)
         board.plan(plan, stitches=True)
         clips = Clips(as_task())
@@ -144,13 +154,16 @@ async def make_film(
     board.enter("done")
     if listener is not None:
         listener.append(made)
-    return (Failed if made.exit_code else Completed)(message=made.summary, data=made)
+    return (Completed if made.is_well(stills=stills) else Failed)(message=made.summary, data=made)
 
 
-async def plan_list(shop: RunContext, shots: Sequence[Shot], *, live: bool, name: str = "") -> Plan:
+async def plan_list(
+    shop: RunContext, shots: Sequence[Shot], *, live: bool, name: str = "", stills: bool = False
+) -> Plan:
     """Fingerprint, price, and what the ledger and the store already have."""
     files = await gather_files(shop.client, files_named(shots))
-    return await make_plan(shop, jobs_of(shots, files, live=live), name)
+    plan = await make_plan(shop, jobs_of(shots, files, live=live), name)
+    return stills_alone(plan) if stills else plan
 
 
 async def finished(finish: Finish, film: FilmFile) -> Finish:

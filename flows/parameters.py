@@ -34,6 +34,7 @@ ApproveAbove = Annotated[
     titled("Ask before buying for more than (USD)"),
 ]
 Finishing = Annotated[Finish, titled("Finish")]
+StillsAlone = Annotated[bool, titled("Stills alone")]
 Split = Annotated[
     Annotated[int, Field(ge=0)] | None,
     EmptyField("integer", maximum=MAX_ROWS),

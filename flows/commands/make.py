@@ -58,6 +58,7 @@ def make(
     budget_usd: Decimal | None,
     approve_above_usd: Decimal | None = None,
     finish: Mapping[str, Any] | None = None,
+    stills: bool = False,
     as_json: bool,
 ) -> int:
     """Raises ShotreelError."""
@@ -68,9 +69,12 @@ def make(
         budget_usd=budget_usd,
         approve_above_usd=approve_above_usd,
         finish=finish,
+        stills=stills,
         as_json=as_json,
     )
-    return made.exit_code if made else 1
+    if made is None:
+        return 1
+    return 0 if made.is_well(stills=stills) else made.exit_code
 
 
 def made_film(
@@ -81,6 +85,7 @@ def made_film(
     budget_usd: Decimal | None,
     approve_above_usd: Decimal | None = None,
     finish: Mapping[str, Any] | None = None,
+    stills: bool = False,
     as_json: bool,
 ) -> Made | None:
     """What the run has come to, which is told; None where it was stopped. Raises ShotreelError.
@@ -97,7 +102,9 @@ def made_film(
             limits = {"budget_usd": budget_usd, "approve_above_usd": approve_above_usd}
             with stoppable():
                 start_server()
-            made = run_stoppable(run_flow(shots, out, live=live, finish=chosen, **limits))
+            made = run_stoppable(
+                run_flow(shots, out, live=live, finish=chosen, stills=stills, **limits)
+            )
     except KeyboardInterrupt:
         click.echo(f"shotreel: stopped. {under_way(begun_at)}", err=True)
         return None
@@ -109,8 +116,8 @@ def made_film(
     if waiting:
         names = ", ".join(waiting[:MAX_NAMED]) + (", …" if waiting[MAX_NAMED:] else "")
         click.echo(
-            f"shotreel: {len(waiting)} clips wait for the approval of their stills, which are in "
-            f"{made.out / 'stills'}: {names}. `shotreel approve`, then make it again.",
+            f"shotreel: {len(waiting)} clips are not bought; the stills are in "
+            f"{made.out / 'stills'}: {names}. `shotreel approve` them, then make it again.",
             err=True,
         )
     for name, error in made.errors.items():
@@ -200,6 +207,7 @@ async def run_flow(
     budget_usd: Decimal | None,
     approve_above_usd: Decimal | None = None,
     finish: Finish = AS_IT_IS,
+    stills: bool = False,
 ) -> Made:
     """Run the flow on the server that PREFECT_API_URL names, or on Prefect's embedded one."""
     from prefect.states import get_state_exception
@@ -215,6 +223,7 @@ async def run_flow(
         budget_usd,
         approve_above_usd,
         finish=finish,
+        stills=stills,
         return_state=True,
     )
     try:

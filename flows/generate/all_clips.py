@@ -26,7 +26,7 @@ from blocks.errors import (
 from blocks.providers.http import plain
 from flows.generate.footage import keep_footage
 from flows.generate.lifecycle import from_store
-from flows.planning.plan import Need, Plan
+from flows.planning.plan import Need, Plan, awaits_approval
 from flows.run.context import DOWNLOADS, Clip, RunContext
 from flows.shots.job import Job
 
@@ -196,6 +196,11 @@ class Clips:
 
 
 def waiting(job: Job) -> AwaitsApprovalError:
+    if not awaits_approval(job):
+        return AwaitsApprovalError(
+            f"{job.name} was not bought: this run makes stills alone.",
+            remedy="`shotreel make` without --stills makes its clip.",
+        )
     return AwaitsApprovalError(
         f"{job.name} waits for the approval of its still.",
         remedy="Nothing was bought for the clip. Look at the still, then `shotreel approve`.",
