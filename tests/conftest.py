@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, settings
 from sqlalchemy import Engine, create_engine, make_url, text
 
 from tests.browser import browser, page
-from tests.e2e.prefect_server import PrefectServer, serve
+from tests.e2e.prefect_server import PrefectServer, empty_database, serve
 from tests.zygote import Zygote
 
 __all__ = ["browser", "page"]
@@ -44,8 +44,19 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 @pytest.fixture(scope="session")
-def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrefectServer]:
-    with serve(tmp_path_factory.mktemp("prefect")) as server:
+def prefect_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Prefect's, with nothing in it: to be copied. All processes of a test run share it."""
+    own = tmp_path_factory.getbasetemp()
+    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "empty-prefect"
+    folder.mkdir(exist_ok=True)
+    return empty_database(folder)
+
+
+@pytest.fixture(scope="session")
+def prefect_server(
+    prefect_database: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[PrefectServer]:
+    with serve(tmp_path_factory.mktemp("prefect"), prefect_database) as server:
         yield server
 
 

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from click.testing import CliRunner, Result
 
@@ -16,6 +15,7 @@ from blocks.sandbox import Sandbox
 from flows.cli import main
 from tests.cards.catalogues import Item, card_of, fal_items
 from tests.cards.conftest import Rows
+from tests.web import web
 
 Models = Callable[..., Result]
 HUNYUAN = "fal-ai/hunyuan-video"
@@ -44,7 +44,7 @@ def sell(sandbox: Sandbox, item: Item, **properties: Any) -> None:
     schema = {**card.schema, "properties": {**card.schema["properties"], **properties}}
     told = {"endpoint": card.endpoint, "provider": "fal", "schema": schema, "output": card.output}
     told["output_schema"] = card.output_schema
-    httpx.post(f"{sandbox.url}/sandbox/models", json=told).raise_for_status()
+    web.post(f"{sandbox.url}/sandbox/models", json=told).raise_for_status()
 
 
 def hunyuan() -> Item:

@@ -9,7 +9,6 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 
-import httpx
 import pytest
 
 from blocks import settings
@@ -20,6 +19,7 @@ from blocks.providers.comfyui.account import ComfyUI, ComfyUIAccount
 from flows.planning.plan import Plan
 from tests.comfyui.conftest import BLANK, Server, followed, order, sent
 from tests.generate.studio import Studio, write
+from tests.web import web
 
 PASSWORD = "s3cret/p@ss w0rd"
 QUOTED = "s3cret%2Fp%40ss%20w0rd"
@@ -41,7 +41,7 @@ def guarded(server: Server) -> Iterator[str]:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             passed = {n: v for n, v in self.headers.items() if n in ("Range", "Content-Type")}
             url = server.sandbox.url + self.path
-            answer = httpx.request(self.command, url, content=body, headers=passed, timeout=30)
+            answer = web.request(self.command, url, content=body, headers=passed, timeout=30)
             self.send_response(answer.status_code)
             for name in ("content-type", "content-range", "content-length", "etag"):
                 if name in answer.headers:

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import av
-import httpx
 import pytest
 
 from blocks.providers.base import Failed, Order, Polled, Ready, Ticket
@@ -20,6 +19,7 @@ from blocks.providers.model import Model, Value
 from flows.shots import read_shots
 from flows.shots.problem import ShotListError
 from tests.comfyui.conftest import SMALL, Run, Server, followed, order, sent
+from tests.web import web
 
 BLANK = FOLDER / "blank.json"
 MAGI: dict[str, Value] = {"resolution": "480p", "num_frames": 24, "num_inference_steps": 4}
@@ -64,7 +64,7 @@ def workflow(folder: Path, changes: dict[str, Any], saver: Any = None) -> Workfl
 
 def num_frames_of(ready: Polled) -> int:
     assert isinstance(ready, Ready), ready
-    with av.open(io.BytesIO(httpx.get(ready.media_url).content), "r") as file:
+    with av.open(io.BytesIO(web.get(ready.media_url).content), "r") as file:
         return len(list(file.decode(video=0)))
 
 

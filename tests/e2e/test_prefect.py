@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -22,6 +23,7 @@ from flows.tasks.generate_clip import generate_clip
 from tests.e2e.film import assert_film_is_its_clips
 from tests.e2e.prefect_server import PrefectServer, stop, until
 from tests.e2e.world import PREFECT, World, refused
+from tests.web import web
 from tests.zygote import ROOT, clean_environment
 
 LIST = "sequence,shot,prompt,seed\ns,a,Sea,1\ns,b,Rock,2\nt,c,Sky,3\n"
@@ -171,8 +173,9 @@ def test_a_pasted_list_with_errors_fails_in_words_and_shows_them_as_a_table(
 
 
 def test_every_task_run_is_recorded_after_a_run_on_the_embedded_server(
-    world: World, tmp_path: Path
+    world: World, prefect_database: Path, tmp_path: Path
 ) -> None:
+    shutil.copy(prefect_database, tmp_path)
     world.env |= {"PREFECT_HOME": str(tmp_path)}
     del world.env["PREFECT_API_URL"]
     rows = [f"s,{n:02},Shot {n},{n}" for n in range(40)]
@@ -232,7 +235,7 @@ def test_who_asks_while_another_writes_is_heard(
         old = api.schedules_of(prefect_server.client)["recover", "every-15-minutes"]
         schedule = f"/deployments/{old['deployment_id']}/schedules/{old['id']}"
         prefect_server.client.patch(schedule, json={"active": True}).raise_for_status()
-        token = httpx.get(f"{prefect_server.url}/csrf-token?client=test").json()["token"]
+        token = web.get(f"{prefect_server.url}/csrf-token?client=test").json()["token"]
         headers = {"Prefect-Csrf-Token": token, "Prefect-Csrf-Client": "test"}
         writer.execute("BEGIN IMMEDIATE")
         refused = httpx.patch(

@@ -6,6 +6,7 @@ import json
 import os
 import pty
 import re
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -17,12 +18,12 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import httpx
 import pytest
 
 from blocks.sandbox import Sandbox
 from tests.e2e.prefect_server import until
 from tests.e2e.world import SHOTREEL, World
+from tests.web import web
 from tests.zygote import clean_environment
 
 SOON_S = 10.0
@@ -70,9 +71,10 @@ class Terminal:
 
 
 @pytest.fixture(scope="module")
-def prefect_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Prefect's database is made once: it takes longest."""
-    return tmp_path_factory.mktemp("prefect")
+def prefect_home(prefect_database: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    home = tmp_path_factory.mktemp("prefect")
+    shutil.copy(prefect_database, home)
+    return home
 
 
 @pytest.fixture
@@ -247,12 +249,12 @@ def test_the_embedded_server_answers_programs_of_this_machine_alone(
     foreign = ({"Host": "evil.example"}, {"Origin": "http://evil.example"}, {"Origin": "null"})
     for headers in foreign:
         for method, path in (("POST", "block_documents/filter"), ("GET", "admin/version")):
-            answer = httpx.request(method, f"{url}/{path}", headers=headers)
+            answer = web.request(method, f"{url}/{path}", headers=headers)
             assert answer.status_code == 403
             assert "access-control-allow-origin" not in answer.headers
     asked = {"trigger": {}, "include_secrets": True}
     for path in ("automations/", "flow_runs/", "block_documents/filter"):
-        answer = httpx.post(f"{url}/{path}", content=json.dumps(asked))
+        answer = web.post(f"{url}/{path}", content=json.dumps(asked))
         assert answer.status_code == 403, "a page can send this much without being asked"
     terminal.press()
     assert_stopped(terminal, ORDERED)

@@ -21,6 +21,7 @@ from sqlalchemy import create_engine, make_url, text
 from flows.studio.part import marked
 from tests.e2e.prefect_server import PrefectServer, serve, stop, until
 from tests.e2e.world import PREFECT, free_port
+from tests.web import web
 from tests.zygote import ROOT, clean_environment
 
 Database = Callable[[], str]
@@ -210,7 +211,7 @@ class Cluster:
         return bool(self.server.ask("events/filter", filter=wanted)["total"])
 
     def history(self, run_id: str) -> list[dict[str, Any]]:
-        answer = httpx.get(f"{self.server.url}/flow_run_states/", params={"flow_run_id": run_id})
+        answer = self.server.client.get("/flow_run_states/", params={"flow_run_id": run_id})
         found: list[dict[str, Any]] = answer.json()
         return found
 
@@ -236,6 +237,6 @@ def shared_prefect(
 
 def _answers(url: str) -> bool:
     try:
-        return httpx.get(url, timeout=5).is_success
+        return web.get(url, timeout=5).is_success
     except httpx.HTTPError:
         return False

@@ -20,6 +20,7 @@ from flows.studio.place import State, StudioPlace
 from tests.browser import CHROMIUM
 from tests.e2e.prefect_server import stop
 from tests.e2e.world import absent, free_port
+from tests.web import web
 from tests.zygote import clean_environment
 
 if TYPE_CHECKING:
@@ -106,7 +107,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[State]:
 
 def answers(state: State) -> bool:
     try:
-        return httpx.get(f"{state.api_url}/health", timeout=5).is_success
+        return web.get(f"{state.api_url}/health", timeout=5).is_success
     except httpx.HTTPError:
         return False
 
