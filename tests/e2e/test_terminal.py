@@ -30,7 +30,7 @@ SOON_S = 10.0
 LIST = "shot,prompt,seed,resolution\n" + "".join(f"s{n},Boat {n},{n},480p\n" for n in range(1, 5))
 ORDERED = "shotreel: stopped. 4 clips ($0.64) are ordered and not here yet. They are not lost: "
 DRAWN = "shot,prompt,seed,transition,transition_s\n" + "".join(
-    f"s{n},Boat {n},{n},{'dissolve' if n > 1 else 'cut'},1.5\n" for n in range(1, 13)
+    f"s{n},Boat {n},{n},{'dissolve,1.5' if n > 1 else ','}\n" for n in range(1, 13)
 )
 
 
