@@ -231,7 +231,7 @@ def shared_prefect(
     """Prefect's server on Postgres."""
     url = make_url(new_database()).set(drivername="postgresql+asyncpg")
     connection = {"PREFECT_API_DATABASE_CONNECTION_URL": url.render_as_string(False)}
-    with serve(tmp_path_factory.mktemp("prefect"), **connection) as server:
+    with serve(tmp_path_factory.mktemp("prefect"), None, **connection) as server:
         yield server
 
 
