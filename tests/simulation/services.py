@@ -14,7 +14,11 @@ from email.utils import format_datetime
 from random import Random
 from typing import Any
 
-QUEUE, PLATFORM, MEDIA = "https://queue.fal.test", "https://api.fal.test/v1", "https://media.fal.test"
+QUEUE, PLATFORM, MEDIA = (
+    "https://queue.fal.test",
+    "https://api.fal.test/v1",
+    "https://media.fal.test",
+)
 WAVESPEED = "https://wavespeed.test"
 FAL_UNIT_NANO = 80_000_000
 WAVESPEED_RUN_NANO = 320_000_000

@@ -237,7 +237,7 @@ class Report:
 
 class World:
     def __init__(self, seed: int, *, num_films: int = 6, num_shots: int = 8, traced: bool = False):
-        self.draw = Random(seed)  # noqa: S311 - it is to be repeated
+        self.draw = Random(seed)
         self.loop = SimulatedLoop(self.draw)
         self.loop.set_task_factory(self._task)
         self.report = Report(seed)
@@ -281,9 +281,15 @@ class World:
     def charged(self, job: Job) -> None:
         if job.prompt.startswith("a stranger"):
             return
-        net = sum(
-            1 for each in self.services.jobs.values() if each.prompt == job.prompt and each.net_nano
-        ) if self.paid[job.prompt] else 1
+        net = (
+            sum(
+                1
+                for each in self.services.jobs.values()
+                if each.prompt == job.prompt and each.net_nano
+            )
+            if self.paid[job.prompt]
+            else 1
+        )
         self.paid[job.prompt] += 1
         self.trace(f"charge {job.prompt} {job.request_id}")
         if net > 1 + self.allowed[job.prompt]:
@@ -473,7 +479,7 @@ class World:
         assert self._engine is not None
         states = ", ".join(f"'{state}'" for state in (*UNFINISHED, "lost"))
         with self._engine.connect() as connection:
-            query = text(f"SELECT count(*) FROM attempts WHERE state IN ({states})")  # noqa: S608
+            query = text(f"SELECT count(*) FROM attempts WHERE state IN ({states})")
             return not connection.execute(query).scalar()
 
     def audit(self) -> None:
@@ -579,7 +585,7 @@ def seams(world: World) -> Iterator[None]:
 
 def play(seed: int, **options: Any) -> Report:
     """One world from its seed, in a folder that goes with it."""
-    memory = Path("/dev/shm")  # noqa: S108 - files that no disk has to take
+    memory = Path("/dev/shm")
     place = tempfile.mkdtemp(prefix="shotreel-simulation-", dir=memory if memory.is_dir() else None)
     try:
         return World(seed, **options).play(Path(place))
