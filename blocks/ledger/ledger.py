@@ -30,7 +30,7 @@ from blocks.ledger.engine import open_engine, writing
 from blocks.ledger.owners import Heart
 from blocks.ledger.proof import RECENT, Count, CountAwaitedError, reservation_usd, room
 from blocks.ledger.queries import Queries, chunks
-from blocks.ledger.rows import COLUMNS, Attempt, Intent, row_of
+from blocks.ledger.rows import COLUMNS, ROWS, Attempt, Intent, row_of
 from blocks.ledger.shared_budget import beat, lend, owner_of_run
 from blocks.ledger.states import ENDED, NEXT, OCCUPYING, State, holds
 from blocks.ledger.tables import attempts, events, owners, runs, uploads
@@ -676,9 +676,7 @@ class Ledger(Queries):
     def _release_reserved(
         self, connection: Connection, owner_ids: Sequence[str | None], cause: str
     ) -> None:
-        query = select(*COLUMNS).where(
-            attempts.c.state == "reserved", attempts.c.owner_id.in_(owner_ids)
-        )
+        query = ROWS.where(attempts.c.state == "reserved", attempts.c.owner_id.in_(owner_ids))
         now = timing.now()
         for row in connection.execute(query).all():
             self._move(connection, Attempt(*row), "released", cause, now, ended_at=now)

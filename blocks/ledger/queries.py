@@ -14,7 +14,7 @@ from blocks import timing
 from blocks.ledger.budget import counts_of, model_counts, run_budget, run_spent
 from blocks.ledger.owners import Owner, is_alive
 from blocks.ledger.proof import Count, dearest, price_key
-from blocks.ledger.rows import COLUMNS, Attempt, Change, Charge, Cost
+from blocks.ledger.rows import ROWS, Attempt, Change, Charge, Cost
 from blocks.ledger.states import OCCUPYING, State
 from blocks.ledger.tables import attempts, charges, events, owners, runs, uploads
 
@@ -39,7 +39,7 @@ class Queries:
 
     def find(self, attempt_id: str) -> Attempt | None:
         with self.engine.connect() as connection:
-            row = connection.execute(select(*COLUMNS).where(attempts.c.id == attempt_id)).first()
+            row = connection.execute(ROWS.where(attempts.c.id == attempt_id)).first()
             return Attempt(*row) if row else None
 
     def holders(self, fingerprints: Sequence[str]) -> dict[str, Attempt]:
@@ -65,7 +65,7 @@ class Queries:
         found: list[Attempt] = []
         with self.engine.connect() as connection:
             for some in chunks(seeds):
-                query = select(*COLUMNS).where(
+                query = ROWS.where(
                     attempts.c.seed.in_(some),
                     attempts.c.holds == 1,
                     attempts.c.state != "reserved",
@@ -78,12 +78,12 @@ class Queries:
         found: list[Attempt] = []
         with self.engine.connect() as connection:
             for some in chunks(fingerprints):
-                query = select(*COLUMNS).where(attempts.c.fingerprint.in_(some))
+                query = ROWS.where(attempts.c.fingerprint.in_(some))
                 found += [Attempt(*row) for row in connection.execute(query)]
         return sorted(found, key=lambda attempt: (attempt.created_at, attempt.id))
 
     def in_states(self, states: Iterable[State], services: Sequence[str] = ()) -> list[Attempt]:
-        query = select(*COLUMNS).where(attempts.c.state.in_(tuple(states)))
+        query = ROWS.where(attempts.c.state.in_(tuple(states)))
         if services:
             query = query.where(attempts.c.service.in_(services))
         with self.engine.connect() as connection:
@@ -101,12 +101,12 @@ class Queries:
             dead = [o for o in owner_ids.scalars().all() if not self._alive(connection, o)]
             if not dead:
                 return []
-            query = select(*COLUMNS).where(*holding, attempts.c.owner_id.in_(dead))
+            query = ROWS.where(*holding, attempts.c.owner_id.in_(dead))
             return [Attempt(*row) for row in connection.execute(query)]
 
     def holding_room(self, service: str, account: str) -> list[Attempt]:
         """What occupies the account's room, the longest first."""
-        query = select(*COLUMNS).where(
+        query = ROWS.where(
             attempts.c.service == service,
             attempts.c.account == account,
             attempts.c.state.in_(OCCUPYING),
@@ -133,7 +133,7 @@ class Queries:
     ) -> list[Attempt]:
         """Attempts with a request id: those sent since then, and those of these ids."""
         mine = (attempts.c.service == service, attempts.c.account == account)
-        lately = select(*COLUMNS).where(
+        lately = ROWS.where(
             *mine, attempts.c.request_id.is_not(None), attempts.c.posted_at >= since
         )
         with self.engine.connect() as connection:
@@ -141,7 +141,7 @@ class Queries:
             known = {attempt.request_id for attempt in found}
             older = [request_id for request_id in among if request_id not in known]
             for some in chunks(older):
-                query = select(*COLUMNS).where(*mine, attempts.c.request_id.in_(some))
+                query = ROWS.where(*mine, attempts.c.request_id.in_(some))
                 found += [Attempt(*row) for row in connection.execute(query)]
         return found
 
@@ -270,13 +270,13 @@ class Queries:
     # --- inside a transaction -----------------------------------------------------------------
 
     def _get(self, connection: Connection, attempt_id: str) -> Attempt:
-        row = connection.execute(select(*COLUMNS).where(attempts.c.id == attempt_id)).one()
+        row = connection.execute(ROWS.where(attempts.c.id == attempt_id)).one()
         return Attempt(*row)
 
     def _holders(self, connection: Connection, fingerprints: Sequence[str]) -> dict[str, Attempt]:
         found: dict[str, Attempt] = {}
         for some in chunks(fingerprints):
-            query = select(*COLUMNS).where(
+            query = ROWS.where(
                 attempts.c.fingerprint.in_(some),
                 attempts.c.holds == 1,
             )

@@ -9,8 +9,12 @@ from random import Random
 from typing import Any
 
 
-class Stalled(Exception):
+class StalledError(Exception):
     """Nothing is ready and nothing is timed: everyone waits for someone who does not come."""
+
+
+class EndlessError(Exception):
+    """More steps than any world that ends."""
 
 
 class _Selector:
@@ -21,7 +25,7 @@ class _Selector:
 
     def select(self, timeout: float | None) -> list[Any]:
         if timeout is None:
-            raise Stalled
+            raise StalledError
         self._loop.skip(timeout)
         return []
 
@@ -32,9 +36,9 @@ class _Selector:
 class SimulatedLoop(asyncio.BaseEventLoop):
     """Blocking work runs at once, in its place: a file on this machine takes no virtual time."""
 
-    def __init__(self, draw: Random) -> None:
+    def __init__(self, draw: Random, most_steps: int) -> None:
         super().__init__()
-        self._draw = draw
+        self._draw, self._most_steps = draw, most_steps
         self._seconds = 0.0
         self._selector = _Selector(self)
         self.steps = 0
@@ -54,6 +58,8 @@ class SimulatedLoop(asyncio.BaseEventLoop):
 
     def _run_once(self) -> None:
         self.steps += 1
+        if self.steps > self._most_steps:
+            raise EndlessError
         ready: deque[Any] = self._ready  # type: ignore[attr-defined]
         if len(ready) > 1:
             mixed = list(ready)

@@ -186,8 +186,8 @@ class Services:
             detail: object = "it failed" if status == 500 else [{"msg": "no", "type": kind}]
             body = {"detail": detail, "error_type": kind}
             return answered(body, status, x_fal_billable_units=units, x_fal_error_type=kind)
-        units = {"x_fal_billable_units": str(job.units)} if not self.troubled(0.2) else {}
-        return answered({"video": {"url": f"{MEDIA}/{job.request_id}"}, "seed": 1}, 200, **units)
+        counted = {"x_fal_billable_units": str(job.units)} if not self.troubled(0.2) else {}
+        return answered({"video": {"url": f"{MEDIA}/{job.request_id}"}, "seed": 1}, 200, **counted)
 
     def _platform(self, path: str, query: dict[str, str]) -> Answer:
         if path == "models/pricing":

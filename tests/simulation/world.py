@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import os
 import random
 import shutil
@@ -14,7 +15,7 @@ from contextvars import ContextVar, copy_context
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from functools import cache
+from functools import cache, partial
 from io import BytesIO
 from pathlib import Path
 from random import Random
@@ -29,7 +30,9 @@ from sqlalchemy import Engine, text
 from blocks import timing
 from blocks.errors import ShotreelError
 from blocks.ledger import Ledger
+from blocks.ledger.engine import open_engine, writing
 from blocks.ledger.states import UNFINISHED
+from blocks.ledger.tables import metadata
 from blocks.media.probe import MediaInfo, probe
 from blocks.providers.base import Ticket
 from blocks.providers.http import open_client
@@ -44,18 +47,43 @@ from flows.run.opening import open_run
 from flows.shots import read_shots
 from flows.shots.job import services_of
 from flows.tasks.generate_clip import bring_planned
-from tests.simulation.loop import SimulatedLoop, Stalled
+from tests.simulation.loop import EndlessError, SimulatedLoop, StalledError
 from tests.simulation.services import DAY_S, MEDIA, PLATFORM, QUEUE, WAVESPEED, Job, Services
 
 BEGINS = datetime(2026, 11, 30, 19, tzinfo=UTC).timestamp()
 """Some hours before a month ends, in UTC."""
 
+AT_WORK = text(
+    "SELECT count(*) FROM attempts WHERE service = :service "
+    "AND state IN ('posting', 'unknown', 'submitted')"
+)
+SPENT = text(
+    """SELECT r.budget_nano_usd,
+      coalesce((SELECT sum(c.cost_nano_usd) FROM charges c WHERE c.run_id = r.id), 0)
+      + coalesce((SELECT sum(a.cost_nano_usd_reserved) FROM attempts a
+          WHERE a.run_id = r.id AND a.state IN ('posting', 'unknown', 'submitted')
+          AND NOT EXISTS (SELECT 1 FROM charges c WHERE c.attempt_id = a.id)), 0)
+    FROM runs r WHERE r.id = :run"""
+)
+
+TROUBLES = ("faults", "failures", "prices", "kills", "clocks", "interrupts", "strangers")
+"""What a world can be spared, to see what of it a failure needs."""
+
+MOST_STEPS = 100_000
+"""Of the loop, in one world: who comes to more asks without end."""
+
 QUIET_S = 660.0
 LIMITS = {"fal": 10, "wavespeed": 3}
 
 
-class Broken(AssertionError):
-    """An invariant does not hold."""
+PAUSES = {
+    "flows.generate.buy.LINE_S": 120.0,
+    "flows.generate.lifecycle.WATCH_S": 15.0,
+    "flows.generate.settle.ASK_S": (5.0, 90.0),
+}
+"""How often the product looks again while it waits: each look costs real time, waiting none."""
+
+BEAT_S = 15.0
 
 
 @dataclass
@@ -106,7 +134,7 @@ class Heart:
 
     async def _run(self) -> None:
         while True:
-            await asyncio.sleep(4.0)
+            await asyncio.sleep(BEAT_S)
             if not self:
                 return
             self._beat()
@@ -114,6 +142,8 @@ class Heart:
 
 class Writer:
     """Calls of the ledger, each a transaction of its own, one at a time."""
+
+    world: World
 
     def __init__(self, _: Engine) -> None:
         pass
@@ -123,6 +153,7 @@ class Writer:
         if process:
             process.step()
         result = call()
+        self.world.booked(call, result)
         if process:
             process.step()
         await asyncio.sleep(0)
@@ -236,9 +267,18 @@ class Report:
 
 
 class World:
-    def __init__(self, seed: int, *, num_films: int = 6, num_shots: int = 8, traced: bool = False):
+    def __init__(
+        self,
+        seed: int,
+        *,
+        num_films: int = 6,
+        num_shots: int = 8,
+        traced: bool = False,
+        spared: frozenset[str] = frozenset(),
+    ) -> None:
+        self.spared = spared
         self.draw = Random(seed)
-        self.loop = SimulatedLoop(self.draw)
+        self.loop = SimulatedLoop(self.draw, MOST_STEPS)
         self.loop.set_task_factory(self._task)
         self.report = Report(seed)
         self.services = Services(self.draw, self.time, clip_of, self.charged)
@@ -306,39 +346,25 @@ class World:
         if content:
             body = httpx.Response(200, content=content).json()
         url = str(request.url.copy_with(query=None))
-        posted = request.method == "POST" and isinstance(body, dict) and "prompt" in body
-        if posted and not url.endswith(("/price", "/pricing")):
-            self.posted()
         answer = self.services.answer(request.method, url, dict(request.url.params), body)
         if not came.done():
             came.set_result(answer)
 
-    def posted(self) -> None:
-        """At each POST that arrives: account limits and budgets, as the ledger has them."""
+    def booked(self, call: Any, result: Any) -> None:
+        """After each transaction; where it lets a request be sent, limits and budgets are held."""
+        name = getattr(getattr(call, "func", None), "__name__", "")
+        if name not in ("claim", "claimed") or getattr(result, "state", "") != "posting":
+            return
         assert self._engine is not None
         with self._engine.connect() as connection:
-            at_work = connection.execute(
-                text(
-                    "SELECT service, count(*) FROM attempts "
-                    "WHERE state IN ('posting', 'unknown', 'submitted') GROUP BY service"
-                )
-            ).all()
-            runs = connection.execute(
-                text(
-                    """SELECT r.id, r.budget_nano_usd,
-                      coalesce((SELECT sum(c.cost_nano_usd) FROM charges c WHERE c.run_id = r.id),0)
-                      + coalesce((SELECT sum(a.cost_nano_usd_reserved) FROM attempts a
-                          WHERE a.run_id = r.id AND a.state IN ('posting','unknown','submitted')
-                          AND NOT EXISTS (SELECT 1 FROM charges c WHERE c.attempt_id = a.id)), 0)
-                    FROM runs r WHERE r.budget_nano_usd IS NOT NULL"""
-                )
-            ).all()
-        for service, number in at_work:
-            if number > LIMITS[service]:
-                self.breaks(f"{number} requests are at {service}, which takes {LIMITS[service]}")
-        for run_id, budget, spent in runs:
-            if spent > budget and self.services.times_the_quote == 1:
-                self.breaks(f"run {run_id} has spent or set aside {spent} of {budget}")
+            number = connection.execute(AT_WORK, {"service": result.service}).scalar_one()
+            budget, spent = connection.execute(SPENT, {"run": result.run_id}).one()
+        if number > LIMITS[result.service]:
+            self.breaks(
+                f"{number} requests are at {result.service}, which takes {LIMITS[result.service]}"
+            )
+        if budget is not None and spent > budget:
+            self.breaks(f"run {result.run_id} has spent or set aside {spent} of {budget}")
 
     # --- actors -------------------------------------------------------------------------------
 
@@ -351,7 +377,7 @@ class World:
             rows.append(f"{shot},{prompt},{model},{seed}")
             prompts.append(prompt)
             cost += Decimal("0.32")
-        budget = cost * 3 if self.draw.random() < 0.8 else cost / 2
+        budget = cost * self.draw.choice((3, 3, 3, 1, Decimal("0.5")))
         return Film(f"film-{number}", "\n".join(rows) + "\n", prompts, budget)
 
     async def make(self, film: Film, run_id: str) -> bool:
@@ -376,11 +402,15 @@ class World:
         if mortal:
             if self.draw.random() < 0.4:
                 process.dies_at = self.draw.randrange(1, 250)
+            if "kills" in self.spared:
+                process.dies_at = None
             fate = self.draw.random()
             if fate < 0.06:
                 process.ahead = timedelta(seconds=self.draw.choice((-180, 180)))
             elif fate < 0.10:
-                process.ahead = timedelta(hours=self.draw.choice((-9, 5, 26)))
+                process.ahead = timedelta(hours=self.draw.choice((-9, -1, 1)))
+            if "clocks" in self.spared:
+                process.ahead = timedelta(0)
 
         async def body() -> Any:
             try:
@@ -392,7 +422,8 @@ class World:
         context = copy_context()
         context.run(PROCESS.set, process)
         main = self.loop.create_task(body(), context=context)
-        if mortal and process.dies_at is None and self.draw.random() < 0.15:
+        interrupted = mortal and process.dies_at is None and self.draw.random() < 0.15
+        if interrupted and "interrupts" not in self.spared:
             self.loop.call_later(self.draw.uniform(0.5, 60), main.cancel)  # Ctrl-C
         with suppress(asyncio.CancelledError):
             await asyncio.wait([main])
@@ -415,7 +446,7 @@ class World:
         run_id = uuid4().hex
         for _ in range(12):
             film.run_ids.append(run_id)
-            made = await self.run(film.name, lambda: self.make(film, run_id), mortal=True)
+            made = await self.run(film.name, partial(self.make, film, run_id), mortal=True)
             if made is True:
                 film.made = True
                 break
@@ -427,7 +458,7 @@ class World:
     async def rescuer(self) -> None:
         while self.films_open:
             await asyncio.sleep(self.draw.uniform(600, 20_000))
-            if self.draw.random() < 0.3:
+            if self.draw.random() < 0.3 and "strangers" not in self.spared:
                 self.services.stranger()
             await self.run("recover", rescue_all, mortal=True)
 
@@ -463,8 +494,7 @@ class World:
             await self.run("person", self.person, mortal=False)
             for film in self.films:
                 if not film.made:
-                    run_id = uuid4().hex
-                    work = lambda film=film, run_id=run_id: self.make(film, run_id)  # noqa: E731
+                    work = partial(self.make, film, uuid4().hex)
                     film.made = await self.run(film.name, work, mortal=False) is True
             if self.settled():
                 break
@@ -488,8 +518,9 @@ class World:
         with self._engine.connect() as connection:
             rows = connection.execute(
                 text(
-                    """SELECT a.request_id, a.state, a.id, a.inputs, coalesce(sum(c.cost_nano_usd),0)
-                    FROM attempts a LEFT JOIN charges c ON c.attempt_id = a.id GROUP BY a.id"""
+                    """SELECT a.request_id, a.state, a.id, a.inputs,
+                    coalesce(sum(c.cost_nano_usd), 0) FROM attempts a
+                    LEFT JOIN charges c ON c.attempt_id = a.id GROUP BY a.id"""
                 )
             ).all()
         booked: Counter[str] = Counter()
@@ -501,7 +532,7 @@ class World:
             if state in (*UNFINISHED, "lost"):
                 self.report.unsettled += 1
                 self.breaks(f"{state} at the end: {request_id} {inputs}")
-        stored = {row[0] for row in rows if row[1] == "stored"}
+        home = {row[0] for row in rows if row[1] in ("stored", "released", "failed")}
         for job in self.services.jobs.values():
             if job.prompt.startswith("a stranger"):
                 if job.request_id in booked:
@@ -512,19 +543,22 @@ class World:
             if difference:
                 self.report.difference_nano += abs(difference)
                 self.breaks(f"{job.request_id} ({job.prompt}): {difference} nano-USD apart")
-            if job.succeeds and job.net_nano and job.request_id not in stored:
-                if not any(
-                    row[0] == job.request_id and row[1] in ("released", "failed") for row in rows
-                ):
-                    self.report.lost += 1
-                    self.breaks(f"{job.request_id} ({job.prompt}) was paid and is no clip")
+            if job.succeeds and job.net_nano and job.request_id not in home:
+                self.report.lost += 1
+                self.breaks(f"{job.request_id} ({job.prompt}) was paid and is no clip")
 
     def play(self, folder: Path) -> Report:
         url = f"sqlite:///{folder / 'ledger.sqlite'}"
         draw = self.draw
-        self.services.fault_rate = draw.choice((0.0, 0.05, 0.2, 0.4))
+        self.services.fault_rate = draw.choice((0.0, 0.1, 0.4, 0.8))
         self.services.failure_rate = draw.choice((0.0, 0.05, 0.2))
         self.services.times_the_quote = draw.choice((1, 1, 1, 1, 2))
+        if "faults" in self.spared:
+            self.services.fault_rate = 0.0
+        if "failures" in self.spared:
+            self.services.failure_rate = 0.0
+        if "prices" in self.spared:
+            self.services.times_the_quote = 1
         environment = {
             "SHOTREEL_HOME": str(folder),
             "SHOTREEL_LEDGER_URL": url,
@@ -540,15 +574,15 @@ class World:
         }
         with ExitStack() as stack:
             stack.enter_context(patch.dict(os.environ, environment))
+            self._engine = one_engine(url)
             stack.enter_context(seams(self))
-            ledger = Ledger(url)
-            stack.callback(ledger.close)
-            self._engine = ledger.engine
             asyncio.set_event_loop(self.loop)
             try:
                 self.loop.run_until_complete(asyncio.wait_for(self.live(), 90 * DAY_S))
-            except Stalled:
+            except StalledError:
                 self.breaks("everyone waits for someone who does not come")
+            except EndlessError:
+                self.breaks(f"it is not over after {MOST_STEPS} steps")
             except TimeoutError:
                 self.breaks("it is not over after 90 days")
             for error in self.loop.errors:
@@ -571,23 +605,46 @@ def seams(world: World) -> Iterator[None]:
         patch.object(timing, "now", world.now),
         patch.object(timing, "monotonic", world.loop.time),
         patch("flows.run.opening.open_client", lambda: open_client(Wire(world))),
-        patch("flows.run.context.LedgerWriter", Writer),
+        patch("flows.run.context.LedgerWriter", type("Writer", (Writer,), {"world": world})),
+        patch("blocks.ledger.ledger.open_engine", one_engine),
         patch("blocks.ledger.ledger.Heart", Heart),
         patch("blocks.ledger.owners.this_host", host),
         patch("blocks.ledger.shared_budget.this_host", host),
         patch.object(fetch, "probe", probe_once),
         patch("os.urandom", world.draw.randbytes),
         patch("random._urandom", world.draw.randbytes),
+        ExitStack() as pauses,
     ):
+        for place, pause in PAUSES.items():
+            pauses.enter_context(patch(place, pause))
         random.seed(world.report.seed)
         yield
 
 
-def play(seed: int, **options: Any) -> Report:
-    """One world from its seed, in a folder that goes with it."""
+@cache
+def one_engine(url: str) -> Engine:
+    """All open the ledger with the same engine: it keeps what it has compiled. It is not closed."""
+    engine = open_engine(url)
+    engine.dispose = lambda close=True: None  # type: ignore[method-assign]
+    return engine
+
+
+@cache
+def folder() -> Path:
+    """This process's own, in memory where that can be."""
     memory = Path("/dev/shm")
     place = tempfile.mkdtemp(prefix="shotreel-simulation-", dir=memory if memory.is_dir() else None)
-    try:
-        return World(seed, **options).play(Path(place))
-    finally:
-        shutil.rmtree(place, ignore_errors=True)
+    atexit.register(shutil.rmtree, place, ignore_errors=True)
+    return Path(place)
+
+
+def play(seed: int, **options: Any) -> Report:
+    """One world from its seed, in an empty folder."""
+    place = folder()
+    with writing(one_engine(f"sqlite:///{place / 'ledger.sqlite'}")) as connection:
+        for table in metadata.tables.values():
+            connection.execute(table.delete())
+    for entry in place.iterdir():
+        if entry.is_dir():
+            shutil.rmtree(entry)
+    return World(seed, **options).play(place)

@@ -1,0 +1,68 @@
+"""`python -m tests.simulation --requests N --seed S --json`: worlds from S on, until N requests.
+
+Exit code 0 where every invariant held in every world, 1 otherwise. Each world has a seed of its
+own; `--requests 1 --seed THAT` plays it again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import time
+
+PARTS = 2
+"""Processes that play beside each other."""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
+    parser.add_argument("--requests", type=int, default=1, help="paid requests to come to")
+    parser.add_argument("--seed", type=int, default=1, help="of the first world")
+    parser.add_argument("--seconds", type=float, default=float("inf"), help="no new world after")
+    parser.add_argument("--parts", type=int, default=PARTS, help="processes")
+    parser.add_argument("--json", action="store_true", help="one JSON object")
+    parser.add_argument("--trace", action="store_true", help="what happened in the first world")
+    parser.add_argument("--shrink", action="store_true", help="what of the world's faults it takes")
+    parser.add_argument("--mutant", help="play with this protection out, 200 worlds at most")
+    parser.add_argument("--mutants", action="store_true", help="list the protections")
+    given = parser.parse_args(arguments)
+
+    from tests.simulation.campaign import found_by, play_all
+    from tests.simulation.mutants import MUTANTS, without
+    from tests.simulation.shrink import shrunk
+    from tests.simulation.world import play
+
+    if given.mutants:
+        for name, mutant in MUTANTS.items():
+            print(f"{name:28} {mutant.protection}")
+        return 0
+    if given.trace:
+        with without(given.mutant):
+            report = play(given.seed, traced=True)
+        print("\n".join((*report.trace, *report.broken)))
+        return not report.held
+    if given.shrink:
+        with without(given.mutant):
+            print(json.dumps(shrunk(given.seed), indent=1))
+        return 1
+    if given.mutant:
+        caught = found_by(given.mutant, given.seed)
+        told = {"mutant": given.mutant, "seed": caught and caught.seed}
+        print(json.dumps(told | {"broken": caught.broken if caught else []}, indent=1))
+        return 1 if caught else 0
+    began = time.monotonic()
+    result = play_all(given.requests, given.seed, given.seconds, given.parts)
+    result.seconds = round(time.monotonic() - began, 1)
+    print(json.dumps(result.told()) if given.json else result.sentence())
+    for line in result.broken[:20]:
+        print(line, file=sys.stderr)
+    return 0 if result.held else 1
+
+
+if __name__ == "__main__":
+    if os.environ.get("PYTHONHASHSEED") != "0":  # sets of strings have an order, and it is drawn
+        command = [sys.executable, "-m", "tests.simulation", *sys.argv[1:]]
+        os.execve(sys.executable, command, {**os.environ, "PYTHONHASHSEED": "0"})
+    sys.exit(main())
