@@ -27,8 +27,8 @@ Patches = dict[str, Any]
 @dataclass(frozen=True)
 class Mutant:
     protection: str
-    seed: int
-    """A world that fails without it."""
+    seed: int | None
+    """A world that fails without it; None: none is known yet."""
     patches: Callable[[], Patches]
 
 
@@ -233,41 +233,47 @@ def _late_answers_dropped() -> Patches:
 
 
 MUTANTS = {
-    "posted-twice": Mutant("at most one POST for an attempt", 1, _sent_once_more),
+    "posted-twice": Mutant("at most one POST for an attempt", None, _sent_once_more),
     "lost-answer-retried": Mutant(
-        "only what proves that nothing arrived is tried again", 1, _lost_answers_retried
+        "only what proves that nothing arrived is tried again", 3, _lost_answers_retried
     ),
-    "gateway-believed": Mutant("a gateway's error is no refusal", 1, _gateways_believed),
+    "gateway-believed": Mutant("a gateway's error is no refusal", None, _gateways_believed),
     "killed-post-resent": Mutant(
-        "a POST under which the process died is unknown", 1, _killed_posts_sent_again
+        "a POST under which the process died is unknown", None, _killed_posts_sent_again
     ),
-    "claim-unwritten": Mutant("the intent is on disk before the POST", 1, _claims_unwritten),
-    "unknown-not-held": Mutant("an unknown outcome holds its fingerprint", 1, _not_held("unknown")),
+    "claim-unwritten": Mutant("the intent is on disk before the POST", None, _claims_unwritten),
+    "unknown-not-held": Mutant(
+        "an unknown outcome holds its fingerprint", None, _not_held("unknown")
+    ),
     "in-flight-not-held": Mutant(
-        "an attempt in flight holds its fingerprint", 1, _not_held("submitted", "ready")
+        "an attempt in flight holds its fingerprint", None, _not_held("submitted", "ready")
     ),
-    "failure-not-held": Mutant("a charged failure holds its fingerprint", 1, _not_held("failed")),
-    "no-quiet-period": Mutant("silence proves nothing before its time", 1, _no_quiet_period),
-    "unread-is-empty": Mutant("a listing that fails is not an empty one", 1, _unread_is_empty),
+    "failure-not-held": Mutant(
+        "a charged failure holds its fingerprint", None, _not_held("failed")
+    ),
+    "no-quiet-period": Mutant("silence proves nothing before its time", None, _no_quiet_period),
+    "unread-is-empty": Mutant("a listing that fails is not an empty one", None, _unread_is_empty),
     "any-request-adopted": Mutant(
-        "seed and inputs tell whose a request is", 1, _any_request_is_ours
+        "seed and inputs tell whose a request is", None, _any_request_is_ours
     ),
-    "known-request-adopted": Mutant("a request belongs to one attempt", 1, _known_requests_again),
-    "clocks-believed": Mutant("a wrong clock proves no silence", 1, _clocks_agree),
-    "budget-unchecked": Mutant("the budget is held in the claim's transaction", 1, _no_budget),
-    "failures-unpaid": Mutant("whether a failure was charged is asked", 1, _failures_unpaid),
-    "no-corrections": Mutant("the bill corrects with rows of its own", 1, _no_corrections),
-    "count-ignored": Mutant("the service's count is the fact", 1, _charged_at_the_quote),
-    "dead-keep-theirs": Mutant("what the dead have ordered is taken over", 1, _dead_never_die),
+    "known-request-adopted": Mutant(
+        "a request belongs to one attempt", None, _known_requests_again
+    ),
+    "clocks-believed": Mutant("a wrong clock proves no silence", None, _clocks_agree),
+    "budget-unchecked": Mutant("the budget is held in the claim's transaction", None, _no_budget),
+    "failures-unpaid": Mutant("whether a failure was charged is asked", None, _failures_unpaid),
+    "no-corrections": Mutant("the bill corrects with rows of its own", None, _no_corrections),
+    "count-ignored": Mutant("the service's count is the fact", None, _charged_at_the_quote),
+    "dead-keep-theirs": Mutant("what the dead have ordered is taken over", None, _dead_never_die),
     "ended-forgotten": Mutant(
-        "what is lost or has failed is asked about again", 1, _ended_forgotten
+        "what is lost or has failed is asked about again", None, _ended_forgotten
     ),
     "limit-uncounted": Mutant(
-        "an account's limit is counted in the ledger", 1, _any_number_in_flight
+        "an account's limit is counted in the ledger", None, _any_number_in_flight
     ),
-    "bills-unread": Mutant("reconcile writes down what was billed", 1, _bills_unread),
+    "bills-unread": Mutant("reconcile writes down what was billed", None, _bills_unread),
     "late-answer-dropped": Mutant(
-        "an answer after the attempt was given up is booked", 1, _late_answers_dropped
+        "an answer after the attempt was given up is booked", None, _late_answers_dropped
     ),
 }
 
