@@ -44,6 +44,8 @@ from flows.tasks.hand_over import hand_over
 from flows.tasks.seams import report_seams
 
 MAX_NAMED = 10
+OF_FILM = ("other take", "out", "still")
+"""What is not in it, and belongs to it."""
 SUFFIXES = {"image/png": ".png", "image/jpeg": ".jpg"}
 
 
@@ -183,7 +185,7 @@ async def report(
 
 
 def summary_of(here: int, wanted: int, accounts: Statement) -> str:
-    beside = (item for item in accounts.not_in_film if item.in_film not in ("other take", "still"))
+    beside = (item for item in accounts.not_in_film if item.in_film not in OF_FILM)
     beside_usd = sum((item.cost_usd for item in beside), Decimal(0))
     told = f"{here} of {wanted} clips are here; they cost {usd(accounts.cost_usd - beside_usd)}."
     if beside_usd:

@@ -44,6 +44,7 @@ TAKEN_S = 15.0
 NOT_IN_FILM = {
     "other take": "for other takes than those in the film",
     "still": "for stills",
+    "out": "for shots that are marked out",
     "superseded": "for clips that others have replaced (kept in the store)",
     "dropped": "for shots that the list no longer has (their clips are kept in the store)",
     "no clip": "without a clip: see costs.csv",

@@ -20,10 +20,11 @@ from blocks.providers.services import is_sandboxed, provider_name
 from flows.costs.variance import Why, why
 from flows.planning.plan import Line
 
-InFilm = Literal["yes", "other take", "still", "superseded", "dropped", "no clip"]
-"""other take: here, and not the one that is chosen · still: the picture that a clip begins with ·
-superseded: the list has since asked for another clip in its place · dropped: the list no longer has
-the shot · no clip: none is here of it, it failed, was lost or has not come yet"""
+InFilm = Literal["yes", "other take", "out", "still", "superseded", "dropped", "no clip"]
+"""other take: here, and not the one that is chosen · out: marked as out of it · still: the
+picture that a clip begins with · superseded: the list has since asked for another clip in its place
+· dropped: the list no longer has the shot · no clip: none is here of it, it
+failed, was lost or has not come yet"""
 
 
 @dataclass(frozen=True)
@@ -112,9 +113,15 @@ def _of_line(
         if attempt
         else line.quote.cost_usd,
         why="" if shared else why(attempt, cost),
-        in_film=("yes" if line.is_chosen else "other take") if stored else "no clip",
+        in_film=_place_of(line) if stored else "no clip",
         own=shot.own,
     )
+
+
+def _place_of(line: Line) -> InFilm:
+    if line.job.shot.is_out:
+        return "out"
+    return "yes" if line.is_chosen else "other take"
 
 
 def _besides(charged: Charged, film: str, kept: set[tuple[str, str, int]]) -> Item:

@@ -17,6 +17,7 @@ REASONS = {
     "superseded": "superseded: the list has since asked for another clip in its place",
     "dropped": "dropped: the list no longer has it",
     "still": "the still that its clip begins with",
+    "out": "marked as out of the film",
     "other take": "another take is in the film",
     "failed": "no clip: it failed, and was charged",
     "lost": "no clip: it was lost, and charged",

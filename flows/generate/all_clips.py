@@ -93,7 +93,7 @@ class Clips:
         self._stills = {line.job.fingerprint for line in plan.stills}
         for line in plan.every:
             job = line.job
-            if job.fingerprint not in self._coming:
+            if line.need != "out" and job.fingerprint not in self._coming:
                 self._coming[job.fingerprint] = asyncio.create_task(
                     one(job, line.need), name=job.name
                 )
@@ -182,8 +182,9 @@ class Clips:
         if job.previous is None:
             return
         coming = (j.fingerprint for j in job.previous.alternatives)
-        outcome = await self.of(next(key for key in coming if key in self._coming))
-        if not isinstance(outcome, Clip) and job.previous.is_still:
+        known = next((key for key in coming if key in self._coming), None)
+        outcome = await self.of(known) if known else None
+        if isinstance(outcome, ShotreelError) and job.previous.is_still:
             raise RefusedError(
                 f"{job.name} has no still to begin with: {outcome.message}",
                 remedy="Nothing was bought for the clip. Mend the still, and run it again.",

@@ -24,10 +24,11 @@ from flows.planning.remembered import write_down_remembered
 from flows.run.context import RunContext
 from flows.shots.job import Job, approval_of, stills_of
 
-Need = Literal["buy", "shared", "bought", "stored", "held", "own", "waits"]
+Need = Literal["buy", "shared", "bought", "stored", "held", "own", "waits", "out"]
 """buy: a new request · shared: another shot of the list buys the same clip · bought: paid or in
 flight, to be brought home · stored: here · held: ended in a way that a person has to look at · own:
-footage of one's own · waits: for a person to approve its still"""
+footage of one's own · waits: for a person to approve its still · out:
+marked so, and not bought"""
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class Line:
     @property
     def is_chosen(self) -> bool:
         """Whether this take is the one in the film."""
-        return self.job.take == self.job.shot.take
+        return self.job.take == self.job.shot.take and not self.job.shot.is_out
 
     @property
     def cost_usd(self) -> Decimal:
@@ -136,7 +137,8 @@ async def make_plan(shop: RunContext, jobs: Sequence[Job], film: str = "") -> Pl
         need: Need = "own"
         if not job.is_own:
             need = need_of(held.get(job.fingerprint), shared=shared)
-            need = "waits" if need == "buy" and awaits_approval(job) else need
+            if need == "buy" and (job.shot.is_out or awaits_approval(job)):
+                need = "out" if job.shot.is_out else "waits"
         quote, *others = (quotes[choice.fingerprint] for choice in job.alternatives)
         lines.append(Line(job, quote, need, tuple(others)))
     count = len(stills)

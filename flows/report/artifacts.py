@@ -43,6 +43,7 @@ NEEDS = {
     "shared": "shares the clip of another shot",
     "bought": "bought; to be brought home",
     "stored": "in the store",
+    "out": "marked out; not bought",
     "waits": "waits for the approval of its still",
     "own": "own footage, free",
     "held": "ended before; see its message",

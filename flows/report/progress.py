@@ -80,7 +80,7 @@ class Progress:
         self.phase = "generating"
         self._started_s = monotonic()
         for line in plan.lines:
-            if line.need == "shared" or line.job.fingerprint in self.rows:
+            if line.need in ("shared", "out") or line.job.fingerprint in self.rows:
                 continue
             here = line.need == "stored"
             self.rows[line.job.fingerprint] = Row(

@@ -29,7 +29,7 @@ from flows.shots.source import is_pasted, list_name, local_path, place_of, split
 from flows.shots.table import Cells, nearest
 
 Mark = Literal["", "approved", "again", "out"]
-"""What a person thinks of a shot. A mark changes nothing by itself."""
+"""What a person thinks of a shot. `out` leaves it out of the film; the others change nothing."""
 
 MARKS: tuple[Mark, ...] = get_args(Mark)
 APPROVED = re.compile(r"(?:[0-9a-f]{16})?")

@@ -161,7 +161,7 @@ class _RowReader:
         shot: Shot | None = None
         for each, settings in zip(reversed(alternatives), reversed(every), strict=True):
             cell = CellReader(each, list(settings.faults))
-            shot = self._one(row, cell, settings, named, shot, still)
+            shot = self._one(row, cell, settings, named, shot, still, is_out=choice.mark == "out")
             if shot and (use is not WHOLE or voice):
                 shot = replace(shot, use=use, voice=voice)
             if shot and still:
@@ -251,6 +251,8 @@ class _RowReader:
         named: Named,
         or_else: Shot | None,
         still: Shot | None,
+        *,
+        is_out: bool,
     ) -> Shot | None:
         """The shot of one model; what is wrong is in `cell.faults`."""
         cells, model = cell.cells, settings.model
@@ -294,6 +296,7 @@ class _RowReader:
             dialogue=dialogue,
             own=own_cells(cells),
             take=take,
+            is_out=is_out,
         )
 
     def _text(self, model: Model, settings: Settings, raw: str) -> str:

@@ -51,6 +51,8 @@ class Shot:
     dialogue: str = ""
     take: int = 1
     twin: int = 1
+    is_out: bool = False
+    """Marked as out of the film: its clip is kept, and none is bought."""
     still: Shot | None = None
     """What makes the picture that its clip begins with; its takes are pictures."""
     approved: str = ""

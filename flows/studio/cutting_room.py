@@ -91,6 +91,8 @@ class CuttingRoom:
         chosen = {**before, **choices_from({shot.name: given}, "The page")}
         if asked.get("mark") == "approved":
             chosen = with_approval(chosen, shot, live=self.live)
+        if "mark" in asked and "out" in (said["mark"], before.get(shot.name, Choice()).mark):
+            return await self._remade(before, chosen, NOTHING)
         write_choices(self.choices, chosen)
         return "noted"
 

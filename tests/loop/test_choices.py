@@ -11,6 +11,7 @@ from flows.commands.choose import choose
 from flows.shots import read_shots
 from flows.shots.choices import Choice, choices_of, choices_path, read_choices, write_choices
 from flows.shots.choosing import shot_named, with_more
+from flows.stitch.assemble import film_order
 from tests.generate.studio import Studio, write
 from tests.loop.test_takes import HEAD, charges, row
 
@@ -101,6 +102,24 @@ def test_more_takes_are_bought_and_the_old_ones_kept(studio: Studio, source: str
     assert [line.job.take for line in studio.plan(source).lines if line.is_chosen] == [1, 3]
     seeds = [r["inputs"]["seed"] for r in studio.told("requests")["requests"]]
     assert len(set(seeds)) == 5
+
+
+def test_shot_that_is_marked_out_is_not_in_the_film_nor_bought(studio: Studio, source: str) -> None:
+    studio.make(source)
+    path = choices_path(source)
+    assert path
+    write_choices(path, {"main/b": Choice(mark="out")})
+    made = studio.make(source)
+    assert charges(studio) == 3
+    assert [item.in_film for item in made.items] == ["yes", "other take", "out"]
+    shown = [line for lines in film_order(made.plan).values() for line in lines]
+    assert [line.job.shot.name for line in shown] == ["main/a"]
+    text = Path(source).read_text("utf-8")
+    Path(source).write_text(text.replace("the gull", "another gull"), "utf-8")
+    assert [line.need for line in studio.plan(source).lines] == ["stored", "stored", "out"]
+    assert studio.plan(source).cost_usd == 0
+    path.unlink()
+    assert studio.plan(source).count("buy") == 1
 
 
 def test_keeping_leaves_the_film_as_it_is(source: str) -> None:

@@ -135,6 +135,19 @@ def test_marks_and_notes_are_kept_beside_the_list(room: Room, address: str, page
     assert room.budgets_usd == []
 
 
+def test_shot_that_is_marked_out_leaves_the_film_and_comes_back(
+    room: Room, address: str, page: Page
+) -> None:
+    page.goto(address)
+    open_first_shot(page)
+    page.keyboard.press("o")
+    page.locator("[aria-keyshortcuts=o][aria-pressed=true]").wait_for()
+    assert room.film_is("b")
+    page.keyboard.press("o")
+    page.locator("[aria-keyshortcuts=o][aria-pressed=false]").wait_for()
+    assert room.film_is("a.t1", "b")
+
+
 def test_more_takes_show_their_price_and_need_a_budget(
     room: Room, address: str, page: Page
 ) -> None:

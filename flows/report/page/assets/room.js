@@ -64,8 +64,13 @@ const room = (() => {
   const mark = async (index, more) => {
     const shot = shots[index];
     const said = { mark: choiceOf(shot).mark ?? "", note: choiceOf(shot).note ?? "", ...more };
+    const recut = "mark" in more && [choiceOf(shot).mark, said.mark].includes("out");
     if (served && !(await send("choose", { shot: nameOf(shot), ...said }))) return;
     note(shot, said);
+    if (served && recut) {
+      reload(index);
+      return;
+    }
     if ("mark" in more) {
       viewer.view(index);
       say(said.mark ? `Marked: ${said.mark}` : "The mark is gone");

@@ -24,6 +24,8 @@ const words = (() => {
   /** What was paid for, and is not in the film. */
   const BESIDE = {
     "other take": "for other takes",
+    out: "for shots that are marked out",
+    still: "for stills",
     superseded: "for clips that others have replaced",
     dropped: "for shots that the list no longer has",
     "no clip": "without a clip",
