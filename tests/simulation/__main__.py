@@ -40,7 +40,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
     if given.trace:
         with without(given.mutant):
-            report = play(given.seed, traced=True)
+            report = play(given.seed, traced=True, to_the_end=not given.mutant)
         print("\n".join((*report.trace, *report.broken)))
         return not report.held
     if given.shrink:

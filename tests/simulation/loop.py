@@ -38,7 +38,7 @@ class SimulatedLoop(asyncio.BaseEventLoop):
 
     def __init__(self, draw: Random, most_steps: int) -> None:
         super().__init__()
-        self._draw, self._most_steps = draw, most_steps
+        self._draw, self.most_steps = draw, most_steps
         self._seconds = 0.0
         self._selector = _Selector(self)
         self.steps = 0
@@ -58,7 +58,7 @@ class SimulatedLoop(asyncio.BaseEventLoop):
 
     def _run_once(self) -> None:
         self.steps += 1
-        if self.steps > self._most_steps:
+        if self.steps > self.most_steps:
             raise EndlessError
         ready: deque[Any] = self._ready  # type: ignore[attr-defined]
         if len(ready) > 1:

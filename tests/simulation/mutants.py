@@ -241,12 +241,12 @@ MUTANTS = {
     "killed-post-resent": Mutant(
         "a POST under which the process died is unknown", None, _killed_posts_sent_again
     ),
-    "claim-unwritten": Mutant("the intent is on disk before the POST", None, _claims_unwritten),
+    "claim-unwritten": Mutant("the intent is on disk before the POST", 1, _claims_unwritten),
     "unknown-not-held": Mutant(
         "an unknown outcome holds its fingerprint", None, _not_held("unknown")
     ),
     "in-flight-not-held": Mutant(
-        "an attempt in flight holds its fingerprint", None, _not_held("submitted", "ready")
+        "an attempt in flight holds its fingerprint", 29, _not_held("submitted", "ready")
     ),
     "failure-not-held": Mutant(
         "a charged failure holds its fingerprint", None, _not_held("failed")
@@ -254,16 +254,16 @@ MUTANTS = {
     "no-quiet-period": Mutant("silence proves nothing before its time", None, _no_quiet_period),
     "unread-is-empty": Mutant("a listing that fails is not an empty one", None, _unread_is_empty),
     "any-request-adopted": Mutant(
-        "seed and inputs tell whose a request is", None, _any_request_is_ours
+        "seed and inputs tell whose a request is", 7, _any_request_is_ours
     ),
     "known-request-adopted": Mutant(
         "a request belongs to one attempt", None, _known_requests_again
     ),
     "clocks-believed": Mutant("a wrong clock proves no silence", None, _clocks_agree),
-    "budget-unchecked": Mutant("the budget is held in the claim's transaction", None, _no_budget),
-    "failures-unpaid": Mutant("whether a failure was charged is asked", None, _failures_unpaid),
-    "no-corrections": Mutant("the bill corrects with rows of its own", None, _no_corrections),
-    "count-ignored": Mutant("the service's count is the fact", None, _charged_at_the_quote),
+    "budget-unchecked": Mutant("the budget is held in the claim's transaction", 55, _no_budget),
+    "failures-unpaid": Mutant("whether a failure was charged is asked", 2, _failures_unpaid),
+    "no-corrections": Mutant("the bill corrects with rows of its own", 1, _no_corrections),
+    "count-ignored": Mutant("the service's count is the fact", 32, _charged_at_the_quote),
     "dead-keep-theirs": Mutant("what the dead have ordered is taken over", None, _dead_never_die),
     "ended-forgotten": Mutant(
         "what is lost or has failed is asked about again", None, _ended_forgotten

@@ -17,7 +17,7 @@ from tests.simulation.mutants import MUTANTS
 
 KNOWN = {name: mutant.seed for name, mutant in MUTANTS.items() if mutant.seed is not None}
 
-FRESH_S = 40
+FRESH_S = 30
 """For worlds that nobody has seen before; others each time."""
 
 
@@ -58,7 +58,6 @@ def test_the_simulation_fails_without(name: str) -> None:
     assert "Traceback" not in ran.stderr, ran.stderr[-2000:]
 
 
-@pytest.mark.parametrize("seed", sorted(set(KNOWN.values())))
-def test_the_same_worlds_hold_with_every_protection(seed: int) -> None:
-    ran = simulation("--requests", "1", "--seed", str(seed), "--json")
+def test_the_first_worlds_hold_with_every_protection() -> None:
+    ran = simulation("--requests", "60", "--seed", "1", "--json")
     assert ran.returncode == 0, ran.stderr[-2000:]

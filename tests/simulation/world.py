@@ -69,7 +69,7 @@ SPENT = text(
 TROUBLES = ("faults", "failures", "prices", "kills", "clocks", "interrupts", "strangers")
 """What a world can be spared, to see what of it a failure needs."""
 
-MOST_STEPS = 100_000
+MOST_STEPS = 40_000
 """Of the loop, in one world: who comes to more asks without end."""
 
 QUIET_S = 660.0
@@ -274,9 +274,10 @@ class World:
         num_films: int = 6,
         num_shots: int = 8,
         traced: bool = False,
+        to_the_end: bool = True,
         spared: frozenset[str] = frozenset(),
     ) -> None:
-        self.spared = spared
+        self.spared, self._to_the_end = spared, to_the_end
         self.draw = Random(seed)
         self.loop = SimulatedLoop(self.draw, MOST_STEPS)
         self.loop.set_task_factory(self._task)
@@ -339,6 +340,8 @@ class World:
     def breaks(self, what: str) -> None:
         if len(self.report.broken) < 20:
             self.report.broken.append(f"{self.loop.time():.3f} s: {what}")
+        if not self._to_the_end:
+            self.loop.most_steps = 0
 
     def arrives(self, request: httpx.Request, process: Process, came: asyncio.Future[Any]) -> None:
         body = None
