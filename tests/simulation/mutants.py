@@ -233,11 +233,11 @@ def _late_answers_dropped() -> Patches:
 
 
 MUTANTS = {
-    "posted-twice": Mutant("at most one POST for an attempt", None, _sent_once_more),
+    "posted-twice": Mutant("at most one POST for an attempt", 41, _sent_once_more),
     "lost-answer-retried": Mutant(
         "only what proves that nothing arrived is tried again", 3, _lost_answers_retried
     ),
-    "gateway-believed": Mutant("a gateway's error is no refusal", None, _gateways_believed),
+    "gateway-believed": Mutant("a gateway's error is no refusal", 41, _gateways_believed),
     "killed-post-resent": Mutant(
         "a POST under which the process died is unknown", None, _killed_posts_sent_again
     ),
@@ -259,7 +259,7 @@ MUTANTS = {
     "known-request-adopted": Mutant(
         "a request belongs to one attempt", None, _known_requests_again
     ),
-    "clocks-believed": Mutant("a wrong clock proves no silence", None, _clocks_agree),
+    "clocks-believed": Mutant("a wrong clock proves no silence", 41, _clocks_agree),
     "budget-unchecked": Mutant("the budget is held in the claim's transaction", 55, _no_budget),
     "failures-unpaid": Mutant("whether a failure was charged is asked", 2, _failures_unpaid),
     "no-corrections": Mutant("the bill corrects with rows of its own", 1, _no_corrections),
