@@ -233,11 +233,11 @@ def _late_answers_dropped() -> Patches:
 
 
 MUTANTS = {
-    "posted-twice": Mutant("at most one POST for an attempt", 41, _sent_once_more),
+    "posted-twice": Mutant("at most one POST for an attempt", None, _sent_once_more),
     "lost-answer-retried": Mutant(
         "only what proves that nothing arrived is tried again", 3, _lost_answers_retried
     ),
-    "gateway-believed": Mutant("a gateway's error is no refusal", 41, _gateways_believed),
+    "gateway-believed": Mutant("a gateway's error is no refusal", None, _gateways_believed),
     "killed-post-resent": Mutant(
         "a POST under which the process died is unknown", None, _killed_posts_sent_again
     ),
@@ -248,9 +248,7 @@ MUTANTS = {
     "in-flight-not-held": Mutant(
         "an attempt in flight holds its fingerprint", 29, _not_held("submitted", "ready")
     ),
-    "failure-not-held": Mutant(
-        "a charged failure holds its fingerprint", None, _not_held("failed")
-    ),
+    "failure-not-held": Mutant("a charged failure holds its fingerprint", 2, _not_held("failed")),
     "no-quiet-period": Mutant("silence proves nothing before its time", None, _no_quiet_period),
     "unread-is-empty": Mutant("a listing that fails is not an empty one", None, _unread_is_empty),
     "any-request-adopted": Mutant(
@@ -259,14 +257,14 @@ MUTANTS = {
     "known-request-adopted": Mutant(
         "a request belongs to one attempt", None, _known_requests_again
     ),
-    "clocks-believed": Mutant("a wrong clock proves no silence", 41, _clocks_agree),
+    "clocks-believed": Mutant("a wrong clock proves no silence", None, _clocks_agree),
     "budget-unchecked": Mutant("the budget is held in the claim's transaction", 55, _no_budget),
     "failures-unpaid": Mutant("whether a failure was charged is asked", 2, _failures_unpaid),
     "no-corrections": Mutant("the bill corrects with rows of its own", 1, _no_corrections),
     "count-ignored": Mutant("the service's count is the fact", 32, _charged_at_the_quote),
     "dead-keep-theirs": Mutant("what the dead have ordered is taken over", None, _dead_never_die),
     "ended-forgotten": Mutant(
-        "what is lost or has failed is asked about again", None, _ended_forgotten
+        "what is lost or has failed is asked about again", 20, _ended_forgotten
     ),
     "limit-uncounted": Mutant(
         "an account's limit is counted in the ledger", None, _any_number_in_flight
