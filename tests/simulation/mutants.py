@@ -233,7 +233,7 @@ def _late_answers_dropped() -> Patches:
 
 
 MUTANTS = {
-    "posted-twice": Mutant("at most one POST for an attempt", None, _sent_once_more),
+    "posted-twice": Mutant("at most one POST for an attempt", 20, _sent_once_more),
     "lost-answer-retried": Mutant(
         "only what proves that nothing arrived is tried again", 3, _lost_answers_retried
     ),
@@ -258,13 +258,13 @@ MUTANTS = {
         "a request belongs to one attempt", None, _known_requests_again
     ),
     "clocks-believed": Mutant("a wrong clock proves no silence", None, _clocks_agree),
-    "budget-unchecked": Mutant("the budget is held in the claim's transaction", 55, _no_budget),
-    "failures-unpaid": Mutant("whether a failure was charged is asked", 2, _failures_unpaid),
+    "budget-unchecked": Mutant("the budget is held in the claim's transaction", None, _no_budget),
+    "failures-unpaid": Mutant("whether a failure was charged is asked", None, _failures_unpaid),
     "no-corrections": Mutant("the bill corrects with rows of its own", 1, _no_corrections),
-    "count-ignored": Mutant("the service's count is the fact", 32, _charged_at_the_quote),
+    "count-ignored": Mutant("the service's count is the fact", None, _charged_at_the_quote),
     "dead-keep-theirs": Mutant("what the dead have ordered is taken over", None, _dead_never_die),
     "ended-forgotten": Mutant(
-        "what is lost or has failed is asked about again", 20, _ended_forgotten
+        "what is lost or has failed is asked about again", None, _ended_forgotten
     ),
     "limit-uncounted": Mutant(
         "an account's limit is counted in the ledger", None, _any_number_in_flight
