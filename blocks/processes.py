@@ -57,6 +57,9 @@ class Processes(Executor):
             each.end()
         self._threads.shutdown(wait)
 
+    def __exit__(self, *exception: object) -> None:
+        self.shutdown(cancel_futures=True)
+
     def _do(self, work: Callable[[], T]) -> T:
         process = self._idle.get()
         try:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Callable, Sequence
-from contextvars import ContextVar
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated, Literal
@@ -22,10 +21,11 @@ from blocks import settings
 from blocks.errors import BudgetError
 from blocks.fields import EmptyField
 from blocks.money import MAX_AMOUNT, plain, usd
-from flows.planning.plan import Line, Plan, check_budget, make_plan
+from flows.planning.plan import Line, Plan, check_budget, make_plan, stills_alone
 from flows.report import artifacts
 from flows.report.markdown import table
-from flows.report.notification import current as current_notice
+from flows.report.notification import Notification
+from flows.report.progress import Progress
 from flows.run.context import RunContext
 from flows.shots.job import Job
 
@@ -81,12 +81,25 @@ class Question:
 
 
 Ask = Callable[[Question], Approval]
-asker: ContextVar[Ask | None] = ContextVar("asker", default=None)
-"""Set by a command at a terminal: it asks there. May block."""
+"""May block."""
+
+
+@dataclass(frozen=True)
+class Asker:
+    """Who is asked: `here`, where a program has somebody; else in the Prefect UI, where `board`
+    and `notification` say that it waits."""
+
+    here: Ask | None
+    board: Progress
+    notification: Notification
 
 
 async def approved(
-    shop: RunContext, plan: Plan, budget_usd: Decimal | None, above_usd: Decimal | None
+    run: RunContext,
+    plan: Plan,
+    budget_usd: Decimal | None,
+    above_usd: Decimal | None,
+    asker: Asker,
 ) -> tuple[Plan, Decimal | None]:
     """The plan and the budget that a person has approved, where it costs more than `above_usd`.
 
@@ -95,7 +108,7 @@ async def approved(
     """
     note = ""
     while above_usd is not None and plan.most_usd > above_usd:
-        answer = await ask(shop, Question(plan, above_usd, budget_usd, note))
+        answer = await ask(asker, Question(plan, above_usd, budget_usd, note))
         if answer.decision == "reject":
             raise BudgetError(
                 f"The plan ({usd(plan.most_usd)}) was rejected.", remedy="Nothing was bought."
@@ -107,7 +120,8 @@ async def approved(
         if answer.budget_usd is not None:
             budget_usd = lower(budget_usd, answer.budget_usd)
         agreed_usd = cost_of(plan, left)
-        plan = await make_plan(shop, [line.job for line in left])
+        anew = await make_plan(run.ledger, run.providers, [line.job for line in left])
+        plan = stills_alone(anew) if plan.buys_no_clip else anew
         if plan.most_usd > agreed_usd:
             note = "It costs more than a moment ago."
         elif budget_usd is not None and plan.most_usd > budget_usd:
@@ -129,11 +143,10 @@ def lower(budget_usd: Decimal | None, to_usd: Decimal) -> Decimal:
     return to_usd if budget_usd is None else min(budget_usd, to_usd)
 
 
-async def ask(shop: RunContext, question: Question) -> Approval:
+async def ask(asker: Asker, question: Question) -> Approval:
     """Raises BudgetError where nobody can be asked, or nobody answers."""
-    here = asker.get()
-    if here:
-        return await asyncio.to_thread(here, question)
+    if asker.here:
+        return await asyncio.to_thread(asker.here, question)
     if not PREFECT_API_URL.value():
         raise BudgetError(
             f"{question.headline} Nobody can be asked here.",
@@ -143,9 +156,9 @@ async def ask(shop: RunContext, question: Question) -> Approval:
     patience_s = settings.seconds("SHOTREEL_APPROVAL_S", PATIENCE_S) or PATIENCE_S
     await artifacts.show_plan(question.plan)
     told = f"{question.headline} It waits for approval: Resume, in the menu of this page."
-    shop.watcher.say(told)
+    asker.board.say(told)
     await APILogHandler.aflush()  # the page asks for no more lines once the run is paused
-    await current_notice.get().send("needs your approval", told)
+    await asker.notification.send("needs your approval", told)
     form = Approval.with_initial_data(description=described(question, patience_s))
     # A key of its own: each question has its own answer, also where the run is taken up again.
     key = uuid4().hex

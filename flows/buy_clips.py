@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
 from decimal import Decimal
 from typing import Any
 
 from prefect.states import Completed, Failed
 
 from blocks.errors import SetupError
-from flows.generate.all_clips import Clips, delivered
+from flows.generate.all_clips import delivered
+from flows.generate.generation import open_generation
 from flows.generate.parts import only
-from flows.make_film import plan_list, reserve
-from flows.project import enter_project
-from flows.report import artifacts
+from flows.planning.reserving import plan_list, reserve
 from flows.report.log import logged
 from flows.report.progress import Progress
-from flows.report.stopped import left_by_run
-from flows.run.context import current
-from flows.run.opening import open_run
-from flows.run.prefect_record import end_left_tasks
 from flows.served import served_flow
 from flows.shots import list_name, read_shots
-from flows.shots.job import models_of, services_of
-from flows.tasks.generate_clip import as_task
+from flows.tasks.generate_clip import generating
 
 
 @served_flow(name="buy-clips", persist_result=False, retries=0)
@@ -45,34 +38,19 @@ async def buy_clips(
         live: As that run.
         budget_usd: As that run.
     """
-    enter_project()
     board = Progress(logged(None))
     rows = [shot for shot in read_shots(shots) if shot.sequence in set(sequences)]
-    async with open_run(
-        services_of(rows, live=live), board, run_id=run_id, models=models_of(rows)
-    ) as shop:
-        current.set(shop)
-        if not await shop.book(shop.ledger.knows_run, run_id):
+    async with open_generation(rows, board, live=live, run_id=run_id) as run:
+        if not await run.ledger.book(run.ledger.knows_run, run_id):
             raise SetupError(
                 "This worker's ledger does not know the run that it would buy for.",
                 remedy="Nothing was bought. Give every worker the same SHOTREEL_LEDGER_URL, or "
                 "the same block.",
             )
-        plan = only(await plan_list(shop, rows, live=live), set(clips))
-        await reserve(shop, plan, list_name(shots), budget_usd)
-        board.plan(plan)
-        coming = Clips(as_task())
-        try:
-            await end_left_tasks()
-            async with artifacts.progress_of(board, plan):
-                coming.start(shop, plan)
-                outcomes = await coming.all()
-        except asyncio.CancelledError:
-            await coming.stop()
-            board.say(await left_by_run(shop))
-            raise
-        finally:
-            await coming.stop()
+        plan = only(await plan_list(run, rows, live=live), set(clips))
+        intents = await reserve(run, plan, list_name(shots), budget_usd)
+        async with generating(run, plan, intents, board) as coming:
+            outcomes = await coming.all()
     here = len(delivered(outcomes, list(outcomes)))
     missing = len(set(clips) - {line.job.fingerprint for line in plan.lines})
     summary = f"{here} of {len(clips)} clips are here."

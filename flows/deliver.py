@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from contextvars import ContextVar
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -22,26 +21,28 @@ from blocks.errors import (
     SetupError,
     ShotreelError,
 )
+from blocks.ledger import Ledger
 from blocks.ledger.film_runs import note_list
 from blocks.ledger.films import note_film
 from blocks.money import usd
 from blocks.providers.services import is_sandboxed
 from flows.costs.statement import Statement
-from flows.generate.all_clips import Outcome
+from flows.film_list import FilmList
+from flows.generate.all_clips import Clips
+from flows.generate.generation import Generation
 from flows.output.folder import Place
 from flows.output.manifest import manifest_of, write_manifest
 from flows.planning.changes import noted
 from flows.planning.input_files import content_type
 from flows.planning.plan import Plan
 from flows.report import artifacts
-from flows.report.page import write_report
-from flows.run.context import Clip, RunContext, current
-from flows.shots import FilmId
+from flows.report.page import pasts_of, write_report
+from flows.run.context import Clip, RunContext
 from flows.stitch import Stitched
-from flows.stitch.finish import Finish
 from flows.stitch.seams.seam import Seam
 from flows.tasks.hand_over import hand_over
 from flows.tasks.seams import report_seams
+from flows.tasks.stitch import FILM, Films, Result
 
 MAX_NAMED = 10
 OF_FILM = ("other take", "out", "still")
@@ -101,87 +102,85 @@ class Made:
         return next((code for code in (5, 3) if code in codes), max(codes, default=0))
 
 
-last_made: ContextVar[list[Made] | None] = ContextVar("last_made", default=None)
-"""A list that a caller of the flow sets, to be given what the run has come to."""
-
-
-async def report(
-    film_id: FilmId,
+async def deliver(
+    run: Generation,
+    film: FilmList,
     plan: Plan,
-    outcomes: Mapping[str, Outcome],
-    films: Mapping[str, Stitched | ShotreelError | None],
+    clips: Clips,
+    stitched: Mapping[str, Result],
     accounts: Statement,
-    place: Place,
-    finish: Finish,
+    films: Films,
 ) -> Made:
-    """Write the manifest and the page, lay the clips out, hand the film over, and sum it up."""
-    shop, title = current.get(), film_id.name
-    place = place.of(line.job for line in plan.lines)
-    keys = list(outcomes)
-    attempts = await shop.book(shop.ledger.holders, keys)
-    clips: dict[str, Clip] = {k: o for k, o in outcomes.items() if isinstance(o, Clip)}
+    """Write the manifest and the page, lay the clips out, hand the film over, and sum it up.
+
+    `plan` is the one that was reserved.
+    """
+    ledger, title, jobs = run.ledger, film.id.name, plan.jobs
+    outcomes, plan = await clips.all(), clips.as_made(plan)
+    place = film.place.of(line.job for line in plan.lines)
+    attempts = await ledger.book(ledger.holders, list(outcomes))
+    here = {key: each for key, each in outcomes.items() if isinstance(each, Clip)}
+    failed = {key: each for key, each in outcomes.items() if isinstance(each, ShotreelError)}
     for line in plan.lines:
-        clip = clips.get(line.job.fingerprint)
-        if clip:
+        if clip := here.get(line.job.fingerprint):
             await asyncio.to_thread(place.lay_out, line.job, clip.path)
-    errors = {
-        shop.jobs[key].name: outcome
-        for key, outcome in outcomes.items()
-        if isinstance(outcome, ShotreelError)
-    }
-    states = {
-        key: state_of(outcome)
-        for key, outcome in outcomes.items()
-        if isinstance(outcome, ShotreelError)
-    }
-    errors |= {name: made for name, made in films.items() if isinstance(made, ShotreelError)}
-    errors |= {f"the price of {model}": found for (_, model), found in shop.overcharged.items()}
-    film = films["the film"]
-    film = film if isinstance(film, Stitched) else None
+    errors = {jobs[key].name: error for key, error in failed.items()}
+    errors |= {name: made for name, made in stitched.items() if isinstance(made, ShotreelError)}
+    errors |= {f"the price of {model}": found for (_, model), found in run.overcharged.items()}
+    whole = stitched[FILM]
+    whole = whole if isinstance(whole, Stitched) else None
+    states = {key: state_of(error) for key, error in failed.items()}
     manifest = await asyncio.to_thread(
-        manifest_of, film, plan.lines, accounts, attempts, clips, states, place
+        manifest_of, whole, plan.lines, accounts, attempts, here, states, place
     )
-    await lay_out_stills(shop, plan, place)
-    gone = await tidied(shop, plan, place)
+    await lay_out_stills(run, plan, place)
+    gone = await tidied(ledger, plan, place)
     await asyncio.to_thread(write_manifest, place.manifest, manifest)
-    named = {clip.sha256 for clip in clips.values()}
-    await shop.book(note_film, shop.ledger, place.out, title, shop.run_id, named)
-    live = not any(is_sandboxed(line.job.service) for line in plan.lines)
-    await shop.book(note_list, shop.ledger, film_id.key, shop.run_id, noted(plan.lines), live=live)
-    errors |= await hand_over(title, manifest, film, attempts, clips.values(), place)
-    by_clip = {key: o for key, o in outcomes.items() if isinstance(o, ShotreelError)}
+    await note(run, film, plan, {clip.sha256 for clip in here.values()})
+    handed = await hand_over(
+        title, manifest, whole, attempts, here.values(), place, films.processes
+    )
+    errors |= handed.errors
+    for told in handed.left_out:
+        run.watcher.say(told)
     seams: list[Seam] = []
     try:
-        seams = await report_seams(film, place, matched=finish.match_seams)
+        seams = await report_seams(whole, place, films.processes, matched=film.finish.match_seams)
     except ShotreelError as error:
         errors["the seams"] = error
     try:
-        await write_report(title, plan, manifest, clips, by_clip, films, accounts, seams, place)
+        pasts = await ledger.book(pasts_of, ledger, list(jobs))
+        shown = (title, plan, manifest, here, failed, stitched, accounts, seams, place)
+        await write_report(*shown, run_id=run.run_id, pasts=pasts, processes=films.processes)
     except Exception as error:  # noqa: BLE001 - whatever it is, the film is made and paid for
         errors["the page"] = without_page(error)
-    summary = summary_of(len(clips), len(outcomes), accounts)
-    files = [place.film, place.report, place.costs]
-    await artifacts.show_summary(summary, accounts, files)
+    summary = summary_of(len(here), len(outcomes), accounts)
+    await artifacts.show_summary(summary, accounts, [place.film, place.report, place.costs])
     context = FlowRunContext.get()
+    films_made = (each for each in stitched.values() if isinstance(each, Stitched))
+    notes = dict.fromkeys(note for each in films_made for note in each.notes)
     return Made(
         place.out,
         manifest,
         errors,
         summary,
-        spent_usd=accounts.spent_in(shop.run_id),
-        task_runs=shop.task_runs,
+        spent_usd=accounts.spent_in(run.run_id),
+        task_runs=clips.task_runs + films.task_runs + 1 + handed.task_runs,
         flow_run_id=context.flow_run.id if context and context.flow_run else None,
         accounts=accounts,
-        notes=list(
-            dict.fromkeys(
-                note for made in films.values() if isinstance(made, Stitched) for note in made.notes
-            )
-        )
-        + gone,
+        notes=[*notes, *gone],
         seams=seams,
-        is_partial=film is not None and bool(by_clip),
-        untouched=film.untouched if film else "",
+        is_partial=whole is not None and bool(failed),
+        untouched=whole.untouched if whole else "",
     )
+
+
+async def note(run: RunContext, film: FilmList, plan: Plan, sha256: set[str]) -> None:
+    """Write down which clips the film has, for the next plan and for who looks for unused ones."""
+    ledger, out = run.ledger, film.place.out
+    await ledger.book(note_film, ledger, out, film.id.name, run.run_id, sha256)
+    live = not any(is_sandboxed(line.job.service) for line in plan.lines)
+    await ledger.book(note_list, ledger, film.id.key, run.run_id, noted(plan.lines), live=live)
 
 
 def summary_of(here: int, wanted: int, accounts: Statement) -> str:
@@ -193,18 +192,19 @@ def summary_of(here: int, wanted: int, accounts: Statement) -> str:
     return told
 
 
-async def lay_out_stills(shop: RunContext, plan: Plan, place: Place) -> None:
+async def lay_out_stills(run: RunContext, plan: Plan, place: Place) -> None:
     """The pictures that clips begin with, for people to look at."""
+    ledger = run.ledger
     jobs = {line.job.fingerprint: line.job for line in plan.stills}
-    for key, attempt in (await shop.book(shop.ledger.holders, list(jobs))).items():
-        path = shop.store.path(attempt.clip_sha256) if attempt.clip_sha256 else None
+    for key, attempt in (await ledger.book(ledger.holders, list(jobs))).items():
+        path = run.store.path(attempt.clip_sha256) if attempt.clip_sha256 else None
         kind = content_type(path) if path else None
         if path and kind:
             target = place.still(jobs[key], SUFFIXES.get(kind, ".webp"))
             await asyncio.to_thread(place.copy, path, target)
 
 
-async def tidied(shop: RunContext, plan: Plan, place: Place) -> list[str]:
+async def tidied(ledger: Ledger, plan: Plan, place: Place) -> list[str]:
     """Take files of shots that the list no longer has out of the folder; what to say about it.
 
     Only files that are copies of clips in the ledger, and sequences of the last manifest.
@@ -212,7 +212,7 @@ async def tidied(shop: RunContext, plan: Plan, place: Place) -> list[str]:
     jobs = [line.job for line in plan.lines]
     sequences = {job.shot.sequence for job in jobs}
     extra = await asyncio.to_thread(place.extra_clips, jobs)
-    known = await shop.book(shop.ledger.known_clips, list(extra.values()))
+    known = await ledger.book(ledger.known_clips, list(extra.values()))
     gone = [path for path, sha256 in extra.items() if sha256 in known]
     gone += [path for path in place.sequences_made() if path.stem not in sequences]
     await asyncio.to_thread(place.remove, gone)

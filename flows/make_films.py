@@ -18,7 +18,6 @@ from blocks.money import plain, usd
 from blocks.storage.places import ledger_place
 from flows import parameters
 from flows.make_film import make_film
-from flows.project import enter_project
 from flows.report.artifacts import shown
 from flows.report.notification import notified
 from flows.served import served_flow
@@ -50,7 +49,6 @@ async def make_films(
         approve_above_usd: A list whose plan costs more waits until a person has approved it.
         notify: The Prefect notification block to tell, such as slack-webhook/team.
     """
-    enter_project()
     async with notified("films", notify) as notice:
         refuse_key(shots)
         lists = lists_in(shots)

@@ -13,7 +13,7 @@ from pydantic import Field
 from blocks.fields import EmptyField
 from blocks.money import MAX_AMOUNT
 from flows.shots.table import MAX_ROWS
-from flows.stitch.finish import Finish
+from flows.stitch.finish import AS_IT_IS, Finish
 
 
 def titled(title: str) -> Any:
@@ -35,6 +35,7 @@ ApproveAbove = Annotated[
 ]
 Finishing = Annotated[Finish, titled("Finish")]
 StillsAlone = Annotated[bool, titled("Stills alone")]
+NO_FINISH = AS_IT_IS
 Split = Annotated[
     Annotated[int, Field(ge=0)] | None,
     EmptyField("integer", maximum=MAX_ROWS),

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from uuid import uuid4
-
 from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
 from blocks.money import usd
 from flows import parameters
 from flows.generate.preflight import preflight
-from flows.make_film import plan_list
 from flows.planning.forecast import Outlook, look_ahead, sold_services
-from flows.project import enter_project
+from flows.planning.reserving import plan_list
 from flows.report import artifacts
 from flows.report.ending import ends_in_words
-from flows.report.progress import Progress
 from flows.run.opening import open_run
 from flows.run_name import run_name
 from flows.served import served_flow
@@ -33,7 +29,6 @@ async def plan(shots: parameters.ShotList, live: parameters.Live = False) -> Sta
         shots: A path, an http(s) or fsspec URL, or the CSV text itself.
         live: Ask the real accounts for their prices. Off: the sandbox.
     """
-    enter_project()
     refuse_key(shots)
     outlook = await outlook_of(read_shots(shots), film_of(shots), live=live)
     await artifacts.show_plan(outlook.plan)
@@ -47,10 +42,8 @@ async def plan(shots: parameters.ShotList, live: parameters.Live = False) -> Sta
 async def outlook_of(shots: list[Shot], film: FilmId, *, live: bool) -> Outlook:
     services = services_of(shots, live=live) | await sold_services(live=live)
     models = models_of(shots)
-    async with open_run(
-        services, Progress(), run_id=uuid4().hex, spends=False, models=models
-    ) as shop:
-        plan = await plan_list(shop, shots, live=live, name=film.name)
+    async with open_run(services, spends=False, models=models) as run:
+        plan = await plan_list(run, shots, live=live, name=film.name)
         if live:
-            await preflight(shop, plan)
-        return await look_ahead(shop, plan, film, live=live)
+            await preflight(run.providers, plan)
+        return await look_ahead(run.ledger, run.providers, plan, film, live=live)

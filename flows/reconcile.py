@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Annotated
-from uuid import uuid4
 
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 from pydantic import Field
 
 from blocks import settings, timing
-from blocks.ledger import Attempt
+from blocks.ledger import Attempt, Ledger
 from blocks.providers.base import Bill, NoFeed, Provider, Ticket
 from blocks.providers.base import Failed as FailedJob
 from blocks.providers.catalogue import MODELS
@@ -24,11 +23,8 @@ from flows import parameters
 from flows.costs.feed import read_feed
 from flows.costs.matching import Finding, Held, hold, unknown_charges
 from flows.costs.variance import Why, why
-from flows.project import enter_project
 from flows.report.findings import announce, show_findings
 from flows.report.notification import notified
-from flows.report.progress import Progress
-from flows.run.context import RunContext
 from flows.run.opening import has_account, open_run
 from flows.served import served_flow
 
@@ -95,7 +91,6 @@ async def reconcile(
         since_days: How many days back.
         notify: The Prefect notification block to tell of findings, such as slack-webhook/team.
     """
-    enter_project()
     async with notified("reconcile", notify) as notice:
         accounts = await reconcile_all(live=live, since_days=since_days)
         findings, unread = findings_of(accounts), [a for a in accounts if a.unread]
@@ -121,14 +116,14 @@ async def reconcile_all(*, live: bool, since_days: int = DEFAULT_SINCE_DAYS) -> 
     names = [name for name in SOLD_BY if not live or await has_account(name)]
     services = {service_name(name, live=live) for name in names}
     found = []
-    async with open_run(services, Progress(), run_id=uuid4().hex) as shop:
-        for provider in shop.providers.values():
-            found.append(await reconcile_account(shop, provider, since, until))
+    async with open_run(services) as run:
+        for provider in run.providers.values():
+            found.append(await reconcile_account(run.ledger, provider, since, until))
     return found
 
 
 async def reconcile_account(
-    shop: RunContext, provider: Provider, since: datetime, until: datetime
+    ledger: Ledger, provider: Provider, since: datetime, until: datetime
 ) -> Reconciled:
     service, account = provider.service, provider.account
     # A sandbox's clock is this machine's; a provider's may be ahead, and its rows count too.
@@ -139,7 +134,7 @@ async def reconcile_account(
     if isinstance(feed, NoFeed):
         return Reconciled(service, account, feed.reason, feed.remedy)
     # The ledger is read after the feed: what is written down meanwhile is known.
-    requests = await shop.book(shop.ledger.requests, service, account, since, list(feed.rows))
+    requests = await ledger.book(ledger.requests, service, account, since, list(feed.rows))
     known = {attempt.request_id for attempt in requests if attempt.request_id}
     bills = {request_id: feed.bill(request_id) for request_id in feed.rows if request_id in known}
     for attempt in requests:
@@ -150,7 +145,7 @@ async def reconcile_account(
                 del bills[attempt.request_id]
             else:
                 bills[attempt.request_id] = whole
-    costs = await shop.book(shop.ledger.costs, [attempt.id for attempt in requests])
+    costs = await ledger.book(ledger.costs, [attempt.id for attempt in requests])
     held = hold(
         requests,
         costs,
@@ -160,8 +155,8 @@ async def reconcile_account(
         lag=timedelta(seconds=settings.seconds("SHOTREEL_FEED_LAG_S", FEED_LAG_S) or 0.0),
         refund=timedelta(seconds=provider.refund_s),
     )
-    await shop.book(write_down, shop, held)
-    after = await shop.book(shop.ledger.costs, [attempt.id for attempt, _ in held.bills])
+    await ledger.book(write_down, ledger, held)
+    after = await ledger.book(ledger.costs, [attempt.id for attempt, _ in held.bills])
     corrections = [
         Correction(
             f"{attempt.shot_name}.t{attempt.take}",
@@ -179,7 +174,7 @@ async def reconcile_account(
         {model.endpoint for model in MODELS.values()},
         service,
         account,
-        posting_since=at(clock, await shop.book(posting_since, shop, service)),
+        posting_since=at(clock, await ledger.book(posting_since, ledger, service)),
     )
     return Reconciled(
         service,
@@ -193,28 +188,28 @@ async def reconcile_account(
     )
 
 
-def write_down(shop: RunContext, held: Held) -> None:
+def write_down(ledger: Ledger, held: Held) -> None:
     """Bills into the ledger; and what they, or their absence, say of failures."""
-    shop.ledger.apply_bills(held.bills)
+    ledger.apply_bills(held.bills)
     for attempt, bill in held.bills:
         if attempt.state == "failed" and attempt.charged == "unknown":
-            settle_failure(shop, attempt, bill)
+            settle_failure(ledger, attempt, bill)
     for attempt in held.unpaid:
-        settle_failure(shop, attempt, None)
+        settle_failure(ledger, attempt, None)
 
 
-def settle_failure(shop: RunContext, attempt: Attempt, bill: Bill | None) -> None:
+def settle_failure(ledger: Ledger, attempt: Attempt, bill: Bill | None) -> None:
     """A failure or a loss whose charge was not known: charged, or free to be bought again."""
     if bill is not None and bill.cost_usd:
-        shop.ledger.mark_failed(attempt, FailedJob(attempt.cause, "yes"))
+        ledger.mark_failed(attempt, FailedJob(attempt.cause, "yes"))
     else:
-        shop.ledger.release(attempt, f"{attempt.state}, and the bill says unpaid")
+        ledger.release(attempt, f"{attempt.state}, and the bill says unpaid")
 
 
-def posting_since(shop: RunContext, service: str) -> datetime | None:
+def posting_since(ledger: Ledger, service: str) -> datetime | None:
     """When the oldest request was sent whose answer a living process waits for."""
-    posting = shop.ledger.in_states(("posting",), [service])
-    times = [a.posted_at for a in posting if a.posted_at and shop.ledger.owner_is_alive(a)]
+    posting = ledger.in_states(("posting",), [service])
+    times = [a.posted_at for a in posting if a.posted_at and ledger.owner_is_alive(a)]
     return min(times, default=None)
 
 

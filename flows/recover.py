@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from contextlib import closing
-from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal
@@ -25,11 +24,10 @@ from blocks.providers.services import provider_name
 from blocks.storage.places import ledger_place
 from flows import parameters
 from flows.generate.fetch import too_old
+from flows.generate.generation import Generation
 from flows.generate.lifecycle import advance
-from flows.project import enter_project
 from flows.report.notification import notified
 from flows.report.progress import Progress
-from flows.run.context import RunContext
 from flows.run.opening import open_run
 from flows.served import served_flow
 from flows.shots.job import model_of
@@ -56,9 +54,6 @@ class Rescued:
     note: str = ""
 
 
-last_rescued: ContextVar[list[Rescued] | None] = ContextVar("last_rescued", default=None)
-
-
 @served_flow(name="recover", persist_result=False)
 async def recover(notify: parameters.Notify = None) -> object:
     """Fetch what is paid and not stored; ask the providers about unknown outcomes.
@@ -66,16 +61,12 @@ async def recover(notify: parameters.Notify = None) -> object:
     Args:
         notify: The Prefect notification block to tell of findings, such as slack-webhook/team.
     """
-    enter_project()
     async with notified("recover", notify) as notice:
         rescued = await rescue_all()
         log_all(rescued)
         if findings := [r for r in rescued if r.error]:
             notice.subject = f"{len(findings)} attempts need a look"
             notice.body = "\n".join(map(sentence, findings))
-    listener = last_rescued.get()
-    if listener is not None:
-        listener.extend(rescued)
     open_ends = [r for r in rescued if r.error]
     if open_ends:
         return Failed(message=f"{len(open_ends)} of {len(rescued)} attempts need a look.")
@@ -113,49 +104,50 @@ async def rescue_all(adopted: str | None = None) -> list[Rescued]:
     if not services:
         return []
     run_id = uuid4().hex
-    async with open_run(services, Progress(), run_id=run_id) as shop:
-        await shop.book(shop.ledger.start_run, run_id, "recover", None)
-        pending = await shop.book(shop.ledger.in_states, ASKED)
+    async with open_run(services, run_id=run_id) as opened:
+        run = Generation(**vars(opened), watcher=Progress())
+        await run.ledger.book(run.ledger.start_run, run_id, "recover", None)
+        pending = await run.ledger.book(run.ledger.in_states, ASKED)
         room = asyncio.Semaphore(AT_ONCE)
 
         async def one(attempt: Attempt) -> Rescued | None:
             async with room:
-                return await rescue(shop, attempt)
+                return await rescue(run, attempt)
 
-        wanted = (attempt for attempt in pending if worth_asking(shop, attempt))
+        wanted = (attempt for attempt in pending if worth_asking(run, attempt))
         found = await asyncio.gather(*map(one, wanted))
         if named and named.state in ("released", "failed") and not named.holds:
-            found.append(await booked(shop, named))
+            found.append(await booked(run, named))
         return [rescued for rescued in found if rescued]
 
 
-async def booked(shop: RunContext, attempt: Attempt) -> Rescued:
+async def booked(run: Generation, attempt: Attempt) -> Rescued:
     """Book what the request of an ended attempt has cost: its clip is another attempt's."""
     assert attempt.ticket is not None
-    provider = shop.provider_of(attempt)
+    provider = run.provider_of(attempt)
     bill = await provider.billed(attempt.ticket)
     if bill is not None:
-        await shop.book(shop.ledger.apply_bill, attempt, bill)
+        await run.ledger.book(run.ledger.apply_bill, attempt, bill)
     else:
         told = await provider.poll(model_of(attempt), attempt.ticket)
         if isinstance(told, Ready):
-            await shop.book(shop.ledger.note_charge, attempt, told.units)
-    holder = (await shop.book(shop.ledger.holders, [attempt.fingerprint]))[attempt.fingerprint]
-    cost = (await shop.book(shop.ledger.costs, [attempt.id])).get(attempt.id)
+            await run.ledger.book(run.ledger.note_charge, attempt, told.units)
+    holder = (await run.ledger.book(run.ledger.holders, [attempt.fingerprint]))[attempt.fingerprint]
+    cost = (await run.ledger.book(run.ledger.costs, [attempt.id])).get(attempt.id)
     told_cost = f"${cost.cost_usd} is booked" if cost else "its cost comes with the bill"
     note = f"it was bought again meanwhile as attempt {holder.id}; {told_cost}"
     return Rescued(attempt, "released", note=note)
 
 
-def worth_asking(shop: RunContext, attempt: Attempt) -> bool:
+def worth_asking(run: Generation, attempt: Attempt) -> bool:
     if attempt.state == "failed" and attempt.charged in (None, "unknown"):
         return True
     if attempt.state in ENDED:
-        return attempt.charged != "no" and not too_old(shop, attempt)
+        return attempt.charged != "no" and not too_old(run, attempt)
     return True
 
 
-async def rescue(shop: RunContext, seen: Attempt) -> Rescued | None:
+async def rescue(run: Generation, seen: Attempt) -> Rescued | None:
     """Go on with an attempt until it has ended.
 
     None where a living process is on it, and where a failure that was charged is still just that.
@@ -163,25 +155,25 @@ async def rescue(shop: RunContext, seen: Attempt) -> Rescued | None:
     attempt = seen
     try:
         while True:
-            attempt = await shop.book(shop.ledger.get, attempt.id)
+            attempt = await run.ledger.book(run.ledger.get, attempt.id)
             ended = result_of(attempt)
             if ended and (attempt.state not in ENDED or attempt.charged == "no"):
-                return Rescued(attempt, ended, overcharge_of(shop, attempt))
-            if attempt.state in UNFINISHED and not shop.ledger.is_mine(attempt):
-                mine = await shop.book(shop.ledger.take_over, attempt, shop.run_id)
+                return Rescued(attempt, ended, overcharge_of(run, attempt))
+            if attempt.state in UNFINISHED and not run.ledger.is_mine(attempt):
+                mine = await run.ledger.book(run.ledger.take_over, attempt, run.run_id)
                 if mine is None:
                     return None
                 attempt = mine
-            await advance(shop, None, attempt)
+            await advance(run, None, attempt)
     except ShotreelError as error:
-        attempt = await shop.book(shop.ledger.get, attempt.id)
+        attempt = await run.ledger.book(run.ledger.get, attempt.id)
         if attempt == seen and result_of(seen) == "charged failure":
             return None
         return Rescued(attempt, result_of(attempt) or "unsettled", error, time_left(attempt))
 
 
-def overcharge_of(shop: RunContext, attempt: Attempt) -> ShotreelError | None:
-    found = shop.overcharged.values()
+def overcharge_of(run: Generation, attempt: Attempt) -> ShotreelError | None:
+    found = run.overcharged.values()
     return next((error for error in found if error.request_id == attempt.request_id), None)
 
 

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Awaitable, Callable
+from functools import wraps
 from importlib import import_module
-from typing import Any, ParamSpec, TypeVar
+from inspect import signature
+from typing import Any, ParamSpec, TypeVar, cast
 
 from prefect import Flow
 from prefect.client.schemas.objects import State
+
+from flows.project import enter_project
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -33,11 +37,25 @@ def _found(module: str, name: str) -> Any:
 
 
 class FilmFlow(ServedFlow[P, R]):
-    """To a caller the film is a result also where it is not whole: its `exit_code` says so.
+    """A flow whose body takes, by keyword only, what no form can hold.
+
+    To a caller the film is a result also where it is not whole: its `exit_code` says so.
 
     The run has failed then, and for a failed run Prefect would raise and keep the result. What is
     raised is what has kept the run from its end: a ShotreelError, mostly.
     """
+
+    def told(self, **beside: Any) -> FilmFlow[P, R]:
+        """The same flow for a caller in this process, with what only such a caller can give."""
+        flow = cast(FilmFlow[P, R], self.with_options())
+
+        @wraps(self.fn)
+        async def run(*args: Any, **kwargs: Any) -> Any:
+            given: Any = self.fn
+            return await given(*args, **kwargs, **beside)
+
+        flow.fn = run  # type: ignore[assignment]
+        return flow
 
     def __call__(self, *args: Any, return_state: bool = False, **kwargs: Any) -> Any:  # type: ignore[override]
         state: Any = super().__call__(*args, return_state=True, **kwargs)
@@ -55,7 +73,7 @@ def film_flow(**options: Any) -> Callable[[Callable[P, R]], FilmFlow[P, R]]:
     """Prefect's `@flow`, with the same options, for a flow that gives its caller its film."""
 
     def decorate(run: Callable[P, R]) -> FilmFlow[P, R]:
-        return FilmFlow(run, **options)
+        return FilmFlow(_in_project(run), **options)
 
     return decorate
 
@@ -64,6 +82,23 @@ def served_flow(**options: Any) -> Callable[[Callable[P, R]], ServedFlow[P, R]]:
     """Prefect's `@flow`, with the same options, for a flow that travels by its name."""
 
     def decorate(run: Callable[P, R]) -> ServedFlow[P, R]:
-        return ServedFlow(run, **options)
+        return ServedFlow(_in_project(run), **options)
 
     return decorate
+
+
+def _in_project(run: Callable[P, R]) -> Callable[P, R]:
+    """The body of a flow, begun in the person's folder. A form has none of its keyword-only
+    parameters."""
+
+    @wraps(run)
+    async def inside(*args: P.args, **kwargs: P.kwargs) -> Any:
+        enter_project()
+        coming: Any = run(*args, **kwargs)
+        return await coming
+
+    # Prefect looks the names in annotations up where the function is defined, which is here.
+    whole = signature(run, eval_str=True)
+    fields = [each for each in whole.parameters.values() if each.kind is not each.KEYWORD_ONLY]
+    inside.__signature__ = whole.replace(parameters=fields)  # type: ignore[attr-defined]
+    return cast(Callable[P, R], inside)

@@ -7,17 +7,19 @@ the attempt as it now is, and the caller goes on from there.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from functools import partial
+from typing import Any, ParamSpec, TypeVar
 from uuid import uuid4
 
 from sqlalchemy import Connection, delete, func, insert, select, update
-from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 
 from blocks import timing
+from blocks.errors import SetupError
 from blocks.ledger.budget import (
     charge_up_to,
     check_before_post,
@@ -34,9 +36,13 @@ from blocks.ledger.rows import COLUMNS, ROWS, Attempt, Intent, row_of
 from blocks.ledger.shared_budget import beat, lend, owner_of_run
 from blocks.ledger.states import ENDED, NEXT, OCCUPYING, State, holds
 from blocks.ledger.tables import attempts, events, owners, runs, uploads
+from blocks.ledger.writer import LedgerWriter
 from blocks.providers.base import Bill, Failed, Quote, Ticket
 
 A_MINUTE = timedelta(minutes=1)
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class Ledger(Queries):
@@ -47,9 +53,26 @@ class Ledger(Queries):
         self.owner_id = uuid4().hex
         self._owner_ids: tuple[str, ...] = (self.owner_id,)
         self._heart: Heart | None = None
+        self._writer: LedgerWriter | None = None
+
+    async def book(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Call the ledger in its own thread: the loop goes on, and shots share commits.
+
+        Raises SetupError where the database cannot do it (disk full, locked, gone).
+        """
+        self._writer = self._writer or LedgerWriter(self.engine)
+        try:
+            return await self._writer.do(partial(call, *args, **kwargs))
+        except DBAPIError as error:
+            raise SetupError(
+                f"The ledger cannot be written: {str(error.orig).splitlines()[0]}.",
+                remedy="What was bought is not lost. Mend the ledger's disk, then run it again.",
+            ) from None
 
     def close(self) -> None:
         """Give back what was set aside and not sent, and let others take over the rest."""
+        if self._writer:
+            self._writer.close()
         if self._heart:
             self._heart.stop()
             # On a full disk it cannot be said; that the process has ended shows all the same.

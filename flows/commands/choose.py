@@ -10,7 +10,8 @@ from typing import Any
 import click
 
 from blocks.errors import InputError, ShotreelError
-from flows.commands.make import made_film, require_budget
+from flows.commands.make import made_film
+from flows.film_list import require_budget
 from flows.shots import read_shots
 from flows.shots.choices import Choice, Choices, choices_of, choices_path, write_choices
 from flows.shots.choosing import (

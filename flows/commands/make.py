@@ -7,6 +7,7 @@ import json
 import sys
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import partial
@@ -25,12 +26,14 @@ from blocks.errors import AwaitsApprovalError, InputError, ShotreelError
 from blocks.ledger import Ledger
 from blocks.money import units_told, usd
 from blocks.storage.places import known_ledger, ledger_place, without_prefect
-from flows.approval import Approval, Question, asker
+from flows.approval import Approval, Ask, Question
+from flows.caller import NOBODY, Caller
 from flows.commands.plan import table_of
 from flows.commands.stopping import run_stoppable, stoppable
-from flows.deliver import Made, last_made
+from flows.deliver import Made
+from flows.film_list import require_budget
 from flows.output.seams_table import words_of
-from flows.report.progress import View, view
+from flows.report.progress import View
 from flows.report.stopped import left_by
 from flows.report.terminal import LiveView, PlainView
 from flows.shots import read_list
@@ -99,12 +102,12 @@ def made_film(
     chosen.over(read_list(shots).film.finish)
     begun, begun_at = monotonic(), datetime.now(UTC)
     try:
-        with shown(Console(stderr=True), quiet=as_json):
+        with shown(Console(stderr=True), quiet=as_json) as caller:
             limits = {"budget_usd": budget_usd, "approve_above_usd": approve_above_usd}
             with stoppable():
                 start_server()
             made = run_stoppable(
-                run_flow(shots, out, live=live, finish=chosen, stills=stills, **limits)
+                run_flow(shots, out, caller, live=live, finish=chosen, stills=stills, **limits)
             )
     except KeyboardInterrupt:
         click.echo(f"shotreel: stopped. {under_way(begun_at)}", err=True)
@@ -126,15 +129,6 @@ def made_film(
             continue
         click.echo(f"shotreel: {name}: {error}", err=True)
     return made
-
-
-def require_budget(budget_usd: Decimal | None, *, live: bool) -> None:
-    """Raises InputError for a live run without one."""
-    if live and budget_usd is None:
-        raise InputError(
-            "A live run needs a budget.",
-            remedy="Add --budget USD, or set SHOTREEL_BUDGET_USD. Nothing was bought.",
-        )
 
 
 def finish_of(chosen: Mapping[str, Any]) -> Finish:
@@ -169,17 +163,17 @@ def under_way(since: datetime | None = None) -> str:
 
 
 @contextmanager
-def shown(console: Console, *, quiet: bool) -> Iterator[None]:
-    """Show the run's board while the block lasts."""
+def shown(console: Console, *, quiet: bool) -> Iterator[Caller]:
+    """Whom the run tells of its progress, and asks, while the block lasts."""
     with ExitStack() as stack:
         chosen: View | None = None if quiet else PlainView(console)
         if not quiet and console.is_terminal:
             chosen = stack.enter_context(LiveView(console))
-        stack.callback(view.reset, view.set(chosen))
+        ask: Ask | None = None
         if console.is_terminal and sys.stdin.isatty() and not quiet:
             still = chosen.still if isinstance(chosen, LiveView) else nullcontext
-            stack.callback(asker.reset, asker.set(partial(ask_here, console, still)))
-        yield
+            ask = partial(ask_here, console, still)
+        yield Caller(chosen, ask)
 
 
 def ask_here(
@@ -203,6 +197,7 @@ def ask_here(
 async def run_flow(
     shots: str,
     out: Path | None,
+    caller: Caller = NOBODY,
     *,
     live: bool,
     budget_usd: Decimal | None,
@@ -216,8 +211,8 @@ async def run_flow(
     from flows.make_film import make_film
 
     listener: list[Made] = []
-    token = last_made.set(listener)
-    film = make_film(
+    told = make_film.told(caller=replace(caller, made=listener.append))
+    film: Any = told(
         shots,
         str(out) if out else None,
         live,
@@ -234,8 +229,6 @@ async def run_flow(
             raise without_prefect(error) from error
         click.echo(f"shotreel: {without_prefect(error).message}", err=True)
         return listener[0]
-    finally:
-        last_made.reset(token)
     if not listener:
         found: Any = get_state_exception(state)
         raise await found if isawaitable(found) else found

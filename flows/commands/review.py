@@ -13,10 +13,10 @@ from blocks.processes import kept_running
 from flows.commands.choose import place_of_choices
 from flows.commands.make import run_flow, start_server
 from flows.commands.stopping import run_stoppable, stoppable
-from flows.run.context import WORKERS
 from flows.shots import list_name, read_shots
 from flows.shots.source import without_key
 from flows.studio.cutting_room import CuttingRoom
+from flows.tasks.stitch import WORKERS
 
 
 def review(source: str, out: Path | None, *, live: bool, port: int) -> int:

@@ -24,15 +24,14 @@ from blocks.errors import (
     ShotreelError,
 )
 from blocks.providers.http import plain
-from flows.generate.footage import keep_footage
+from flows.generate.generation import DOWNLOADS, Generation
 from flows.generate.lifecycle import from_store
 from flows.planning.plan import Need, Plan, awaits_approval
-from flows.run.context import DOWNLOADS, Clip, RunContext
+from flows.run.context import Clip
 from flows.shots.job import Job
 
 Outcome = Clip | ShotreelError
-Bring = Callable[[str, str], Coroutine[Any, Any, Clip]]
-"""Brings home the clip of a name and a fingerprint."""
+Bring = Callable[[Job], Coroutine[Any, Any, Clip]]
 
 MadeElsewhere = Callable[[str], Awaitable[bool]]
 """Whether others were at work on a fingerprint; returns when they no longer are."""
@@ -45,8 +44,10 @@ async def made_here(fingerprint: str) -> bool:
 class Clips:
     """The clips of a run as they come; `await clips.of(fingerprint)` gives a clip or an error."""
 
-    def __init__(self, bring: Bring) -> None:
+    def __init__(self, bring: Bring, footage: Bring) -> None:
         self._bring = bring
+        self._footage = footage
+        self.task_runs = 0
         self._coming: dict[str, asyncio.Task[Outcome]] = {}
         """By the fingerprint of the job that was planned."""
         self._tried: dict[str, asyncio.Task[Clip]] = {}
@@ -54,40 +55,38 @@ class Clips:
         self._taken: dict[str, Job] = {}
         self._stills: set[str] = set()
 
-    def start(
-        self, shop: RunContext, plan: Plan, made_elsewhere: MadeElsewhere = made_here
-    ) -> None:
+    def start(self, run: Generation, plan: Plan, made_elsewhere: MadeElsewhere = made_here) -> None:
         """Begin to bring every clip home. What is in the store needs no task run."""
         room = {
             service: asyncio.Semaphore(provider.max_in_flight + DOWNLOADS)
-            for service, provider in shop.providers.items()
+            for service, provider in run.providers.items()
         }
 
         async def bring_one(job: Job) -> Clip:
             async with room[job.service]:
-                shop.task_runs += 1
-                return await self._bring(job.name, job.fingerprint)
+                self.task_runs += 1
+                return await self._bring(job)
 
         async def one(job: Job, need: Need) -> Outcome:
             try:
                 if need == "waits":
                     raise waiting(job)
                 if job.is_own:
-                    footage = await keep_footage(shop, job)
-                    shop.watcher.state(job.fingerprint, "stored")
+                    footage = await self._footage(job)
+                    run.watcher.state(job.fingerprint, "stored")
                     return footage
                 stored = await made_elsewhere(job.fingerprint) or need == "stored"
-                clip = await self._stored(shop, job) if stored else None
+                clip = await self._stored(run, job) if stored else None
                 if clip is None:
                     await self._parent(job)
                     clip = await self._first_that_sells(job, bring_one)
-                    shop.watcher.state(job.fingerprint, "stored")
+                    run.watcher.state(job.fingerprint, "stored")
                 return clip
             except ShotreelError as error:
-                shop.watcher.state(job.fingerprint, "failed", error.message)
+                run.watcher.state(job.fingerprint, "failed", error.message)
                 return error
             except Exception as error:  # noqa: BLE001 - one clip's trouble is no other clip's
-                shop.watcher.state(job.fingerprint, "failed", type(error).__name__)
+                run.watcher.state(job.fingerprint, "failed", type(error).__name__)
                 return unforeseen(job, error)
 
         self._stills = {line.job.fingerprint for line in plan.stills}
@@ -173,9 +172,11 @@ class Clips:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _stored(self, shop: RunContext, job: Job) -> Clip | None:
-        attempt = (await shop.book(shop.ledger.holders, [job.fingerprint])).get(job.fingerprint)
-        return await from_store(shop, attempt) if attempt and attempt.clip_sha256 else None
+    async def _stored(self, run: Generation, job: Job) -> Clip | None:
+        attempt = (await run.ledger.book(run.ledger.holders, [job.fingerprint])).get(
+            job.fingerprint
+        )
+        return await from_store(run, attempt) if attempt and attempt.clip_sha256 else None
 
     async def _parent(self, job: Job) -> None:
         """Wait for the clip that the job goes on from. Raises RefusedError where there is none."""

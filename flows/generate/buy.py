@@ -26,9 +26,9 @@ from blocks.providers.base import Accepted, Again, Order, Paused, Provider, Refu
 from blocks.providers.http import SUBMIT_TIMEOUT_S, plain
 from blocks.providers.model import Media, with_urls
 from blocks.providers.retry import again_until
+from flows.generate.generation import Gate, Generation
 from flows.generate.settle import refusal_stands
 from flows.planning.input_files import content_type, file_of
-from flows.run.context import Gate, RunContext
 from flows.shots.job import InputFile, Job
 
 PATIENCE_S = 30.0
@@ -41,18 +41,18 @@ InLine = Callable[[str], Awaitable[None]]
 """Called with the service's name, again and again while its account has no room."""
 
 
-async def buy(shop: RunContext, job: Job, attempt: Attempt, in_line: InLine) -> None:
+async def buy(run: Generation, job: Job, attempt: Attempt, in_line: InLine) -> None:
     """Send the attempt's one POST, when the account has room, and write down what came of it.
 
     Raises RefusedError, AccountPausedError, UnreachableError, PricePendingError, BudgetError; then
     nothing is owed.
     """
-    provider = shop.provider_of(attempt)
+    provider = run.provider_of(attempt)
     try:
-        stop_if_told(shop, attempt)
-        attempt = await with_files(shop, job, provider, attempt)
+        stop_if_told(run, attempt)
+        attempt = await with_files(run, job, provider, attempt)
         await again_until(
-            PATIENCE_S, lambda: post_when_room(shop, job, provider, attempt, in_line), job.name
+            PATIENCE_S, lambda: post_when_room(run, job, provider, attempt, in_line), job.name
         )
     except (
         RefusedError,
@@ -62,18 +62,18 @@ async def buy(shop: RunContext, job: Job, attempt: Attempt, in_line: InLine) -> 
         PricePendingError,
         BudgetError,
     ) as error:
-        await shop.book(shop.ledger.release, attempt, error.message)
+        await run.ledger.book(run.ledger.release, attempt, error.message)
         raise
 
 
 async def post_when_room(
-    shop: RunContext, job: Job, provider: Provider, attempt: Attempt, in_line: InLine
+    run: Generation, job: Job, provider: Provider, attempt: Attempt, in_line: InLine
 ) -> Attempt | Again:
     if has_twins(job):
-        async with shop.twins.setdefault(attempt.model, asyncio.Lock()):
-            await twins_settled(shop, attempt, in_line)
-            return await post_in_turn(shop, job, provider, attempt, in_line)
-    return await post_in_turn(shop, job, provider, attempt, in_line)
+        async with run.twins.setdefault(attempt.model, asyncio.Lock()):
+            await twins_settled(run, attempt, in_line)
+            return await post_in_turn(run, job, provider, attempt, in_line)
+    return await post_in_turn(run, job, provider, attempt, in_line)
 
 
 def has_twins(job: Job) -> bool:
@@ -83,13 +83,13 @@ def has_twins(job: Job) -> bool:
     return not marked and model.provider != "comfyui"
 
 
-async def twins_settled(shop: RunContext, attempt: Attempt, in_line: InLine) -> None:
+async def twins_settled(run: Generation, attempt: Attempt, in_line: InLine) -> None:
     """Wait until no request of the same body has an unknown outcome: of two that are alike, what
     the service lists could be either's. Raises UnreachableError where that takes too long."""
     begun = timing.monotonic()
     while True:
-        open_ones = await shop.book(
-            shop.ledger.in_states, ("posting", "unknown"), [attempt.service]
+        open_ones = await run.ledger.book(
+            run.ledger.in_states, ("posting", "unknown"), [attempt.service]
         )
         twins = [
             one
@@ -105,23 +105,23 @@ async def twins_settled(shop: RunContext, attempt: Attempt, in_line: InLine) -> 
                 "be told apart.",
                 remedy="Nothing was bought for it. Settle the other one: `shotreel recover`.",
             )
-        shop.watcher.state(attempt.fingerprint, "reserved", f"waiting for {twins[0].shot_name}")
-        await room_comes(shop.gates[attempt.service], attempt.service, in_line)
+        run.watcher.state(attempt.fingerprint, "reserved", f"waiting for {twins[0].shot_name}")
+        await room_comes(run.gates[attempt.service], attempt.service, in_line)
 
 
 async def post_in_turn(
-    shop: RunContext, job: Job, provider: Provider, attempt: Attempt, in_line: InLine
+    run: Generation, job: Job, provider: Provider, attempt: Attempt, in_line: InLine
 ) -> Attempt | Again:
     while True:
         try:
-            claimed = await claimed_in_turn(shop, job, provider, attempt, in_line)
+            claimed = await claimed_in_turn(run, job, provider, attempt, in_line)
             break
         except CountAwaitedError as awaited:
             # Out of the line: a request of another kind need not wait for this count.
-            await count_comes(shop, attempt, awaited.attempt_ids, in_line)
+            await count_comes(run, attempt, awaited.attempt_ids, in_line)
     if claimed.state != "posting":
         return claimed  # this process was taken for dead, and another goes on with it
-    posting = asyncio.create_task(post(shop, job, provider, claimed))
+    posting = asyncio.create_task(post(run, job, provider, claimed))
     try:
         return await asyncio.shield(posting)
     except asyncio.CancelledError:
@@ -130,9 +130,9 @@ async def post_in_turn(
         raise
 
 
-async def waits_for(shop: RunContext, attempt: Attempt) -> str:
+async def waits_for(run: Generation, attempt: Attempt) -> str:
     """For whom a shot waits that its account has no room for."""
-    holding = await shop.book(shop.ledger.holding_room, attempt.service, attempt.account)
+    holding = await run.ledger.book(run.ledger.holding_room, attempt.service, attempt.account)
     if not holding:
         return f"waiting for {attempt.service}: its requests of this minute are used up"
     oldest = holding[0]
@@ -141,17 +141,17 @@ async def waits_for(shop: RunContext, attempt: Attempt) -> str:
 
 
 async def claimed_in_turn(
-    shop: RunContext, job: Job, provider: Provider, attempt: Attempt, in_line: InLine
+    run: Generation, job: Job, provider: Provider, attempt: Attempt, in_line: InLine
 ) -> Attempt:
     """What the ledger says when the account has room. Raises CountAwaitedError."""
-    gate = shop.gates[attempt.service]
+    gate = run.gates[attempt.service]
     async with gate.turn:
         begun, told = timing.monotonic(), False
         while True:
-            stop_if_told(shop, attempt)
+            stop_if_told(run, attempt)
             gate.freed.clear()
-            claimed = await shop.book(
-                shop.ledger.claim,
+            claimed = await run.ledger.book(
+                run.ledger.claim,
                 attempt,
                 provider.max_in_flight,
                 provider.max_per_minute,
@@ -159,11 +159,11 @@ async def claimed_in_turn(
             )
             if claimed is not None:
                 return claimed
-            why = await waits_for(shop, attempt)
-            shop.watcher.state(attempt.fingerprint, "reserved", why)
+            why = await waits_for(run, attempt)
+            run.watcher.state(attempt.fingerprint, "reserved", why)
             if not told and timing.monotonic() - begun > LONG_WAIT_S:
                 told = True
-                shop.watcher.say(f"{job.name}: {why}")
+                run.watcher.say(f"{job.name}: {why}")
             await room_comes(gate, attempt.service, in_line)
 
 
@@ -176,17 +176,17 @@ async def room_comes(gate: Gate, service: str, in_line: InLine) -> None:
 
 
 async def count_comes(
-    shop: RunContext, attempt: Attempt, awaited: Sequence[str], in_line: InLine
+    run: Generation, attempt: Attempt, awaited: Sequence[str], in_line: InLine
 ) -> None:
     """Wait a while for what the service counts for these attempts.
 
     Raises PricePendingError where nobody will bring their counts in this run.
     """
-    first_ones = [await shop.book(shop.ledger.get, id_) for id_ in awaited]
+    first_ones = [await run.ledger.book(run.ledger.get, id_) for id_ in awaited]
     sent = next((one for one in first_ones if one.state in OCCUPYING), None)
     if sent is None:
         return
-    if all(shop.ledger.is_mine(one) and one.fingerprint not in shop.driven for one in first_ones):
+    if all(run.ledger.is_mine(one) and one.fingerprint not in run.driven for one in first_ones):
         raise PricePendingError(
             f"{attempt.shot_name} waits for what {attempt.service} counts for {sent.shot_name}, "
             f"whose outcome is unknown: no charge has confirmed the price of {attempt.model}.",
@@ -194,56 +194,58 @@ async def count_comes(
             "again.",
         )
     note = f"waits for the price of {sent.shot_name}"
-    shop.watcher.state(attempt.fingerprint, "reserved", note)
-    await room_comes(shop.gates[attempt.service], attempt.service, in_line)
+    run.watcher.state(attempt.fingerprint, "reserved", note)
+    await room_comes(run.gates[attempt.service], attempt.service, in_line)
 
 
-async def post(shop: RunContext, job: Job, provider: Provider, attempt: Attempt) -> Attempt | Again:
-    shop.watcher.state(attempt.fingerprint, "posting")
+async def post(run: Generation, job: Job, provider: Provider, attempt: Attempt) -> Attempt | Again:
+    run.watcher.state(attempt.fingerprint, "posting")
     try:
-        outcome = await provider.submit(order_of(shop, job, attempt))
+        outcome = await provider.submit(order_of(run, job, attempt))
     except Exception as broken:  # noqa: BLE001 - whatever it was, the request may have arrived
         outcome = Unknown(f"{type(broken).__name__}: {plain(broken)}")
     match outcome:
         case Accepted(ticket):
-            return await note_ticket(shop, attempt, ticket)
+            return await note_ticket(run, attempt, ticket)
         case Unknown(reason):
-            return await shop.book(shop.ledger.mark_unknown, attempt, reason)
+            return await run.ledger.book(run.ledger.mark_unknown, attempt, reason)
         case Again(reason):
-            await shop.book(shop.ledger.put_back, attempt, reason)
-            shop.gates[attempt.service].freed.set()
+            await run.ledger.book(run.ledger.put_back, attempt, reason)
+            run.gates[attempt.service].freed.set()
             return outcome
         case Refused(reason, proven):
             if not proven:
-                attempt = await shop.book(shop.ledger.mark_unknown, attempt, f"refused: {reason}")
-                if not await refusal_stands(shop, attempt):
+                attempt = await run.ledger.book(
+                    run.ledger.mark_unknown, attempt, f"refused: {reason}"
+                )
+                if not await refusal_stands(run, attempt):
                     return attempt
-            await shop.book(shop.ledger.release, attempt, reason)
-            shop.gates[attempt.service].freed.set()
+            await run.ledger.book(run.ledger.release, attempt, reason)
+            run.gates[attempt.service].freed.set()
             raise RefusedError(
                 f"{job.name} was refused: {reason}",
                 remedy="Nothing was charged. Correct the shot and run the same command again.",
             )
         case Paused(reason, remedy):
-            await shop.book(shop.ledger.release, attempt, reason)
-            shop.gates[attempt.service].freed.set()
+            await run.ledger.book(run.ledger.release, attempt, reason)
+            run.gates[attempt.service].freed.set()
             error = AccountPausedError(
                 f"{attempt.service} account {attempt.account!r} does not buy: {reason}",
                 remedy=remedy,
             )
-            shop.paused[attempt.service] = error
+            run.paused[attempt.service] = error
             raise error
 
 
-async def note_ticket(shop: RunContext, attempt: Attempt, ticket: Ticket) -> Attempt:
+async def note_ticket(run: Generation, attempt: Attempt, ticket: Ticket) -> Attempt:
     """The request id goes to disk; where the ledger fails, to the file of last resort."""
     stray = (attempt.id, ticket, attempt.fingerprint)
     try:
-        noted_as = await shop.book(shop.ledger.mark_submitted, attempt, ticket)
+        noted_as = await run.ledger.book(run.ledger.mark_submitted, attempt, ticket)
         if noted_as.request_id != ticket.request_id:
-            await shop.book(shop.ledger.book_late, noted_as, ticket)
+            await run.ledger.book(run.ledger.book_late, noted_as, ticket)
             raise late(attempt, ticket, f"the attempt was {noted_as.state} by then")
-        shop.sent.add(attempt.id)
+        run.sent.add(attempt.id)
         return noted_as
     except ValueError as error:
         raise late(attempt, ticket, str(error)) from None
@@ -252,13 +254,13 @@ async def note_ticket(shop: RunContext, attempt: Attempt, ticket: Ticket) -> Att
             noted = f"is noted in {fallback.note(*stray).name} beside the ledger"
         except OSError:
             noted = "could be noted nowhere: keep this line"
-        shop.stop = SetupError(
+        run.stop = SetupError(
             f"{error.message} Request {ticket.request_id} was accepted and {noted}.",
             paid="unknown",
             request_id=ticket.request_id,
             remedy="Nothing more is bought. Mend the ledger's disk, then run `shotreel recover`.",
         )
-        raise shop.stop from None
+        raise run.stop from None
 
 
 def late(attempt: Attempt, ticket: Ticket, why: str) -> OutcomeUnknownError:
@@ -273,63 +275,63 @@ def late(attempt: Attempt, ticket: Ticket, why: str) -> OutcomeUnknownError:
     )
 
 
-def stop_if_told(shop: RunContext, attempt: Attempt) -> None:
-    if shop.stop:
-        raise shop.stop
-    if attempt.service in shop.paused:
-        paused = shop.paused[attempt.service]
+def stop_if_told(run: Generation, attempt: Attempt) -> None:
+    if run.stop:
+        raise run.stop
+    if attempt.service in run.paused:
+        paused = run.paused[attempt.service]
         raise AccountPausedError(paused.message, remedy=paused.remedy)
-    if found := shop.overcharged.get((attempt.service, attempt.model)):
+    if found := run.overcharged.get((attempt.service, attempt.model)):
         raise AccountPausedError(
             f"{attempt.shot_name} was not bought: {attempt.model} is stopped. {found.message}",
             remedy=found.remedy,
         )
 
 
-def order_of(shop: RunContext, job: Job, attempt: Attempt) -> Order:
+def order_of(run: Generation, job: Job, attempt: Attempt) -> Order:
     return Order(
         attempt.id,
         job.model,
         attempt.inputs,
         settings.start_timeout_s(),
-        last_look=lambda: shop.book(shop.ledger.about_to_send, attempt),
+        last_look=lambda: run.ledger.book(run.ledger.about_to_send, attempt),
     )
 
 
-async def with_files(shop: RunContext, job: Job, provider: Provider, attempt: Attempt) -> Attempt:
+async def with_files(run: Generation, job: Job, provider: Provider, attempt: Attempt) -> Attempt:
     """The inputs as they are sent: files uploaded, each once for all that use it, and a mark where
     no seed tells the attempt from its twins: a service's field for one, or URLs of its own."""
     files = dict(job.files)
     if job.previous:
         for place, media in job.continues.items():
-            files[place] = await file_of_previous(shop, job.previous, media)
+            files[place] = await file_of_previous(run, job.previous, media)
     model, own = job.model, not job.model.takes_seed
-    urls = {place: await uploaded(shop, provider, file, own=own) for place, file in files.items()}
+    urls = {place: await uploaded(run, provider, file, own=own) for place, file in files.items()}
     marks = {model.mark: f"shotreel-{attempt.id}"} if model.mark else {}
     if not urls and not marks:
         return attempt
     inputs = with_urls(attempt.inputs, urls) | marks
-    attempt = await shop.book(shop.ledger.set_inputs, attempt, inputs)
+    attempt = await run.ledger.book(run.ledger.set_inputs, attempt, inputs)
     if urls and provider.quotes_bodies:
         # How long a sound or a video is, and so what the clip costs, is known with its URL.
         quote = await provider.price(model, inputs)
         if quote.cost_usd > attempt.cost_quoted_usd:
-            attempt = await shop.book(shop.ledger.requote, attempt, quote)
+            attempt = await run.ledger.book(run.ledger.requote, attempt, quote)
     return attempt
 
 
 async def uploaded(
-    shop: RunContext, provider: Provider, file: InputFile, *, own: bool = False
+    run: Generation, provider: Provider, file: InputFile, *, own: bool = False
 ) -> str:
     """Where the provider can read the file; `own`: at a URL that no other request names.
 
     Raises UnreachableError where the provider does not take it.
     """
     service, account, path = provider.service, provider.account, Path(file.path)
-    async with shop.uploads.setdefault((service, file.sha256), asyncio.Lock()):
+    async with run.uploads.setdefault((service, file.sha256), asyncio.Lock()):
         since = timing.now() - provider.uploads_kept
-        known = shop.ledger.uploaded_url
-        url = None if own else await shop.book(known, service, account, file.sha256, since)
+        known = run.ledger.uploaded_url
+        url = None if own else await run.ledger.book(known, service, account, file.sha256, since)
         if url is None:
             url = await again_until(
                 PATIENCE_S,
@@ -337,18 +339,18 @@ async def uploaded(
                 f"Upload of {path.name} to {service}",
             )
             if not own:
-                await shop.book(shop.ledger.note_upload, service, account, file.sha256, url)
+                await run.ledger.book(run.ledger.note_upload, service, account, file.sha256, url)
     return url
 
 
-async def file_of_previous(shop: RunContext, previous: Job, media: Media) -> InputFile:
+async def file_of_previous(run: Generation, previous: Job, media: Media) -> InputFile:
     """The clip of the shot before; its last decoded frame as a PNG where a picture is wanted."""
     from blocks.media.probe import last_frame
 
-    made = await shop.book(shop.ledger.holders, [j.fingerprint for j in previous.alternatives])
+    made = await run.ledger.book(run.ledger.holders, [j.fingerprint for j in previous.alternatives])
     stored = (made[j.fingerprint] for j in previous.alternatives if j.fingerprint in made)
     parent = next((attempt for attempt in stored if attempt.clip_sha256), None)
-    clip = shop.store.path(parent.clip_sha256) if parent and parent.clip_sha256 else None
+    clip = run.store.path(parent.clip_sha256) if parent and parent.clip_sha256 else None
     if not clip:
         raise RefusedError(
             "The shot before has no clip to continue from.",

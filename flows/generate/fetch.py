@@ -14,7 +14,8 @@ from blocks.providers.base import Again, Failed, Ready
 from blocks.providers.comfyui.account import ComfyUI
 from blocks.providers.download import Fetched, Patience, Vanished, download
 from blocks.providers.retry import again_until, backoff
-from flows.run.context import Clip, RunContext
+from flows.generate.generation import Generation
+from flows.run.context import Clip
 from flows.shots.input_file import picture_fault
 from flows.shots.job import model_of
 
@@ -23,7 +24,7 @@ LOOKS = 3
 """Places asked for, and damaged files fetched again, before what comes is taken for what it is."""
 
 
-async def fetch(shop: RunContext, attempt: Attempt) -> Clip | None:
+async def fetch(run: Generation, attempt: Attempt) -> Clip | None:
     """Download, open, count and keep the clip; None where it cost nothing and is gone.
 
     Raises LostError where the provider no longer gives it, FailedError where what it gives is no
@@ -31,19 +32,19 @@ async def fetch(shop: RunContext, attempt: Attempt) -> Clip | None:
     attempt stays ready.
     """
     trouble: Vanished | ClipError | UnreachableError | None = None
-    tries, patience_s, patience = 0, vanished_for_s(shop, attempt), Patience()
+    tries, patience_s, patience = 0, vanished_for_s(run, attempt), Patience()
     begun = timing.monotonic()
     while True:
         tries += 1
         url = attempt.media_url
-        if tries > 1 or attempt.id not in shop.fresh:
-            url = await fresh_url(shop, attempt) or url
+        if tries > 1 or attempt.id not in run.fresh:
+            url = await fresh_url(run, attempt) or url
         assert url is not None
         try:
-            async with shop.downloads:
-                found = await complete(shop, attempt, url, patience)
+            async with run.downloads:
+                found = await complete(run, attempt, url, patience)
                 if isinstance(found, Fetched):
-                    return await keep(shop, attempt)
+                    return await keep(run, attempt)
             trouble = found
         except (ClipError, UnreachableError) as error:
             trouble = error
@@ -52,41 +53,41 @@ async def fetch(shop: RunContext, attempt: Attempt) -> Clip | None:
         waited = isinstance(trouble, Vanished) and timing.monotonic() - begun < patience_s
         if tries >= LOOKS and not waited:
             break
-        shop.watcher.state(attempt.fingerprint, "ready", f"asking again: {trouble}")
+        run.watcher.state(attempt.fingerprint, "ready", f"asking again: {trouble}")
         await asyncio.sleep(backoff(tries))
-    if isinstance(trouble, UnreachableError) and not too_old(shop, attempt):
+    if isinstance(trouble, UnreachableError) and not too_old(run, attempt):
         raise trouble
     if isinstance(trouble, Vanished | UnreachableError):
         cause = f"the provider no longer has it: {told(trouble)}"
-        attempt = await shop.book(shop.ledger.mark_lost, attempt, cause)
+        attempt = await run.ledger.book(run.ledger.mark_lost, attempt, cause)
         if attempt.price_source == "no_price":
             return None
         raise lost(attempt)
-    raise await no_clip(shop, attempt, trouble)
+    raise await no_clip(run, attempt, trouble)
 
 
 def told(trouble: Vanished | UnreachableError) -> str:
     return trouble.reason if isinstance(trouble, Vanished) else trouble.message
 
 
-def too_old(shop: RunContext, attempt: Attempt) -> bool:
+def too_old(run: Generation, attempt: Attempt) -> bool:
     """Whether the provider no longer promises to have it."""
     sent_at = attempt.posted_at or attempt.created_at
-    return timing.now() - sent_at > shop.provider_of(attempt).kept
+    return timing.now() - sent_at > run.provider_of(attempt).kept
 
 
-def vanished_for_s(shop: RunContext, attempt: Attempt) -> float:
+def vanished_for_s(run: Generation, attempt: Attempt) -> float:
     """How long a file that is not there (yet) is asked for: as long as a request may turn up."""
     ended_at = attempt.ended_at or timing.now()
     ago_s = (timing.now() - ended_at).total_seconds()
-    return shop.provider_of(attempt).gone_s - ago_s
+    return run.provider_of(attempt).gone_s - ago_s
 
 
-async def no_clip(shop: RunContext, attempt: Attempt, trouble: ClipError | None) -> FailedError:
+async def no_clip(run: Generation, attempt: Attempt, trouble: ClipError | None) -> FailedError:
     """ready -> failed: again and again the same thing came, and it is no clip."""
     cause = f"what the provider sends is no clip: {trouble}"
     charged: Paid = "no" if attempt.price_source == "no_price" else "yes"
-    await shop.book(shop.ledger.mark_failed, attempt, Failed(cause, charged))
+    await run.ledger.book(run.ledger.mark_failed, attempt, Failed(cause, charged))
     remedy = (
         "Nothing is owed for it. Correct the workflow, and run the same command again."
         if charged == "no"
@@ -109,15 +110,15 @@ def lost(attempt: Attempt) -> LostError:
 
 
 async def complete(
-    shop: RunContext, attempt: Attempt, url: str, patience: Patience
+    run: Generation, attempt: Attempt, url: str, patience: Patience
 ) -> Fetched | Vanished:
-    part = shop.store.partial(attempt.id)
-    provider = shop.provider_of(attempt)
+    part = run.store.partial(attempt.id)
+    provider = run.provider_of(attempt)
     # A server of one's own may want its password for files too; a service's media are public.
     auth = provider.media_auth(url) if isinstance(provider, ComfyUI) else None
 
     async def one_try() -> Fetched | Vanished | Again:
-        return await download(shop.client, url, part, provider.trusted_hosts, patience, auth)
+        return await download(run.client, url, part, provider.trusted_hosts, patience, auth)
 
     return await again_until(
         PATIENCE_S,
@@ -128,9 +129,9 @@ async def complete(
     )
 
 
-async def keep(shop: RunContext, attempt: Attempt) -> Clip:
+async def keep(run: Generation, attempt: Attempt) -> Clip:
     """Open the file, count its frames, and move it into the store. Raises ClipError."""
-    part = shop.store.partial(attempt.id)
+    part = run.store.partial(attempt.id)
     makes = model_of(attempt).makes
     info: MediaInfo | None = None
     try:
@@ -142,9 +143,9 @@ async def keep(shop: RunContext, attempt: Attempt) -> Clip:
         part.unlink(missing_ok=True)  # whatever this is, it is no beginning of a clip
         raise
     sha256 = await asyncio.to_thread(sha256_file, part)
-    path = await asyncio.to_thread(shop.store.keep, part, sha256)
+    path = await asyncio.to_thread(run.store.keep, part, sha256)
     num_frames = info.num_frames if info else 1
-    await shop.book(shop.ledger.mark_stored, attempt, sha256, num_frames)
+    await run.ledger.book(run.ledger.mark_stored, attempt, sha256, num_frames)
     return Clip(attempt.fingerprint, attempt.id, sha256, num_frames, path, info)
 
 
@@ -154,10 +155,10 @@ def check_picture(path: Path) -> None:
         raise ClipError(f"it {fault}")
 
 
-async def fresh_url(shop: RunContext, attempt: Attempt) -> str | None:
+async def fresh_url(run: Generation, attempt: Attempt) -> str | None:
     """Where the provider says, now, that the clip is; None where it does not say."""
     assert attempt.ticket is not None
-    outcome = await shop.provider_of(attempt).poll(model_of(attempt), attempt.ticket)
+    outcome = await run.provider_of(attempt).poll(model_of(attempt), attempt.ticket)
     return outcome.media_url if isinstance(outcome, Ready) else None
 
 

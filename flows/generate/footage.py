@@ -11,6 +11,7 @@ from uuid import uuid4
 
 from blocks.errors import ClipError, SetupError
 from blocks.files import sha256_file
+from blocks.ledger import Intent
 from blocks.media.probe import probe
 from blocks.providers.footage import CLIP
 from blocks.storage.clip_store import ClipStore
@@ -18,28 +19,28 @@ from flows.run.context import Clip, RunContext
 from flows.shots.job import InputFile, Job
 
 
-async def keep_footage(shop: RunContext, job: Job) -> Clip:
+async def keep_footage(run: RunContext, job: Job, intent: Intent) -> Clip:
     """The job's own clip, from the store; the ledger notes it, for nothing.
 
     Raises ClipError for a file that is no clip, or was changed since it was looked at.
     """
     file = job.files[CLIP]
     try:
-        path = await asyncio.to_thread(_stored, shop.store, file)
+        path = await asyncio.to_thread(_stored, run.store, file)
     except OSError as error:
         raise SetupError(
             f"{job.name} cannot be kept: {error.strerror or error}.",
             remedy="Nothing was paid for it. Make room, then run the same command again.",
         ) from None
     info = await asyncio.to_thread(probe, path)
-    held = (await shop.book(shop.ledger.holders, [job.fingerprint])).get(job.fingerprint)
+    ledger = run.ledger
+    held = (await ledger.book(ledger.holders, [job.fingerprint])).get(job.fingerprint)
     if held is None:
         told = {CLIP: shown(job.shot.files[CLIP]), "frames_per_second": float(info.rate)}
-        intent = shop.intents[job.fingerprint]
         intent = replace(intent, inputs={**intent.inputs, **told})
         facts = (uuid4().hex, file.sha256, info.num_frames, "")
-        await shop.book(shop.ledger.adopt_stored, intent, *facts, run_id=shop.run_id)
-        held = (await shop.book(shop.ledger.holders, [job.fingerprint]))[job.fingerprint]
+        await ledger.book(ledger.adopt_stored, intent, *facts, run_id=run.run_id)
+        held = (await ledger.book(ledger.holders, [job.fingerprint]))[job.fingerprint]
     return Clip(job.fingerprint, held.id, file.sha256, info.num_frames, path, info)
 
 

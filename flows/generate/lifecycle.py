@@ -28,8 +28,9 @@ from blocks.providers.retry import again_until, backoff
 from blocks.providers.services import provider_name
 from flows.generate.buy import buy
 from flows.generate.fetch import fetch, lost, too_old
+from flows.generate.generation import Generation
 from flows.generate.settle import settle_unknown
-from flows.run.context import Clip, RunContext
+from flows.run.context import Clip
 from flows.shots.job import Job, model_of
 
 MAX_ATTEMPTS = 3
@@ -51,52 +52,52 @@ EMPTY_S = 15.0
 IN_PROGRESS = ("reserved", *UNFINISHED)
 
 
-async def bring_home(shop: RunContext, job: Job, intent: Intent) -> Clip:
+async def bring_home(run: Generation, job: Job, intent: Intent) -> Clip:
     """The job's clip: from the store, from the provider that still has it, or newly bought.
 
     Raises a ProviderError (or ClipError, BudgetError) that says what was paid and what to do.
     """
     try:
-        return await until_home(shop, job, intent)
+        return await until_home(run, job, intent)
     except asyncio.CancelledError:
         if intent.quote.source == "no_price":
-            await call_off(shop, job)
+            await call_off(run, job)
         raise
 
 
-async def until_home(shop: RunContext, job: Job, intent: Intent) -> Clip:
-    shop.driven.add(job.fingerprint)
+async def until_home(run: Generation, job: Job, intent: Intent) -> Clip:
+    run.driven.add(job.fingerprint)
     try:
-        return await until_stored(shop, job, intent)
+        return await until_stored(run, job, intent)
     finally:
-        shop.driven.discard(job.fingerprint)
+        run.driven.discard(job.fingerprint)
 
 
-async def until_stored(shop: RunContext, job: Job, intent: Intent) -> Clip:
+async def until_stored(run: Generation, job: Job, intent: Intent) -> Clip:
     bought = 0
     while True:
-        held = (await shop.book(shop.ledger.holders, [job.fingerprint])).get(job.fingerprint)
+        held = (await run.ledger.book(run.ledger.holders, [job.fingerprint])).get(job.fingerprint)
         if held is None:
             if bought == MAX_ATTEMPTS:
                 raise FailedError(
                     f"{job.name} failed {MAX_ATTEMPTS} times in ways that may pass.",
                     remedy="Nothing is owed for it. Run the same command again later.",
                 )
-            reserved = await shop.book(shop.ledger.reserve, [intent], shop.run_id)
+            reserved = await run.ledger.book(run.ledger.reserve, [intent], run.run_id)
             held = reserved[job.fingerprint]
-        if job.fingerprint in shop.errands:
+        if job.fingerprint in run.errands:
             await asyncio.sleep(WATCH_S)
             continue
-        if held.state in IN_PROGRESS and not shop.ledger.is_mine(held):
-            mine = await taken_over(shop, held)
+        if held.state in IN_PROGRESS and not run.ledger.is_mine(held):
+            mine = await taken_over(run, held)
             if mine is None:
-                shop.watcher.state(job.fingerprint, held.state, "another run is on it")
+                run.watcher.state(job.fingerprint, held.state, "another run is on it")
                 await asyncio.sleep(WATCH_S)
                 continue
             held = mine
         bought += held.state == "reserved"
         try:
-            clip = await advance(shop, job, held)
+            clip = await advance(run, job, held)
         except SetupError:
             keep_request(held)
             raise
@@ -111,83 +112,83 @@ def keep_request(attempt: Attempt) -> None:
             fallback.note(attempt.id, attempt.ticket, attempt.fingerprint)
 
 
-async def taken_over(shop: RunContext, held: Attempt) -> Attempt | None:
+async def taken_over(run: Generation, held: Attempt) -> Attempt | None:
     """The attempt, from now on this process's; None where a living one is on it, or an errand."""
-    async with shop.taking:
-        if held.fingerprint in shop.errands:
+    async with run.taking:
+        if held.fingerprint in run.errands:
             return None
-        return await shop.book(shop.ledger.take_over, held, shop.run_id)
+        return await run.ledger.book(run.ledger.take_over, held, run.run_id)
 
 
-async def make_room(shop: RunContext, service: str) -> None:
+async def make_room(run: Generation, service: str) -> None:
     """Bring home, beside all else, what dead processes have ordered: it holds the account's room.
 
     Else everyone would wait for it, also the one that is to take up the work of the dead.
     """
-    async with shop.taking:
-        account = shop.providers[service].account
-        for orphan in await shop.book(shop.ledger.orphans, service, account):
-            mine = await shop.book(shop.ledger.take_over, orphan, shop.run_id)
+    async with run.taking:
+        account = run.providers[service].account
+        for orphan in await run.ledger.book(run.ledger.orphans, service, account):
+            mine = await run.ledger.book(run.ledger.take_over, orphan, run.run_id)
             if mine is not None:
-                errand = asyncio.create_task(see_home(shop, mine))
-                shop.errands[mine.fingerprint] = errand
+                errand = asyncio.create_task(see_home(run, mine))
+                run.errands[mine.fingerprint] = errand
 
 
-async def see_home(shop: RunContext, attempt: Attempt) -> None:
-    shop.driven.add(attempt.fingerprint)
+async def see_home(run: Generation, attempt: Attempt) -> None:
+    run.driven.add(attempt.fingerprint)
     try:
         while attempt.state in UNFINISHED:
-            await advance(shop, None, attempt)
-            attempt = await shop.book(shop.ledger.get, attempt.id)
+            await advance(run, None, attempt)
+            attempt = await run.ledger.book(run.ledger.get, attempt.id)
     except Exception:  # noqa: BLE001, S110 - it is told to whoever wants the clip
         pass
     finally:
-        shop.driven.discard(attempt.fingerprint)
-        del shop.errands[attempt.fingerprint]
+        run.driven.discard(attempt.fingerprint)
+        del run.errands[attempt.fingerprint]
 
 
-async def advance(shop: RunContext, job: Job | None, attempt: Attempt) -> Clip | None:
+async def advance(run: Generation, job: Job | None, attempt: Attempt) -> Clip | None:
     """One step of an attempt that this process owns; the clip where it was the last one.
 
     Only a reservation needs its `job`: nothing else buys.
     """
-    shop.watcher.state(attempt.fingerprint, attempt.state)
+    run.watcher.state(attempt.fingerprint, attempt.state)
     match attempt.state:
         case "reserved" if job is not None:
-            await buy(shop, job, attempt, partial(make_room, shop))
+            await buy(run, job, attempt, partial(make_room, run))
         case "posting":
             # This process owns it and is not waiting for its answer: that was lost with a crash.
-            await shop.book(
-                shop.ledger.mark_unknown, attempt, "the process ended while the request was sent"
+            await run.ledger.book(
+                run.ledger.mark_unknown, attempt, "the process ended while the request was sent"
             )
         case "unknown":
-            await settle_unknown(shop, attempt)
+            await settle_unknown(run, attempt)
         case "submitted":
-            await follow(shop, attempt)
+            await follow(run, attempt)
         case "ready":
-            return await fetch(shop, attempt)
+            return await fetch(run, attempt)
         case "stored":
-            return await from_store(shop, attempt)
+            return await from_store(run, attempt)
         case "lost" if attempt.price_source == "no_price":
-            await shop.book(shop.ledger.release, attempt, "it cost nothing: it is made again")
+            await run.ledger.book(run.ledger.release, attempt, "it cost nothing: it is made again")
         case "failed" | "lost":
-            if not await known_again(shop, attempt):
-                await explain_end(shop, attempt)
+            if not await known_again(run, attempt):
+                await explain_end(run, attempt)
         case "reserved" | "released":
             return None
     return None
 
 
-async def follow(shop: RunContext, attempt: Attempt) -> None:
+async def follow(run: Generation, attempt: Attempt) -> None:
     """submitted -> ready, failed or lost: look until the provider says how it ended.
 
     Raises FailedError for an unpaid failure that the same inputs would meet again.
     """
-    provider, ticket = shop.provider_of(attempt), attempt.ticket
+    provider, ticket = run.provider_of(attempt), attempt.ticket
     assert ticket is not None
     model = model_of(attempt)
     name = attempt.asked_of
-    pace = shop.paces[attempt.service]
+    pace = run.paces[attempt.service]
 
     async def look() -> Polled:
         async with pace.room:
@@ -203,7 +204,7 @@ async def follow(shop: RunContext, attempt: Attempt) -> None:
             )
             waited = timing.monotonic() - begun
             if isinstance(outcome, Empty | Gone) and (pause_s := doubts.pause_s(outcome)):
-                shop.watcher.state(attempt.fingerprint, "submitted", outcome.reason)
+                run.watcher.state(attempt.fingerprint, "submitted", outcome.reason)
                 await asyncio.sleep(pause_s)
                 continue
             if not isinstance(outcome, Waiting):
@@ -218,22 +219,22 @@ async def follow(shop: RunContext, attempt: Attempt) -> None:
                     f"give it up, `shotreel recover --release {attempt.id}`.",
                 )
             place = outcome.queue_position
-            shop.watcher.state(
+            run.watcher.state(
                 attempt.fingerprint,
                 "submitted",
                 "at work" if place is None else f"queued, {place} ahead",
             )
             await asyncio.sleep(pace.next_s(attempt.model, waited, provider.poll_s))
     except UnreachableError as error:
-        if not too_old(shop, attempt):
+        if not too_old(run, attempt):
             raise
         outcome = Gone(error.message)
     finally:
         pace.following -= 1
-    if isinstance(outcome, Ready) and attempt.id in shop.sent:
+    if isinstance(outcome, Ready) and attempt.id in run.sent:
         pace.ended(attempt.model, waited)
-    ended = await record(shop, attempt, outcome)
-    shop.gates[attempt.service].freed.set()
+    ended = await record(run, attempt, outcome)
+    run.gates[attempt.service].freed.set()
     if ended.state == "failed" and ended.charged == "no" and not may_pass(outcome):
         raise FailedError(
             f"{name}: {ended.cause}",
@@ -267,57 +268,59 @@ def may_pass(outcome: Ready | Failed | Empty | Gone) -> bool:
     return isinstance(outcome, Gone) or (isinstance(outcome, Failed) and outcome.transient)
 
 
-async def call_off(shop: RunContext, job: Job) -> None:
+async def call_off(run: Generation, job: Job) -> None:
     """A run that is stopped frees a machine of one's own; what is paid for goes on, and is kept."""
     with suppress(TimeoutError):
         async with asyncio.timeout(CALL_OFF_S):
-            held = (await shop.book(shop.ledger.holders, [job.fingerprint])).get(job.fingerprint)
-            if held is None or held.state != "submitted" or not shop.ledger.is_mine(held):
+            held = (await run.ledger.book(run.ledger.holders, [job.fingerprint])).get(
+                job.fingerprint
+            )
+            if held is None or held.state != "submitted" or not run.ledger.is_mine(held):
                 return
             assert held.ticket is not None
-            await shop.provider_of(held).cancel(model_of(held), held.ticket)
-            await record(shop, held, Failed(CALLED_OFF, "no"))
+            await run.provider_of(held).cancel(model_of(held), held.ticket)
+            await record(run, held, Failed(CALLED_OFF, "no"))
 
 
 async def record(
-    shop: RunContext, attempt: Attempt, outcome: Ready | Failed | Empty | Gone
+    run: Generation, attempt: Attempt, outcome: Ready | Failed | Empty | Gone
 ) -> Attempt:
     """Write down how a submitted request ended."""
     free = attempt.price_source == "no_price"
     match outcome:
         case Ready(media_url, units):
-            shop.fresh.add(attempt.id)
-            bill = await first_bill(shop, attempt, BILL_PATIENCE_S if units is None else 0.0)
-            stop_where_absurd(shop, attempt, units, bill)
-            return await shop.book(shop.ledger.mark_ready, attempt, media_url, units, bill)
+            run.fresh.add(attempt.id)
+            bill = await first_bill(run, attempt, BILL_PATIENCE_S if units is None else 0.0)
+            stop_where_absurd(run, attempt, units, bill)
+            return await run.ledger.book(run.ledger.mark_ready, attempt, media_url, units, bill)
         case Failed():
-            stop_where_absurd(shop, attempt, outcome.units)
+            stop_where_absurd(run, attempt, outcome.units)
         case Gone(reason) if not free:
-            return await shop.book(shop.ledger.mark_lost, attempt, reason)
+            return await run.ledger.book(run.ledger.mark_lost, attempt, reason)
         case Empty(reason) | Gone(reason):
             outcome = Failed(reason, "no" if free else "unknown")
-    return await shop.book(shop.ledger.mark_failed, attempt, outcome)
+    return await run.ledger.book(run.ledger.mark_failed, attempt, outcome)
 
 
-async def first_bill(shop: RunContext, attempt: Attempt, patience_s: float) -> Bill | None:
+async def first_bill(run: Generation, attempt: Attempt, patience_s: float) -> Bill | None:
     """What was charged for the first of a kind, by the bill.
 
     None where it is not the first, or the bill does not list it within `patience_s`.
     """
     paid = attempt.price_source != "no_price"
-    if not paid or not await shop.book(shop.ledger.awaits_count, attempt):
+    if not paid or not await run.ledger.book(run.ledger.awaits_count, attempt):
         return None
     assert attempt.ticket is not None
     ends = timing.monotonic() + patience_s
     while True:
-        bill = await shop.provider_of(attempt).billed(attempt.ticket)
+        bill = await run.provider_of(attempt).billed(attempt.ticket)
         if bill is not None or timing.monotonic() > ends:
             return bill
         await asyncio.sleep(BILL_LOOK_S)
 
 
 def stop_where_absurd(
-    shop: RunContext, attempt: Attempt, units: Decimal | None, bill: Bill | None = None
+    run: Generation, attempt: Attempt, units: Decimal | None, bill: Bill | None = None
 ) -> None:
     """Stop the attempt's model, before its charge is seen, where it is far above its quote."""
     if bill is not None:
@@ -330,7 +333,7 @@ def stop_where_absurd(
         return
     counted = "" if units is None else f" ({units.normalize():f} units)"
     model = (attempt.service, attempt.model)
-    shop.overcharged[model] = OverchargedError(
+    run.overcharged[model] = OverchargedError(
         f"{attempt.shot_name} was charged {usd(cost_usd)}{counted} and quoted at "
         f"{usd(attempt.cost_quoted_usd)} ({attempt.units_quoted} units); this run buys no more of "
         f"{attempt.model}.",
@@ -348,42 +351,42 @@ def is_too_much(attempt: Attempt, cost_usd: Decimal) -> bool:
     return is_absurd(attempt.cost_quoted_usd, cost_usd)
 
 
-async def from_store(shop: RunContext, attempt: Attempt) -> Clip | None:
+async def from_store(run: Generation, attempt: Attempt) -> Clip | None:
     """The stored clip; where the store has lost or altered it, the attempt is ready again."""
     assert attempt.clip_sha256 is not None and attempt.num_frames is not None
-    path = await asyncio.to_thread(shop.store.path, attempt.clip_sha256)
+    path = await asyncio.to_thread(run.store.path, attempt.clip_sha256)
     if path is None:
-        await shop.book(
-            shop.ledger.mark_missing, attempt, "the store's file is gone or was altered"
+        await run.ledger.book(
+            run.ledger.mark_missing, attempt, "the store's file is gone or was altered"
         )
         return None
     return Clip(attempt.fingerprint, attempt.id, attempt.clip_sha256, attempt.num_frames, path)
 
 
-async def known_again(shop: RunContext, attempt: Attempt) -> bool:
+async def known_again(run: Generation, attempt: Attempt) -> bool:
     """Whether what was lost, or had failed, has a clip after all; asked while that may be."""
-    provider = shop.provider_of(attempt)
-    if attempt.ticket is None or too_old(shop, attempt):
+    provider = run.provider_of(attempt)
+    if attempt.ticket is None or too_old(run, attempt):
         return False
     match await provider.poll(model_of(attempt), attempt.ticket):
         case Ready(media_url, units):
-            found = await shop.book(shop.ledger.mark_ready, attempt, media_url, units)
-            shop.fresh.add(attempt.id)
+            found = await run.ledger.book(run.ledger.mark_ready, attempt, media_url, units)
+            run.fresh.add(attempt.id)
         case Waiting():
             cause = "the provider is at work on it after all"
-            found = await shop.book(shop.ledger.mark_known, attempt, cause)
+            found = await run.ledger.book(run.ledger.mark_known, attempt, cause)
         case Failed() as outcome if attempt.state == "lost":
-            found = await shop.book(shop.ledger.mark_failed, attempt, outcome)
+            found = await run.ledger.book(run.ledger.mark_failed, attempt, outcome)
         case _:
             return False
     return found.state != attempt.state
 
 
-async def explain_end(shop: RunContext, attempt: Attempt) -> None:
+async def explain_end(run: Generation, attempt: Attempt) -> None:
     """Raise what a failure or a loss means; free the fingerprint where the bill says unpaid."""
     told = "failed" if attempt.state == "failed" else "lost"
     if attempt.charged in (None, "unknown") and attempt.ticket:
-        provider = shop.provider_of(attempt)
+        provider = run.provider_of(attempt)
         bill = await provider.billed(attempt.ticket)
         may_come_back = told == "failed" and ended_ago_s(attempt) < provider.refund_s
         if bill and bill.cost_usd and may_come_back:
@@ -395,16 +398,16 @@ async def explain_end(shop: RunContext, attempt: Attempt) -> None:
                 f"{provider.refund_s / 3600:.0f} hours: run `shotreel recover` later.",
             )
         if bill is not None:
-            await shop.book(shop.ledger.apply_bill, attempt, bill)
+            await run.ledger.book(run.ledger.apply_bill, attempt, bill)
             if bill.cost_usd == 0:
                 cause = f"{told}, and the bill says unpaid"
-                await shop.book(shop.ledger.release, attempt, cause)
+                await run.ledger.book(run.ledger.release, attempt, cause)
                 return
             if told == "failed":
                 charged = Failed(attempt.cause, "yes")
-                attempt = await shop.book(shop.ledger.mark_failed, attempt, charged)
+                attempt = await run.ledger.book(run.ledger.mark_failed, attempt, charged)
             else:
-                attempt = await shop.book(shop.ledger.get, attempt.id)
+                attempt = await run.ledger.book(run.ledger.get, attempt.id)
     if told == "lost":
         raise lost(attempt)
     raise FailedError(

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from blocks.providers.base import Provider
 from flows.planning.plan import Plan
-from flows.run.context import RunContext
 
 
-async def preflight(shop: RunContext, plan: Plan) -> None:
+async def preflight(providers: Mapping[str, Provider], plan: Plan) -> None:
     """Raises InputError where an account cannot, before anything is reserved."""
-    for service, provider in shop.providers.items():
+    for service, provider in providers.items():
         models = {
             job.model.name: job.model
             for line in plan.every

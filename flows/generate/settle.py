@@ -14,7 +14,7 @@ from blocks.ledger.states import Adopt, AskPerson, KeepAsking, Release, Settleme
 from blocks.providers.base import BillingPage, BillingRow, Findings, Found, Order, Ticket
 from blocks.providers.clock import CLOCK_SKEW, ServiceClock
 from blocks.providers.http import SUBMIT_TIMEOUT_S, read_time
-from flows.run.context import RunContext
+from flows.generate.generation import Generation
 from flows.shots.job import model_of
 
 ASK_S = (1.0, 15.0)
@@ -41,29 +41,29 @@ MAX_SHOWN = 10
 MAX_BILL_PAGES = 20
 
 
-async def settle_unknown(shop: RunContext, attempt: Attempt) -> None:
+async def settle_unknown(run: Generation, attempt: Attempt) -> None:
     """Ask until one request is found, or silence proves that there is none.
 
     Raises OutcomeUnknownError where only a person, or more time, can tell.
     """
     pause, longest = ASK_S
     silences, read_at = 0, timing.monotonic()
-    unread_s = patience_s(shop.provider_of(attempt).quiet_s)
+    unread_s = patience_s(run.provider_of(attempt).quiet_s)
     while True:
-        settlement = await ask(shop, attempt)
+        settlement = await ask(run, attempt)
         if isinstance(settlement, Release):
             silences += 1  # one empty listing may be a replica's that lags
-            settlement = await confirmed(shop, attempt, settlement, silences)
+            settlement = await confirmed(run, attempt, settlement, silences)
         if not (isinstance(settlement, KeepAsking) and settlement.unread):
             read_at = timing.monotonic()
         match settlement:
             case Adopt(found):
-                if await adopted(shop, attempt, found):
+                if await adopted(run, attempt, found):
                     return
                 continue
             case Release(cause):
-                await shop.book(shop.ledger.release, attempt, cause)
-                shop.gates[attempt.service].freed.set()
+                await run.ledger.book(run.ledger.release, attempt, cause)
+                run.gates[attempt.service].freed.set()
                 return
             case KeepAsking(_, unread) if unread and timing.monotonic() - read_at > unread_s:
                 raise unsettled(
@@ -75,7 +75,7 @@ async def settle_unknown(shop: RunContext, attempt: Attempt) -> None:
                 )
             case KeepAsking(for_s, unread) if unread or worth_waiting(attempt, for_s):
                 note = f"asking the provider for it: {unread}" if unread else "asking for it"
-                shop.watcher.state(attempt.fingerprint, "unknown", note)
+                run.watcher.state(attempt.fingerprint, "unknown", note)
                 await asyncio.sleep(pause if for_s is None else min(pause, for_s))
                 pause = min(longest, pause * 1.5)
             case AskPerson(candidates):
@@ -86,7 +86,7 @@ async def settle_unknown(shop: RunContext, attempt: Attempt) -> None:
                     f"REQUEST` or `shotreel recover --release {attempt.id}`.",
                 )
             case KeepAsking():
-                clock = shop.provider_of(attempt).clock
+                clock = run.provider_of(attempt).clock
                 raise unsettled(
                     attempt,
                     "the provider lists no such request, which proves nothing yet"
@@ -96,11 +96,11 @@ async def settle_unknown(shop: RunContext, attempt: Attempt) -> None:
                 )
 
 
-async def adopted(shop: RunContext, attempt: Attempt, found: Found) -> bool:
+async def adopted(run: Generation, attempt: Attempt, found: Found) -> bool:
     """False where another attempt was faster to adopt it: ask again without it."""
     cause = "found among the provider's requests"
     try:
-        await shop.book(shop.ledger.mark_submitted, attempt, found.ticket, cause)
+        await run.ledger.book(run.ledger.mark_submitted, attempt, found.ticket, cause)
     except ValueError:
         return False
     return True
@@ -112,21 +112,21 @@ def shown(candidate: Found) -> str:
 
 
 async def confirmed(
-    shop: RunContext, attempt: Attempt, silence: Release, times: int
+    run: Generation, attempt: Attempt, silence: Release, times: int
 ) -> Release | AskPerson | KeepAsking:
     """A silent listing is one source: the bill, where it can be read, is the other."""
     if times < SILENCES:
         return KeepAsking(ASK_S[0])
-    charged = await charged_unnamed(shop, attempt)
+    charged = await charged_unnamed(run, attempt)
     return AskPerson(charged) if charged else silence
 
 
-async def charged_unnamed(shop: RunContext, attempt: Attempt) -> tuple[Found, ...]:
+async def charged_unnamed(run: Generation, attempt: Attempt) -> tuple[Found, ...]:
     """Charges of the model since the request was sent, of requests that nobody here knows.
 
     Without those that the listing shows to be another's. Empty, too, where the bill is not shown.
     """
-    provider, model = shop.provider_of(attempt), model_of(attempt)
+    provider, model = run.provider_of(attempt), model_of(attempt)
     clock = provider.clock
     since = clock.at(sent_at(attempt)) - CLOCK_SKEW
     until = clock.at(timing.now()) + CLOCK_SKEW
@@ -141,7 +141,7 @@ async def charged_unnamed(shop: RunContext, attempt: Attempt) -> tuple[Found, ..
         if cursor is None:
             break
     order = order_of(attempt)
-    known = await known_of(shop, attempt, [*rows])
+    known = await known_of(run, attempt, [*rows])
     others = (await provider.find(order, sent_at(attempt))).others if rows.keys() - known else ()
     found = []
     for request_id in sorted(rows.keys() - known - set(others)):
@@ -183,12 +183,12 @@ def possible(attempt: Attempt, candidate: Found, clock: ServiceClock) -> bool:
     return candidate.certain or candidate.sent_at is None or candidate.sent_at <= latest
 
 
-async def listed(shop: RunContext, attempt: Attempt) -> Findings:
+async def listed(run: Generation, attempt: Attempt) -> Findings:
     """What the provider lists that may be the attempt's request, and that no attempt has."""
-    provider, order = shop.provider_of(attempt), order_of(attempt)
+    provider, order = run.provider_of(attempt), order_of(attempt)
     findings = await provider.find(order, sent_at(attempt))
     ids = [c.ticket.request_id for c in findings.candidates]
-    known = await known_of(shop, attempt, ids)
+    known = await known_of(run, attempt, ids)
     clock = provider.clock
     unnamed = {c.ticket.request_id: c for c in findings.candidates if possible(attempt, c, clock)}
     candidates = []
@@ -201,10 +201,10 @@ async def listed(shop: RunContext, attempt: Attempt) -> Findings:
     return replace(findings, candidates=tuple(candidates))
 
 
-async def ask(shop: RunContext, attempt: Attempt) -> Settlement:
+async def ask(run: Generation, attempt: Attempt) -> Settlement:
     """One question to the provider, held against what the ledger knows."""
-    provider = shop.provider_of(attempt)
-    findings = await listed(shop, attempt)
+    provider = run.provider_of(attempt)
+    findings = await listed(run, attempt)
     return settle(
         findings,
         silent_s=silent_s(attempt),
@@ -213,18 +213,18 @@ async def ask(shop: RunContext, attempt: Attempt) -> Settlement:
     )
 
 
-async def refusal_stands(shop: RunContext, attempt: Attempt) -> bool:
+async def refusal_stands(run: Generation, attempt: Attempt) -> bool:
     """Whether neither listing nor bill knows a request that was refused.
 
     Asked for a few seconds only: what says no in the service's own words was seldom taken.
     """
     until = timing.monotonic() + REFUSAL_S
     while True:
-        findings = await listed(shop, attempt)
+        findings = await listed(run, attempt)
         if findings.candidates:
             return False
         if timing.monotonic() >= until:
-            return findings.complete and not await charged_unnamed(shop, attempt)
+            return findings.complete and not await charged_unnamed(run, attempt)
         await asyncio.sleep(ASK_S[0])
 
 
@@ -233,8 +233,8 @@ def order_of(attempt: Attempt) -> Order:
     return Order(attempt.id, model, attempt.inputs, settings.start_timeout_s())
 
 
-async def known_of(shop: RunContext, attempt: Attempt, ids: Sequence[str]) -> set[str]:
-    return await shop.book(shop.ledger.request_ids, attempt.service, attempt.account, ids)
+async def known_of(run: Generation, attempt: Attempt, ids: Sequence[str]) -> set[str]:
+    return await run.ledger.book(run.ledger.request_ids, attempt.service, attempt.account, ids)
 
 
 def unsettled(attempt: Attempt, what: str, remedy: str) -> OutcomeUnknownError:

@@ -27,9 +27,9 @@ from prefect.states import Cancelled, Cancelling
 
 from blocks import timing
 from blocks.ledger.shared_budget import owner_of_run
+from flows.generate.generation import Generation
 from flows.generate.parts import Part, parts_of
 from flows.planning.plan import Plan
-from flows.run.context import RunContext
 from flows.shots.source import is_pasted, local_path
 
 DEPLOYMENT = "buy-clips/buy-clips"
@@ -45,6 +45,8 @@ class SubRun:
     shots: str
     live: bool
     budget_usd: Decimal | None
+    split: int | None = None
+    """Clips in each; None leaves it to the number of clips."""
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -60,7 +62,7 @@ class SubRun:
 class SubRuns:
     """`await elsewhere.ended(fingerprint)`: its part is done, or is to be done here."""
 
-    shop: RunContext
+    run: Generation
     parts: Sequence[Part] = ()
     runs: dict[UUID, Part] = field(default_factory=dict)
     _of: dict[str, asyncio.Event] = field(default_factory=dict)
@@ -74,7 +76,7 @@ class SubRuns:
 
     async def start(self, errand: SubRun) -> None:
         """One sub-run a part. A run that is started again finds those that it has started."""
-        told = errand.parameters | {"run_id": self.shop.run_id}
+        told = errand.parameters | {"run_id": self.run.run_id}
         for part in self.parts:
             try:
                 run = await arun_deployment(
@@ -82,7 +84,7 @@ class SubRuns:
                     parameters=told
                     | {"sequences": list(part.sequences), "clips": list(part.clips)},
                     flow_run_name=part.name,
-                    idempotency_key=f"{self.shop.run_id} {part.name}",
+                    idempotency_key=f"{self.run.run_id} {part.name}",
                     timeout=0,
                 )
             except httpx.HTTPError:
@@ -119,14 +121,14 @@ class SubRuns:
 
     async def _moves(self, part: Part, state: Any) -> bool:
         """Tell what has come of the part's clips; whether a living process is at work on them."""
-        shop = self.shop
-        held = await shop.book(shop.ledger.holders, part.clips)
+        run = self.run
+        held = await run.ledger.book(run.ledger.holders, part.clips)
         for attempt in held.values():
-            shop.watcher.state(attempt.fingerprint, attempt.state)
+            run.watcher.state(attempt.fingerprint, attempt.state)
         if state is None or not state.is_running():
             return False
-        mine = (shop.ledger.owner_id, owner_of_run(shop.run_id))
-        return await shop.book(shop.ledger.is_driven, list(held.values()), mine)
+        mine = (run.ledger.owner_id, owner_of_run(run.run_id))
+        return await run.ledger.book(run.ledger.is_driven, list(held.values()), mine)
 
     def _end(self, run_id: UUID) -> None:
         self._of[self.runs[run_id].clips[0]].set()
@@ -145,16 +147,14 @@ class SubRuns:
 
 
 @asynccontextmanager
-async def elsewhere(
-    shop: RunContext, plan: Plan, errand: SubRun, split: int | None
-) -> AsyncIterator[SubRuns]:
+async def elsewhere(run: Generation, plan: Plan, errand: SubRun | None) -> AsyncIterator[SubRuns]:
     """Give the parts of a large plan away, where there are workers to take them."""
-    parts = parts_of(plan, split)
-    given = SubRuns(shop, parts if parts and await workers_are_there() else ())
-    if not given.parts:
+    parts = parts_of(plan, errand.split) if errand else []
+    given = SubRuns(run, parts if parts and await workers_are_there() else ())
+    if not given.parts or not errand:
         yield given
         return
-    await shop.book(shop.ledger.lend, shop.run_id)
+    await run.ledger.book(run.ledger.lend, run.run_id)
     await given.start(errand)
     watching = asyncio.create_task(given.watch())
     try:

@@ -6,11 +6,37 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
 from blocks.errors import BudgetError
+from blocks.ledger import Ledger
+from blocks.ledger.film_runs import charged_in
 from blocks.money import usd
-from flows.planning.plan import Line, Plan
+from flows.planning.plan import Line, Plan, check_budget
+from flows.shots.film import FilmId
 from flows.shots.film_file import FilmFile
 
 MAX_NAMED = 10
+
+
+async def within_budgets(
+    ledger: Ledger,
+    plan: Plan,
+    film: FilmFile,
+    film_id: FilmId,
+    budget_usd: Decimal | None,
+    *,
+    live: bool,
+) -> Decimal | None:
+    """The run's budget, and no more than is left of the film's. Raises BudgetError."""
+    check_budget(plan, budget_usd)
+    check_clips(plan)
+    if film.budget_usd is None and not film.sequence_budgets_usd:
+        return budget_usd
+    charged = await ledger.book(charged_in, ledger, film_id.key, live=live)
+    spent_usd: dict[str, Decimal] = {}
+    for each in charged:
+        name = each.attempt.sequence
+        spent_usd[name] = spent_usd.get(name, Decimal(0)) + each.cost.cost_usd
+    left_usd = check_film(plan, film, spent_usd)
+    return min((each for each in (budget_usd, left_usd) if each is not None), default=None)
 
 
 def check_clips(plan: Plan) -> None:

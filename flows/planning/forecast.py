@@ -10,6 +10,7 @@ from pathlib import Path
 
 from blocks import timing
 from blocks.errors import PriceError
+from blocks.ledger import Ledger
 from blocks.providers.catalogue import counted_models
 from blocks.providers.model import Model
 from blocks.providers.prices import shipped
@@ -17,10 +18,9 @@ from blocks.providers.services import service_name
 from flows.planning.changes import Changes, changes_since
 from flows.planning.comparison import Offer, compare
 from flows.planning.duration import Limits, Wait, history, waits_of
-from flows.planning.plan import Line, Plan
+from flows.planning.plan import Line, Plan, Providers
 from flows.planning.prices import SOLD_BY
 from flows.planning.sharing import Shared, shared_clips
-from flows.run.context import RunContext
 from flows.run.opening import has_account
 from flows.shots import FilmId
 from flows.shots.job import service_of
@@ -61,16 +61,18 @@ async def sold_services(*, live: bool) -> set[str]:
     return {service_name(name, live=live) for name in names}
 
 
-async def look_ahead(shop: RunContext, plan: Plan, film: FilmId, *, live: bool) -> Outlook:
+async def look_ahead(
+    ledger: Ledger, providers: Providers, plan: Plan, film: FilmId, *, live: bool
+) -> Outlook:
     models = counted_models()
-    prices = await unit_prices(shop, models, live=live)
+    prices = await unit_prices(providers, models, live=live)
     manifest = Path("out") / film.name / "manifest.json"
-    changes = await shop.book(changes_since, shop.ledger, plan.lines, film, manifest, live=live)
+    changes = await ledger.book(changes_since, ledger, plan.lines, film, manifest, live=live)
     wanted = {(x.job.service, x.job.shot.model) for x in plan.lines if x.need == "buy"}
-    past_s = await shop.book(history, shop.ledger, sorted(wanted))
+    past_s = await ledger.book(history, ledger, sorted(wanted))
     limits = {
         service: Limits(provider.max_in_flight, provider.max_per_minute)
-        for service, provider in shop.providers.items()
+        for service, provider in providers.items()
     }
     jobs = (line.job for line in plan.lines if line.need not in ("shared", "own"))
     return Outlook(
@@ -80,7 +82,7 @@ async def look_ahead(shop: RunContext, plan: Plan, film: FilmId, *, live: bool) 
         changes,
         tuple(compare(jobs, models, prices)),
         tuple(waits_of(plan.lines, limits, past_s)),
-        tuple(await shop.book(shared_clips, shop.ledger, plan.lines, film)),
+        tuple(await ledger.book(shared_clips, ledger, plan.lines, film)),
     )
 
 
@@ -102,12 +104,12 @@ def shares(plan: Plan, key: Callable[[Line], str]) -> list[Share]:
 
 
 async def unit_prices(
-    shop: RunContext, models: list[Model], *, live: bool
+    providers: Providers, models: list[Model], *, live: bool
 ) -> Mapping[str, Decimal]:
     """What a unit costs by the account; by the price book where the account is not open."""
 
     async def one(model: Model) -> Decimal | None:
-        provider = shop.providers.get(service_of(model, live=live))
+        provider = providers.get(service_of(model, live=live))
         if provider is None:
             rule = shipped().rule(model.name, timing.now().date())
             return rule.unit_price_usd if rule else None

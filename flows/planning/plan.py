@@ -12,16 +12,15 @@ from typing import Literal, cast
 
 from blocks import timing
 from blocks.errors import BudgetError, PriceError
-from blocks.ledger import Attempt, Intent
+from blocks.ledger import Attempt, Intent, Ledger
 from blocks.ledger.proof import price_key
 from blocks.money import usd
-from blocks.providers.base import PriceSource, Quote
+from blocks.providers.base import PriceSource, Provider, Quote
 from blocks.providers.footage import free
 from blocks.providers.model import Inputs, Whole
 from blocks.providers.services import provider_name
 from flows.planning.bought import as_bought
 from flows.planning.remembered import write_down_remembered
-from flows.run.context import RunContext
 from flows.shots.job import Job, approval_of, stills_of
 
 Need = Literal["buy", "shared", "bought", "stored", "held", "own", "waits", "out"]
@@ -29,6 +28,10 @@ Need = Literal["buy", "shared", "bought", "stored", "held", "own", "waits", "out
 flight, to be brought home · stored: here · held: ended in a way that a person has to look at · own:
 footage of one's own · waits: for a person to approve its still · out:
 marked so, and not bought"""
+
+
+Providers = Mapping[str, Provider]
+"""By the service's name in the ledger."""
 
 
 @dataclass(frozen=True)
@@ -66,13 +69,23 @@ class Line:
 
 @dataclass(frozen=True)
 class Plan:
+    """`adopted` counts the paid clips that the ledger did not know, as after a loss."""
+
     lines: tuple[Line, ...]
     stills: tuple[Line, ...] = ()
     """Pictures that clips begin with."""
+    adopted: int = 0
+    buys_no_clip: bool = False
 
     @property
     def every(self) -> tuple[Line, ...]:
         return (*self.stills, *self.lines)
+
+    @property
+    def jobs(self) -> dict[str, Job]:
+        """All that may be bought, by fingerprint: where shots share a clip, the first one's."""
+        lines = reversed(self.every)
+        return {job.fingerprint: job for line in lines for job in line.job.alternatives}
 
     @property
     def waits_usd(self) -> Decimal:
@@ -112,22 +125,28 @@ class Plan:
         return sum(line.need == need for line in self.lines)
 
 
-async def make_plan(shop: RunContext, jobs: Sequence[Job], film: str = "") -> Plan:
+async def make_plan(
+    ledger: Ledger, providers: Providers, jobs: Sequence[Job], film: str = ""
+) -> Plan:
     """Price every job, and look up what the ledger and the store already have.
 
     What Prefect remembers and the ledger does not is written down again, for the `film`.
     Of alternatives, one that is paid for or under way stands before those that are not.
     """
-    jobs = await shop.book(as_bought, shop.ledger, jobs)
+    jobs = await ledger.book(as_bought, ledger, jobs)
     stills = stills_of(jobs)
     every = [choice for job in (*stills, *jobs) for choice in job.alternatives]
     keys = list({job.fingerprint for job in every})
-    held = await shop.book(shop.ledger.holders, keys)
-    quotes = await price_jobs(shop, every, held)
+    held = await ledger.book(ledger.holders, keys)
+    quotes = await price_jobs(ledger, providers, every, held)
     unknown = {job.fingerprint: job for job in every if job.fingerprint not in held}
-    intents = [intent_of(shop, job, quotes[key], job.seed) for key, job in unknown.items()]
-    if await write_down_remembered(shop, intents, film):
-        held = await shop.book(shop.ledger.holders, keys)
+    intents = [
+        intent_of(providers.get(job.service), job, quotes[key], job.seed)
+        for key, job in unknown.items()
+    ]
+    adopted = await write_down_remembered(ledger, intents, film)
+    if adopted:
+        held = await ledger.book(ledger.holders, keys)
     lines: list[Line] = []
     seen: set[str] = set()
     for first in (*stills, *jobs):
@@ -142,7 +161,7 @@ async def make_plan(shop: RunContext, jobs: Sequence[Job], film: str = "") -> Pl
         quote, *others = (quotes[choice.fingerprint] for choice in job.alternatives)
         lines.append(Line(job, quote, need, tuple(others)))
     count = len(stills)
-    return Plan(tuple(lines[count:]), tuple(lines[:count]))
+    return Plan(tuple(lines[count:]), tuple(lines[:count]), adopted)
 
 
 def awaits_approval(job: Job) -> bool:
@@ -154,7 +173,7 @@ def awaits_approval(job: Job) -> bool:
 def stills_alone(plan: Plan) -> Plan:
     """The plan without buying a clip."""
     lines = (replace(x, need="waits") if x.need == "buy" else x for x in plan.lines)
-    return replace(plan, lines=tuple(lines))
+    return replace(plan, lines=tuple(lines), buys_no_clip=True)
 
 
 def is_bought(attempt: Attempt | None) -> bool:
@@ -170,7 +189,7 @@ def need_of(attempt: Attempt | None, *, shared: bool) -> Need:
 
 
 async def price_jobs(
-    shop: RunContext, jobs: Sequence[Job], held: Mapping[str, Attempt]
+    ledger: Ledger, providers: Providers, jobs: Sequence[Job], held: Mapping[str, Attempt]
 ) -> dict[str, Quote]:
     """Prices by fingerprint. Jobs that differ only in words, seed or files cost the same.
 
@@ -182,7 +201,7 @@ async def price_jobs(
         key = (job.service, job.shot.model, price_key(job.inputs), ceiling_of(job))
         try:
             if key not in known:
-                known[key] = await price_of(shop, job)
+                known[key] = await price_of(ledger, providers, job)
             quotes[job.fingerprint] = known[key]
         except PriceError:
             attempt = held.get(job.fingerprint)
@@ -204,14 +223,14 @@ def ceiling_of(job: Job) -> Decimal | None:
     return job.shot.max_usd or job.model.max_usd
 
 
-async def price_of(shop: RunContext, job: Job) -> Quote:
+async def price_of(ledger: Ledger, providers: Providers, job: Job) -> Quote:
     """What the provider quotes, or what it has charged for such a job, where that was more.
 
     Raises PriceError where neither is known and the user names no ceiling, or a lower one.
     """
     if job.is_own:
         return free(timing.now().date())
-    quote = await known_price(shop, job)
+    quote = await known_price(ledger, providers, job)
     ceiling_usd = ceiling_of(job)
     if ceiling_usd is not None and quote.cost_usd > ceiling_usd:
         raise PriceError(
@@ -222,13 +241,13 @@ async def price_of(shop: RunContext, job: Job) -> Quote:
     return quote
 
 
-async def known_price(shop: RunContext, job: Job) -> Quote:
-    provider, inputs = shop.providers[job.service], final_inputs(job)
+async def known_price(ledger: Ledger, providers: Providers, job: Job) -> Quote:
+    provider, inputs = providers[job.service], final_inputs(job)
     quote = await provider.price(job.model, inputs, ceiling_of(job))
     if quote.source == "no_price":
         return quote
-    counted = await shop.book(
-        shop.ledger.counted, job.service, provider.account, job.shot.model, inputs
+    counted = await ledger.book(
+        ledger.counted, job.service, provider.account, job.shot.model, inputs
     )
     if counted is None or not counted.units:
         return quote
@@ -244,7 +263,7 @@ def final_inputs(job: Job, seed: int | None = None) -> Inputs:
     return {**job.inputs} if seed is None or name is None else {**job.inputs, name: seed}
 
 
-def intents_of(shop: RunContext, plan: Plan, draw: Draw) -> dict[str, Intent]:
+def intents_of(providers: Providers, plan: Plan, draw: Draw) -> dict[str, Intent]:
     """What to write into the ledger for each clip, by fingerprint. Open seeds are drawn here."""
     intents: dict[str, Intent] = {}
     choices = (
@@ -256,12 +275,12 @@ def intents_of(shop: RunContext, plan: Plan, draw: Draw) -> dict[str, Intent]:
         seed = job.seed
         if seed is None and job.model.takes_seed:
             seed = draw(job.model.open_seeds())
-        intents[job.fingerprint] = intent_of(shop, job, quote, seed)
+        intents[job.fingerprint] = intent_of(providers.get(job.service), job, quote, seed)
     return intents
 
 
-def intent_of(shop: RunContext, job: Job, quote: Quote, seed: int | None) -> Intent:
-    provider = None if job.is_own else shop.providers[job.service]
+def intent_of(provider: Provider | None, job: Job, quote: Quote, seed: int | None) -> Intent:
+    """`provider` is None for footage of one's own."""
     return Intent(
         fingerprint=job.fingerprint,
         service=job.service,

@@ -17,7 +17,6 @@ from blocks.providers.catalogue import counted_models
 from blocks.providers.model import Model
 from blocks.providers.prices import COUNTED_UNITS, CURRENCY, PriceRule, shipped
 from blocks.providers.services import service_name
-from flows.run.context import Unwatched
 from flows.run.opening import has_account, open_run
 
 SOLD_BY = ("fal", "wavespeed")
@@ -65,13 +64,13 @@ async def refresh_prices(*, live: bool) -> list[Price]:
     opened = {service for name, service in services.items() if name not in keyless}
     models = counted_models()
     found = []
-    async with open_run(opened, Unwatched(), run_id="prices", spends=False) as shop:
+    async with open_run(opened, run_id="prices", spends=False) as run:
         for model in models:
             service = services[model.provider]
-            provider = shop.providers.get(service)
+            provider = run.providers.get(service)
             answer = await provider.list_price(model) if provider else None
             account = provider.account if provider else ""
-            price = await shop.book(take, shop.ledger, service, account, model, answer)
+            price = await run.ledger.book(take, run.ledger, service, account, model, answer)
             found.append(price)
     return found
 

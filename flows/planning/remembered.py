@@ -13,8 +13,8 @@ from pathlib import Path
 
 from blocks import settings
 from blocks.files import sha256_file
-from blocks.ledger import Intent, fallback
-from flows.run.context import Clip, RunContext
+from blocks.ledger import Intent, Ledger, fallback
+from flows.run.context import Clip
 
 
 def results_folder() -> Path:
@@ -46,22 +46,17 @@ def all_remembered(fingerprints: Sequence[str]) -> dict[str, Clip]:
     return {key: clip for key in fingerprints if (clip := remembered(key))}
 
 
-async def write_down_remembered(shop: RunContext, intents: Sequence[Intent], name: str) -> int:
+async def write_down_remembered(ledger: Ledger, intents: Sequence[Intent], film: str) -> int:
     """Adopt what is remembered of these, which the ledger does not know; gives their number."""
     found = 0
-    ledger, sent = shop.ledger, {stray.fingerprint: stray for stray in fallback.strays()}
+    sent = {stray.fingerprint: stray for stray in fallback.strays()}
     clips = await asyncio.to_thread(all_remembered, [intent.fingerprint for intent in intents])
     for intent in intents:
         key = intent.fingerprint
         if clip := clips.get(key):
             stored = (clip.attempt_id, clip.sha256, clip.num_frames)
-            found += await shop.book(ledger.adopt_stored, intent, *stored, name)
+            found += await ledger.book(ledger.adopt_stored, intent, *stored, film)
         elif stray := sent.get(key):
             request = (stray.attempt_id, stray.ticket)
-            found += await shop.book(ledger.adopt_sent, intent, *request, name)
-    if found:
-        shop.watcher.say(
-            f"The ledger does not know {found} clips that were paid for: was its file moved or "
-            "removed? They are written down again, at what they are estimated to have cost."
-        )
+            found += await ledger.book(ledger.adopt_sent, intent, *request, film)
     return found

@@ -16,6 +16,7 @@ from prefect.context import FlowRunContext
 from prefect.events import emit_event
 
 from blocks.money import plain
+from flows.report.log import logged
 from flows.report.progress import Progress, Row, View
 
 EVERY_S = 10.0
@@ -63,6 +64,11 @@ class Events:
                 payload["why"] = {row.name: row.note for row in rows[:MAX_NAMES]}
             emit_event(f"shotreel.clip.{kind}", self._resource, payload=payload)
         self._waiting = {}
+
+
+def reported(view: View | None = None) -> Progress:
+    """The progress of a run, told to the view, to the flow run's log, and in its events."""
+    return Progress(signalled(logged(view)))
 
 
 def signalled(view: View | None) -> View | None:

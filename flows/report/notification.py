@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,6 +30,9 @@ class Notification:
     subject: str = ""
     body: str = ""
 
+    def ends(self, exit_code: int, body: str) -> None:
+        self.subject, self.body = "is not whole" if exit_code else "is ready", body
+
     async def send(self, subject: str, body: str) -> None:
         """A notification that cannot be sent is logged: what was made or bought stays."""
         if self.block is None:
@@ -45,9 +47,6 @@ class Notification:
                 get_run_logger(context).warning(said)
 
 
-current: ContextVar[Notification] = ContextVar("notice", default=Notification(""))  # noqa: B039 - it is empty
-
-
 @asynccontextmanager
 async def notified(name: str, slug: str | None) -> AsyncIterator[Notification]:
     """Tell the block `slug`, as in `slack-webhook/team`, how the block of code has ended.
@@ -55,7 +54,6 @@ async def notified(name: str, slug: str | None) -> AsyncIterator[Notification]:
     Raises InputError for a slug that names no notification block, before anything is done.
     """
     notice = Notification(name, await load(slug))
-    token = current.set(notice)
     try:
         yield notice
     except ShotreelError as error:
@@ -67,8 +65,6 @@ async def notified(name: str, slug: str | None) -> AsyncIterator[Notification]:
     else:
         if notice.body:
             await notice.send(notice.subject, notice.body)
-    finally:
-        current.reset(token)
 
 
 async def load(slug: str | None) -> Any:

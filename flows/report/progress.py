@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from contextvars import ContextVar
 from dataclasses import dataclass, field
 from decimal import Decimal
 from time import monotonic
-from typing import Literal, Protocol
+from typing import Protocol
 
 from flows.planning.plan import Plan
-
-Phase = Literal["reading", "planning", "generating", "stitching", "done"]
+from flows.run.context import Phase
 
 WORDS = {
     "reserved": "waiting for its turn",
@@ -181,7 +179,3 @@ class Progress:
     def _tell(self, fingerprint: str | None) -> None:
         if self.view:
             self.view.changed(self, fingerprint)
-
-
-view: ContextVar[View | None] = ContextVar("view", default=None)
-"""Set by the command line before it calls the flow."""

@@ -10,7 +10,6 @@ from blocks.ledger import Attempt, Ledger
 from blocks.ledger.states import UNFINISHED
 from blocks.money import usd
 from flows.generate.lifecycle import CALLED_OFF
-from flows.run.context import RunContext
 
 AT_A_TERMINAL = "run the same command again, or `shotreel recover`"
 IN_PREFECT = "press Retry in the menu of this run, or run the deployment recover"
@@ -23,8 +22,8 @@ def left_by(ledger: Ledger, since: datetime | None = None) -> str:
     return words(ledger.in_states(UNFINISHED), off, AT_A_TERMINAL)
 
 
-async def left_by_run(shop: RunContext) -> str:
-    held = await shop.book(shop.ledger.holders, list(shop.jobs))
+async def left_by_run(ledger: Ledger, fingerprints: Sequence[str]) -> str:
+    held = await ledger.book(ledger.holders, fingerprints)
     left = [attempt for attempt in held.values() if attempt.state in UNFINISHED]
     return f"Stopped. {words(left, list(held.values()), IN_PREFECT)}"
 

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import ExitStack, asynccontextmanager
 from ipaddress import ip_address
 from typing import Any
+from uuid import uuid4
 
 import httpx
 from prefect.context import FlowRunContext
@@ -32,7 +33,7 @@ from blocks.sandbox import Sandbox
 from blocks.sandbox.server import environment_of
 from blocks.storage.clip_store import ClipStore
 from blocks.storage.places import clips_place, ledger_place, saved_block
-from flows.run.context import RunContext, Watcher
+from flows.run.context import RunContext
 
 Account = FalAccount | WaveSpeedAccount | ComfyUIAccount
 
@@ -65,17 +66,17 @@ URL_FIELDS = {
 @asynccontextmanager
 async def open_run(
     services: Iterable[str],
-    watcher: Watcher,
     *,
-    run_id: str,
+    run_id: str = "",
     spends: bool = True,
     models: Iterable[Model] = (),
 ) -> AsyncIterator[RunContext]:
     """Everything a run needs, opened and checked before anything is bought.
 
     `services` are the names in the ledger of those that are needed; `models` those of the list.
-    Raises InputError for a
-    missing key, SetupError for a ledger or a store that cannot be written.
+    `run_id` is the flow run's where none is given, so that a run that Prefect starts again keeps
+    its budget. Raises InputError for a missing key, SetupError for a ledger or a store that cannot
+    be written.
     """
     wanted = sorted(set(services))
     ledger = Ledger(await ledger_place())
@@ -102,12 +103,13 @@ async def open_run(
                     known = price_rules(ledger, service, DEFAULT_ACCOUNT)
                     provider.price_book = shipped().with_rules(known)
                 opened[service] = provider
-            shop = RunContext(run_id, ledger, store, client, opened, watcher)
-            stack.callback(shop.close)
-            try:
-                yield shop
-            finally:
-                await shop.end_orphans()
+            yield RunContext(run_id or flow_run_id() or uuid4().hex, ledger, store, client, opened)
+
+
+def flow_run_id() -> str:
+    """Empty outside a flow run."""
+    context = FlowRunContext.get()
+    return str(context.flow_run.id) if context and context.flow_run else ""
 
 
 @asynccontextmanager

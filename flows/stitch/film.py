@@ -6,11 +6,10 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from fractions import Fraction
-from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -37,12 +36,9 @@ from flows.stitch.notes import notes_of
 from flows.stitch.render import VERSION as RENDER_VERSION
 from flows.stitch.render import (
     Drawing,
-    draw_row,
     drawing_of,
     headers_of,
-    is_drawn,
     place_of,
-    rows_of,
 )
 from flows.stitch.seams.match import VERSION as MATCH_VERSION
 from flows.stitch.seams.matched import matched
@@ -130,35 +126,6 @@ class Seal(Protocol):
 
 
 _NOTE: TypeAdapter[Stitched] = TypeAdapter(Stitched)
-
-
-def stitch(
-    items: Sequence[Item],
-    out: Path,
-    *,
-    cache: Path,
-    finish: Finish = AS_IT_IS,
-    seal: Seal | None = None,
-    pool: Executor | None = None,
-) -> Stitched:
-    """Put the items one after another into the MP4 `out`; nothing is done where it is so already.
-
-    `out` is whole at every moment: the old film or the new one. `cache` keeps drawn segments and
-    what was made of what. Segments are drawn in the processes of `pool`, beside each other. A film
-    that could not be sealed is there without, and is made again the next time. Raises ClipError
-    that names the clip, StitchError otherwise.
-    """
-    if there := is_current(items, out, cache=cache, finish=finish, seal=seal):
-        return there
-    cutting = cut(items, finish, cache=cache, name=out.name)
-    drawings = {drawing.key: drawing for drawing in cutting.drawings}
-    missing = [drawing for drawing in drawings.values() if not is_drawn(drawing, cache)]
-    with ThreadPoolExecutor(1) as beside:
-        heard = beside.submit(cutting.heard, cache)
-        for _ in (pool.map if pool else map)(partial(draw_row, cache=cache), rows_of(missing)):
-            pass
-        heard.result()
-    return assemble(cutting, out, cache=cache, seal=seal)
 
 
 def cut(items: Sequence[Item], finish: Finish, *, cache: Path, name: str) -> Cutting:

@@ -10,23 +10,32 @@ from prefect.cache_policies import NO_CACHE
 from blocks.ledger import Ledger
 from flows.costs.bill import bill_of, to_csv
 from flows.costs.statement import Statement, state_accounts
+from flows.film_list import FilmList
+from flows.generate.all_clips import Clips
 from flows.output.folder import Place, write_atomically
 from flows.planning.plan import Plan
 from flows.report import artifacts
-from flows.run.context import current
+from flows.tasks.arguments import unvisited
 
 
 @task(name="account-costs", task_run_name="account-costs", cache_policy=NO_CACHE)
-async def account_costs(plan: Plan, place: Place, film: str) -> Statement:
+async def account_costs(plan: Plan, place: Place, film: str, ledger: Ledger) -> Statement:
     """A line for every take, in list order, and for every other charge; also as `costs.csv`."""
-    shop = current.get()
-    shop.task_runs += 1
-    statement = await shop.book(account, shop.ledger, plan, film)
+    statement = await ledger.book(state, ledger, plan, film)
     await asyncio.to_thread(write_atomically, place.costs, to_csv(statement.items))
     await artifacts.show_bill(statement)
     await artifacts.show_accounts(statement)
     return statement
 
 
-def account(ledger: Ledger, plan: Plan, film: str) -> Statement:
+async def account(film: FilmList, plan: Plan, clips: Clips, ledger: Ledger) -> Statement:
+    """The film's accounts as soon as all its clips have come, or will not."""
+    await clips.all()
+    made = clips.as_made(plan)
+    return await account_costs(
+        unvisited(made), unvisited(film.place), film.id.key, unvisited(ledger)
+    )
+
+
+def state(ledger: Ledger, plan: Plan, film: str) -> Statement:
     return state_accounts(film, plan.lines, bill_of(ledger, plan.lines, film))

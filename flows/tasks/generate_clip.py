@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from typing import Any, Literal
 
 from prefect import task
@@ -10,10 +13,21 @@ from prefect.context import TaskRunContext
 from prefect.serializers import Serializer
 
 from blocks.errors import UnreachableError
-from flows.generate.all_clips import Bring
+from blocks.ledger import Intent
+from flows.generate.all_clips import Clips
+from flows.generate.footage import keep_footage
+from flows.generate.generation import Generation
 from flows.generate.lifecycle import bring_home
+from flows.generate.sub_runs import SubRun, elsewhere
+from flows.planning.plan import Plan
 from flows.planning.remembered import read_clip, results_folder
-from flows.run.context import Clip, current
+from flows.report import artifacts
+from flows.report.progress import Progress
+from flows.report.stopped import left_by_run
+from flows.run.context import Clip
+from flows.run.prefect_record import end_left_tasks
+from flows.shots.job import Job
+from flows.tasks.arguments import unvisited
 
 
 class ClipSerializer(Serializer):  # Prefect finds it by the bare class
@@ -34,7 +48,8 @@ class ClipSerializer(Serializer):  # Prefect finds it by the bare class
 
 
 def by_fingerprint(context: TaskRunContext, parameters: dict[str, Any]) -> str:
-    return str(parameters["fingerprint"])
+    job: Job = parameters["job"]
+    return job.fingerprint
 
 
 def may_pass(task: Any, task_run: Any, state: Any) -> bool:
@@ -54,19 +69,47 @@ def may_pass(task: Any, task_run: Any, state: Any) -> bool:
     retry_delay_seconds=[10, 30],
     retry_condition_fn=may_pass,
 )
-async def generate_clip(name: str, fingerprint: str) -> Clip:
+async def generate_clip(name: str, job: Job, intent: Intent, run: Generation) -> Clip:
     """Bring the clip of one shot home: attach to the attempt that the ledger knows, or buy it."""
-    return await bring_planned(name, fingerprint)
+    return await bring_home(run, job, intent)
 
 
-async def bring_planned(name: str, fingerprint: str) -> Clip:
-    """What the task does, for a caller without Prefect."""
-    shop = current.get()
-    return await bring_home(shop, shop.jobs[fingerprint], shop.intents[fingerprint])
+@asynccontextmanager
+async def generating(
+    run: Generation,
+    plan: Plan,
+    intents: Mapping[str, Intent],
+    board: Progress,
+    parts: SubRun | None = None,
+    *,
+    tells_stop: bool = True,
+) -> AsyncIterator[Clips]:
+    """The clips of the plan as they come, each by a task run; `parts` of a large one by sub-runs.
 
-
-def as_task() -> Bring:
-    """The task, with its results beside the ledger, whatever PREFECT_HOME is."""
+    What has not begun when the block ends never does.
+    """
+    # Prefect keeps what each task run gave beside the ledger, whatever PREFECT_HOME is.
     kept: Any = generate_clip.with_options(result_storage=results_folder())
-    bring: Bring = kept
-    return bring
+
+    async def bring(job: Job) -> Clip:
+        intent = intents[job.fingerprint]
+        clip: Clip = await kept(job.name, unvisited(job), unvisited(intent), unvisited(run))
+        return clip
+
+    async def own(job: Job) -> Clip:
+        return await keep_footage(run, job, intents[job.fingerprint])
+
+    clips = Clips(bring, own)
+    board.plan(plan, stitches=parts is not None)
+    try:
+        await end_left_tasks()
+        async with artifacts.progress_of(board, plan), elsewhere(run, plan, parts) as given:
+            clips.start(run, plan, given.ended)
+            yield clips
+    except asyncio.CancelledError:
+        await clips.stop()
+        if tells_stop:
+            board.say(await left_by_run(run.ledger, list(intents)))
+        raise
+    finally:
+        await clips.stop()

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import Executor
 from contextlib import AbstractAsyncContextManager, suppress
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +26,7 @@ from flows.output.provenance import provenance_of
 from flows.output.record import is_current, key_of, remember
 from flows.planning.plan import Plan
 from flows.report import artifacts
-from flows.run.context import Clip, current
+from flows.run.context import Clip
 from flows.stitch import Stitched
 from flows.stitch.dialogue import cues_of, srt, vtt
 from flows.stitch.timeline import Timeline
@@ -38,9 +41,29 @@ _VERSIONS = (
 )
 
 
-def stills_beside(plan: Plan, clips: Clips) -> AbstractAsyncContextManager[None]:
+@dataclass(frozen=True)
+class Written:
+    """`left_out` says why there is no file for an editor."""
+
+    files: list[Path]
+    left_out: Sequence[str]
+
+
+@dataclass(frozen=True)
+class HandedOver:
+    """`errors` are by the name of what went wrong: film and bill are there whatever it is."""
+
+    errors: Mapping[str, ShotreelError]
+    left_out: Sequence[str]
+    task_runs: int
+
+
+def stills_beside(
+    plan: Plan, clips: Clips, processes: Executor
+) -> AbstractAsyncContextManager[None]:
     """While the block lasts, make the still of each clip that arrives, one at a time."""
-    return clips.beside((line.job.fingerprint for line in plan.lines), _still)
+    make = partial(_still, processes=processes)
+    return clips.beside((line.job.fingerprint for line in plan.lines), make)
 
 
 async def hand_over(
@@ -50,11 +73,10 @@ async def hand_over(
     attempts: Mapping[str, Attempt],
     clips: Iterable[Clip],
     place: Place,
-) -> dict[str, ShotreelError]:
-    """Write timeline, poster, contact sheet and provenance, where they are not there already.
-
-    What went wrong, by its name: the film and the bill are there whatever this comes to.
-    """
+    processes: Executor,
+) -> HandedOver:
+    """Write timeline, poster, contact sheet and provenance, where they are not there already."""
+    written: Written | None = None
     errors: dict[str, ShotreelError] = {}
     if film and film.unsealed:
         errors["Content Credentials"] = StitchError(film.unsealed)
@@ -64,16 +86,16 @@ async def hand_over(
         key = key_of(_VERSIONS, editors.is_installed(), title, manifest, provenance, repr(timeline))
         folder = settings.home() / "handover"
         if not await asyncio.to_thread(is_current, folder, place.out, key):
-            current.get().task_runs += 1
-            files = await write_files(
+            written = await write_files(
                 title,
                 unvisited(manifest),
                 unvisited(provenance),
                 unvisited(film),
                 unvisited(list(clips)),
                 unvisited(place),
+                unvisited(processes),
             )
-            await asyncio.to_thread(remember, folder, place.out, key, files)
+            await asyncio.to_thread(remember, folder, place.out, key, written.files)
     except ShotreelError as error:
         errors["the hand-over"] = error
     except Exception as error:  # noqa: BLE001 - whatever it is, the film is made and paid for
@@ -81,7 +103,7 @@ async def hand_over(
             f"Timeline, poster or contact sheet could not be made: {type(error).__name__}: {error}",
             remedy="The film, the clips and the bill are there. Run the same command again.",
         )
-    return errors
+    return HandedOver(errors, written.left_out if written else (), int(written is not None))
 
 
 @task(name="hand-over", task_run_name="hand-over", cache_policy=NO_CACHE)
@@ -92,41 +114,43 @@ async def write_files(
     film: Stitched | None,
     clips: list[Clip],
     place: Place,
-) -> list[Path]:
-    """The files that were written."""
-    await asyncio.gather(*map(_still, clips))
+    processes: Executor,
+) -> Written:
+    await asyncio.gather(*(_still(clip, processes) for clip in clips))
     timeline = film.timeline if film else None
     pictures = pictures_of(place, title, manifest, provenance, timeline, stills.stills_folder())
     loop = asyncio.get_running_loop()
     subtitles: list[Path] = []
-    drawing = loop.run_in_executor(current.get().processes, Pictures.draw, pictures)
-    timelines: list[Path] = []
+    drawing = loop.run_in_executor(processes, Pictures.draw, pictures)
+    timelines, left_out = list[Path](), list[str]()
     try:
         await asyncio.to_thread(write_atomically, place.provenance, _json(provenance))
         if film:
             path = film.path.relative_to(place.out).as_posix()
             cut = otio.otio_of(title, path, film.timeline, manifest["shots"])
             await asyncio.to_thread(write_atomically, place.otio, _json(cut))
-            timelines = [place.otio, *await _for_editors(cut, place)]
+            others, left_out = await _for_editors(cut, place, processes)
+            timelines = [place.otio, *others]
             subtitles = await asyncio.to_thread(write_subtitles, film.timeline, place)
     finally:
         shown = await drawing
     if shown:
         await artifacts.show_sheet(shown)
-    return [place.provenance, *pictures.files, *timelines, *subtitles]
+    return Written([place.provenance, *pictures.files, *timelines, *subtitles], left_out)
 
 
-async def _for_editors(cut: Mapping[str, Any], place: Place) -> list[Path]:
-    """The cut in other programs' formats, where the extra is installed. A format that does not have
-    the film's rate has no file: one of an earlier film would be of another cut."""
+async def _for_editors(
+    cut: Mapping[str, Any], place: Place, processes: Executor
+) -> tuple[list[Path], list[str]]:
+    """The cut in other programs' formats, where the extra is installed, and what was left out. A
+    format that does not have the film's rate has no file: one of an earlier film would be of
+    another cut."""
     if not editors.is_installed():
-        return []
+        return [], []
     loop = asyncio.get_running_loop()
     made = await loop.run_in_executor(
-        current.get().processes, editors.editors_of, dict(cut), place.out.absolute()
+        processes, editors.editors_of, dict(cut), place.out.absolute()
     )
-    for told in made.left_out:
-        current.get().watcher.say(told)
     files = []
     for suffix in editors.ADAPTERS:
         path = place.otio.with_suffix(f".{suffix}")
@@ -135,7 +159,7 @@ async def _for_editors(cut: Mapping[str, Any], place: Place) -> list[Path]:
             files.append(path)
         else:
             await asyncio.to_thread(path.unlink, missing_ok=True)
-    return files
+    return files, list(made.left_out)
 
 
 def write_subtitles(timeline: Timeline, place: Place) -> list[Path]:
@@ -149,7 +173,7 @@ def write_subtitles(timeline: Timeline, place: Place) -> list[Path]:
     return [*place.subtitles] if cues else []
 
 
-async def _still(clip: Clip) -> None:
+async def _still(clip: Clip, processes: Executor) -> None:
     """A clip of which no still can be made has an empty tile."""
     cache = stills.stills_folder()
     if stills.still_path(clip.sha256, cache, stills.WIDTH_PX).exists():
@@ -157,7 +181,7 @@ async def _still(clip: Clip) -> None:
     loop = asyncio.get_running_loop()
     arguments = (clip.path, clip.sha256, cache, stills.WIDTH_PX)
     with suppress(ShotreelError, OSError):
-        await loop.run_in_executor(current.get().processes, stills.still, *arguments)
+        await loop.run_in_executor(processes, stills.still, *arguments)
 
 
 def _json(values: Mapping[str, Any]) -> str:

@@ -7,32 +7,36 @@ that the film is ready moments after its last clip.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import suppress
-from functools import partial
+from collections.abc import AsyncIterator, Sequence
+from concurrent.futures import Executor
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from time import monotonic
-from typing import Any, TypeVar
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from blocks import settings
-from blocks.errors import ShotreelError, StitchError
+from blocks.errors import ShotreelError
+from blocks.processes import Processes
+from flows.film_list import FilmList
 from flows.generate.all_clips import Clips, Outcome
-from flows.output.folder import Place
+from flows.output.credentials import credentials
 from flows.planning.plan import Plan
-from flows.run.context import current
-from flows.stitch import Finish, Item, Stitched, assemble, cut, is_current
+from flows.report.progress import Progress
+from flows.stitch import Finish, Item, Stitched, Stitcher
 from flows.stitch.assemble import Outcomes, film_items, film_order, has_clip, sequence_items
 from flows.stitch.film import Cutting, Seal
-from flows.stitch.render import Drawing, draw_row, is_drawn, rows_of
-from flows.stitch.sound import FinishedSound, key_of
+from flows.stitch.render import Drawing
 from flows.stitch.sound.fades import parts_of
+from flows.stitch.stitcher import stitch_cache
 from flows.tasks.arguments import unvisited
+from flows.tasks.hand_over import stills_beside
+from flows.tasks.seams import ends_beside
 
-T = TypeVar("T")
+FILM = "the film"
+
+WORKERS = 2
+"""Processes that stitch, so that the loop goes on polling."""
 
 # Deciding again at every clip would be a burden in lists of thousands: a tenth of the time at most.
 _REST = 10
@@ -40,79 +44,100 @@ _REST = 10
 
 @task(name="stitch", task_run_name="stitch-{what}", cache_policy=NO_CACHE)
 async def stitch_items(
-    what: str, items: Sequence[Item], out: Path, finish: Finish, seal: Seal | None = None
-) -> Stitched:
-    """Clips and cards to one file, in this order."""
-    cache = _cache()
-    known = partial(is_current, items, out, cache=cache, finish=finish, seal=seal)
-    made = await asyncio.to_thread(known)
-    if made is not None:
-        return made
-    cutting = await asyncio.to_thread(cut, items, finish, cache=cache, name=out.name)
-    await asyncio.gather(*_begin(cutting.drawings), await _hear(cutting))
-    return await _in_process(partial(assemble, cutting, out, cache=cache, seal=seal))
-
-
-async def stitch_sequences(
-    plan: Plan, clips: Clips, place: Place, finish: Finish
-) -> dict[str, Stitched | ShotreelError | None]:
-    """Each sequence as soon as its last clip is here, while others are still being made."""
-
-    async def one(name: str, keys: Sequence[str]) -> Stitched | ShotreelError | None:
-        outcomes = {key: await clips.of(key) for key in keys}
-        items = sequence_items(sequences[name], outcomes, finish)
-        return await _stitched(name, items, place.sequence(name), finish.of_sequence())
-
-    sequences = film_order(plan)
-    early = asyncio.create_task(draw_early(plan, clips, finish))
-    try:
-        made = await asyncio.gather(
-            *(one(name, [line.job.fingerprint for line in sequences[name]]) for name in sequences)
-        )
-    finally:
-        early.cancel()
-        await asyncio.gather(early, return_exceptions=True)
-    return dict(zip(sequences, made, strict=True))
-
-
-async def stitch_film(
-    plan: Plan,
-    outcomes: Mapping[str, Outcome],
-    place: Place,
-    finish: Finish,
-    seal: Seal | None = None,
-) -> Stitched | ShotreelError | None:
-    """All sequences, in list order; None where there is nothing to make it of."""
-    items = film_items(plan, outcomes, finish)
-    return await _stitched("film", items, place.film, finish, seal)
-
-
-async def _stitched(
     what: str,
-    items: Sequence[Item] | None,
+    items: Sequence[Item],
     out: Path,
     finish: Finish,
+    stitcher: Stitcher,
     seal: Seal | None = None,
-) -> Stitched | ShotreelError | None:
-    shop = current.get()
-    named = f"sequence {what}" if out.parent.name == "sequences" else "the film"
-    try:
-        if items is None:
-            return None  # a shot is missing, and then the old one is to stay
-        if not has_clip(items):
-            # Nothing of the list is in it: under its name it would pass for what was asked for.
-            await asyncio.to_thread(_set_aside, out)
-            return None
-        shop.task_runs += 1
-        shop.watcher.begins(named)
-        return await stitch_items(what, unvisited(items), out, finish, seal)
-    except ShotreelError as error:
-        return error
-    finally:
-        shop.watcher.ends(named)
+) -> Stitched:
+    """Clips and cards to one file, in this order."""
+    return await stitcher.stitch(items, out, finish, seal)
 
 
-async def draw_early(plan: Plan, clips: Clips, finish: Finish) -> None:
+Result = Stitched | ShotreelError | None
+"""None where there is nothing to make it of."""
+
+
+class Films:
+    """The sequences and the film of one run, made in `processes`."""
+
+    def __init__(
+        self, film: FilmList, board: Progress, processes: Executor, seal: Seal | None = None
+    ) -> None:
+        self.processes = processes
+        self.task_runs = 0
+        self._place, self._finish = film.place, film.finish
+        self._board, self._seal = board, seal
+        self._stitcher = Stitcher(processes, stitch_cache())
+
+    @asynccontextmanager
+    async def beside(self, plan: Plan, clips: Clips) -> AsyncIterator[None]:
+        """While the block lasts, look at each clip that arrives: its still, and its ends."""
+        async with (
+            stills_beside(plan, clips, self.processes),
+            ends_beside(plan, clips, self.processes),
+        ):
+            yield
+
+    async def sequences(self, plan: Plan, clips: Clips) -> dict[str, Result]:
+        """Each as soon as its last clip is here, while others are still being made."""
+
+        async def one(name: str, keys: Sequence[str]) -> Result:
+            outcomes = {key: await clips.of(key) for key in keys}
+            items = sequence_items(sequences[name], outcomes, self._finish)
+            return await self._stitched(name, items, self._place.sequence(name), is_film=False)
+
+        sequences = film_order(plan)
+        early = asyncio.create_task(draw_early(self._stitcher, plan, clips, self._finish))
+        try:
+            keys = {name: [x.job.fingerprint for x in lines] for name, lines in sequences.items()}
+            made = await asyncio.gather(*(one(*each) for each in keys.items()))
+        finally:
+            early.cancel()
+            await asyncio.gather(early, return_exceptions=True)
+        return dict(zip(sequences, made, strict=True))
+
+    async def film(self, plan: Plan, clips: Clips) -> dict[str, Result]:
+        """All sequences, in list order."""
+        outcomes = await clips.all()
+        self._board.enter("stitching")
+        items = film_items(clips.as_made(plan), outcomes, self._finish)
+        return {FILM: await self._stitched("film", items, self._place.film, is_film=True)}
+
+    async def _stitched(
+        self, what: str, items: Sequence[Item] | None, out: Path, *, is_film: bool
+    ) -> Result:
+        named = FILM if is_film else f"sequence {what}"
+        finish = self._finish if is_film else self._finish.of_sequence()
+        seal = self._seal if is_film else None
+        try:
+            if items is None:
+                return None  # a shot is missing, and then the old one is to stay
+            if not has_clip(items):
+                # Nothing of the list is in it: under its name it would pass for what was asked for.
+                await asyncio.to_thread(_set_aside, out)
+                return None
+            self.task_runs += 1
+            self._board.begins(named)
+            return await stitch_items(
+                what, unvisited(items), out, finish, unvisited(self._stitcher), unvisited(seal)
+            )
+        except ShotreelError as error:
+            return error
+        finally:
+            self._board.ends(named)
+
+
+@asynccontextmanager
+async def films_of(film: FilmList, board: Progress) -> AsyncIterator[Films]:
+    """Raises InputError where the film could not be signed as the environment asks for."""
+    seal = credentials()
+    with Processes(WORKERS) as processes:
+        yield Films(film, board, processes, seal)
+
+
+async def draw_early(stitcher: Stitcher, plan: Plan, clips: Clips, finish: Finish) -> None:
     """Begin to draw each segment when all that it shows is there, and the music over all of it.
 
     Which format the film will have is a guess until its last clip is here, and so is how long it
@@ -130,76 +155,31 @@ async def draw_early(plan: Plan, clips: Clips, finish: Finish) -> None:
             outcomes |= {coming.pop(each): each.result() for each in done}
             begun = monotonic()
             with suppress(ShotreelError):  # said when the film is stitched
-                drawings, scored = await asyncio.to_thread(_ready, plan, dict(outcomes), finish)
-                _begin(drawings)
+                drawings, scored = await asyncio.to_thread(
+                    _ready, stitcher, plan, dict(outcomes), finish
+                )
+                stitcher.draw(drawings)
                 if scored:
-                    await _hear(scored)
+                    await stitcher.hear(scored)
             await asyncio.sleep((monotonic() - begun) * _REST)
     finally:
         for each in coming:
             each.cancel()
 
 
-def _ready(plan: Plan, outcomes: Outcomes, finish: Finish) -> tuple[list[Drawing], Cutting | None]:
+def _ready(
+    stitcher: Stitcher, plan: Plan, outcomes: Outcomes, finish: Finish
+) -> tuple[list[Drawing], Cutting | None]:
     """What can be drawn of the film as far as its clips are there; and the film, where nothing but
     music is heard in it."""
     items = film_items(plan, outcomes, finish)
     if items is None or not has_clip(items):
         return [], None
-    cutting = cut(items, finish, cache=_cache(), name="film.mp4")
+    cutting = stitcher.cut(items, finish, "film.mp4")
     drawings = [drawing for drawing in cutting.drawings if not drawing.is_pending]
     return drawings, cutting if finish.music and not parts_of(cutting.timeline) else None
-
-
-async def _hear(cutting: Cutting) -> asyncio.Future[FinishedSound | None]:
-    """Have its sound made, once in a run."""
-    sounds = current.get().sounds
-    key = await asyncio.to_thread(lambda: key_of(cutting.timeline, cutting.finish))
-    if key not in sounds:
-        making = _in_process(partial(cutting.heard, _cache())) if key else asyncio.sleep(0)
-        sounds[key] = asyncio.create_task(making)
-        sounds[key].add_done_callback(_retrieve)
-    return sounds[key]
-
-
-def _begin(drawings: Iterable[Drawing]) -> list[asyncio.Future[None]]:
-    """Have segments drawn, each once in a run."""
-    known, cache = current.get().drawings, _cache()
-
-    async def one(row: Sequence[Drawing]) -> None:
-        left = [each for each in row if not await asyncio.to_thread(is_drawn, each, cache)]
-        if left:
-            await _in_process(partial(draw_row, left, cache))
-
-    wanted = {drawing.key: drawing for drawing in drawings}
-    for row in rows_of(each for key, each in wanted.items() if key not in known):
-        drawn = asyncio.create_task(one(row))
-        drawn.add_done_callback(_retrieve)
-        known.update(dict.fromkeys((each.key for each in row), drawn))
-    return list(dict.fromkeys(known[key] for key in wanted))
-
-
-async def _in_process(work: Callable[[], T]) -> T:
-    loop = asyncio.get_running_loop()
-    try:
-        return await loop.run_in_executor(current.get().processes, work)
-    except BrokenProcessPool:
-        raise StitchError(
-            "A process that stitches was ended from outside, for want of memory perhaps.",
-            remedy="The clips are safe. Run the same command again.",
-        ) from None
-
-
-def _retrieve(drawn: asyncio.Future[Any]) -> None:
-    """Whoever needs it hears of its error; a guess that nobody needs is no news."""
-    if not drawn.cancelled():
-        drawn.exception()
 
 
 def _set_aside(out: Path) -> None:
     with suppress(OSError):
         out.replace(out.with_name(f"{out.stem}.old{out.suffix}"))
-
-
-def _cache() -> Path:
-    return settings.home() / "stitch"

@@ -14,7 +14,8 @@ from pathlib import Path
 
 from blocks.media.probe import probe
 from blocks.processes import Processes
-from flows.stitch import Begin, Clip, stitch
+from flows.stitch import Begin, Clip
+from tests.stitch.making import stitch
 
 WORKERS = 2
 EVERY = 10

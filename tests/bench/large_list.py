@@ -23,7 +23,6 @@ import time
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from uuid import uuid4
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
@@ -130,24 +129,24 @@ async def without_prefect(shots: str, at_a_time: int) -> None:
     """What make-film does until the clips are there, in its own order."""
     from blocks.errors import ShotreelError
     from flows.generate.all_clips import Clips
-    from flows.make_film import plan_list, reserve
+    from flows.generate.footage import keep_footage
+    from flows.generate.generation import open_generation
+    from flows.generate.lifecycle import bring_home
+    from flows.planning.reserving import plan_list, reserve
     from flows.report.progress import Progress
     from flows.run import opening
-    from flows.run.context import current
-    from flows.run.opening import open_run
     from flows.shots import read_shots
-    from flows.shots.job import services_of
-    from flows.tasks.generate_clip import bring_planned
 
     opening.SANDBOX_LIMITS["fal"]["max_in_flight"] = at_a_time
     rows = read_shots(shots)
-    services = services_of(rows, live=False)
-    async with open_run(services, Progress(), run_id=uuid4().hex) as shop:
-        current.set(shop)
-        plan = await plan_list(shop, rows, live=False)
-        await reserve(shop, plan, "bench", None)
-        clips = Clips(bring_planned)
-        clips.start(shop, plan)
+    async with open_generation(rows, Progress(), live=False) as run:
+        plan = await plan_list(run, rows, live=False)
+        intents = await reserve(run, plan, "bench", None)
+        clips = Clips(
+            lambda job: bring_home(run, job, intents[job.fingerprint]),
+            lambda job: keep_footage(run, job, intents[job.fingerprint]),
+        )
+        clips.start(run, plan)
         outcomes = await clips.all()
         assert not any(isinstance(each, ShotreelError) for each in outcomes.values())
 

@@ -25,7 +25,6 @@ from fractions import Fraction
 from pathlib import Path
 from shutil import rmtree
 from threading import Event, Thread
-from uuid import uuid4
 
 import av
 import imageio_ffmpeg
@@ -37,20 +36,21 @@ from blocks.media.probe import probe
 from blocks.processes import Processes
 from blocks.sandbox import Sandbox
 from flows.generate.all_clips import Clips
-from flows.make_film import plan_list, reserve
+from flows.generate.generation import open_generation
+from flows.generate.lifecycle import bring_home
+from flows.planning.reserving import plan_list, reserve
 from flows.report.progress import Progress
-from flows.run.context import WORKERS, current
 from flows.run.context import Clip as Stored
-from flows.run.opening import open_run
 from flows.shots import read_shots
-from flows.shots.job import services_of
-from flows.stitch import Clip, cut, stitch
+from flows.shots.job import Job
+from flows.stitch import Clip, cut
 from flows.stitch.assemble import film_items
 from flows.stitch.finish import AS_IT_IS
 from flows.stitch.render import draw
-from flows.tasks.generate_clip import bring_planned
-from flows.tasks.stitch import draw_early, stitch_items
+from flows.stitch.stitcher import Stitcher
+from flows.tasks.stitch import WORKERS, draw_early
 from tests.bench.held import DISSOLVE, EVERY
+from tests.stitch.making import stitch
 
 WIDTH, HEIGHT, RATE, NUM_FRAMES = 1280, 720, 24, 96
 MEMORY_CLIPS = (50, 500)
@@ -255,31 +255,31 @@ async def arrive(shots: str, folder: Path) -> tuple[float, float]:
     begun = 0.0
     arrived: dict[str, float] = {}
 
-    async def bring(name: str, fingerprint: str) -> Stored:
-        clip = await bring_planned(name, fingerprint)
+    async def bring(job: Job) -> Stored:
+        clip = await bring_home(run, job, intents[job.fingerprint])
         await generated.wait()  # all are there: painting them is not what is measured
-        await asyncio.sleep(max(0.0, begun + int(name[-3:]) * EVERY_S - time.perf_counter()))
-        arrived[name] = time.perf_counter()
+        await asyncio.sleep(max(0.0, begun + int(job.name[-3:]) * EVERY_S - time.perf_counter()))
+        arrived[job.name] = time.perf_counter()
         return clip
 
-    async with open_run(services_of(rows, live=False), Progress(), run_id=uuid4().hex) as shop:
-        current.set(shop)
-        plan = await plan_list(shop, rows, live=False)
-        await reserve(shop, plan, "list", None)
+    async with open_generation(rows, Progress(), live=False) as run:
+        plan = await plan_list(run, rows, live=False)
+        intents = await reserve(run, plan, "list", None)
         generated = asyncio.Event()
-        clips = Clips(bring)
-        clips.start(shop, plan)
+        clips = Clips(bring, bring)
+        clips.start(run, plan)
         while len(list((folder / "home" / "clips").rglob("*.mp4"))) < ARRIVING:  # noqa: ASYNC110
             await asyncio.sleep(0.2)
         begun = time.perf_counter()
         generated.set()
-        early = asyncio.create_task(draw_early(plan, clips, AS_IT_IS))
-        outcomes = await clips.all()
-        items = film_items(plan, outcomes, AS_IT_IS)
-        assert items
-        await stitch_items.fn("film", items, folder / "arrived.mp4", AS_IT_IS)
-        late_s = time.perf_counter() - max(arrived.values())
-        await early
+        with Processes(WORKERS) as processes:
+            stitcher = Stitcher(processes, folder / "home" / "stitch")
+            early = asyncio.create_task(draw_early(stitcher, plan, clips, AS_IT_IS))
+            items = film_items(plan, await clips.all(), AS_IT_IS)
+            assert items
+            await stitcher.stitch(items, folder / "arrived.mp4")
+            late_s = time.perf_counter() - max(arrived.values())
+            await early
         *_, last = cut(items, AS_IT_IS, cache=folder, name="film").drawings
         start = time.perf_counter()
         await asyncio.to_thread(draw, last, folder / "alone")

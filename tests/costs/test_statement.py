@@ -23,7 +23,7 @@ from flows.costs.spend import Which, charges_frame
 from flows.costs.statement import Statement, reason_of
 from flows.costs.variance import Why, reason
 from flows.shots import film_of
-from flows.tasks.account_costs import account
+from flows.tasks.account_costs import state
 from tests.generate.studio import Made, Studio, write
 from tests.ledger.books import change, in_state, rows
 
@@ -34,7 +34,7 @@ def statement(made: Made, tmp_path: Path) -> Statement:
     """As the task makes it, from the same rows."""
     ledger = opened(tmp_path)
     try:
-        said = account(ledger, made.plan, "list")
+        said = state(ledger, made.plan, "list")
         [film] = totals_by(charges_frame(ledger, Which(live=False)), "film")
         assert (film.key, film.cost_usd) == ("list", said.cost_usd)
         return said

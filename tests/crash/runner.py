@@ -12,7 +12,6 @@ import argparse
 import asyncio
 import resource
 import sys
-from uuid import uuid4
 
 from flows import prefect_settings
 
@@ -46,22 +45,19 @@ def main(argv: list[str]) -> int:
 async def buy(shots: str) -> int:
     """What make-film does until the clips are there, in its own order."""
     from blocks.errors import ShotreelError
-    from blocks.providers.catalogue import MODELS
+    from flows.generate.generation import open_generation
     from flows.generate.lifecycle import bring_home
-    from flows.make_film import plan_list, reserve
+    from flows.planning.reserving import plan_list, reserve
     from flows.report.progress import Progress
-    from flows.run.opening import open_run
     from flows.shots import read_shots
-    from flows.shots.job import service_of
 
     rows = read_shots(shots)
-    services = {service_of(MODELS[row.model], live=False) for row in rows}
     try:
-        async with open_run(services, Progress(), run_id=uuid4().hex) as shop:
-            plan = await plan_list(shop, rows, live=False)
-            await reserve(shop, plan, "cell", None)
+        async with open_generation(rows, Progress(), live=False) as run:
+            plan = await plan_list(run, rows, live=False)
+            intents = await reserve(run, plan, "cell", None)
             found = await asyncio.gather(
-                *(bring_home(shop, shop.jobs[k], shop.intents[k]) for k in shop.intents),
+                *(bring_home(run, plan.jobs[key], intent) for key, intent in intents.items()),
                 return_exceptions=True,
             )
     except ShotreelError as error:

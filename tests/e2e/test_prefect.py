@@ -11,6 +11,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -123,7 +124,7 @@ def test_a_run_that_has_failed_is_not_tried_again_whatever_prefects_default_for_
 
 def test_prefect_remembers_a_clip_by_its_fingerprint_and_by_nothing_else() -> None:
     context: Any = None  # by design it is not looked at
-    given = {"name": "s/a", "fingerprint": "f1"}
+    given = {"name": "s/a", "job": SimpleNamespace(fingerprint="f1")}
     assert generate_clip.cache_policy.compute_key(context, given, {"shots": "a.csv"}) == "f1"
 
 

@@ -8,20 +8,19 @@ from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 from blocks.errors import ShotreelError
 from blocks.sandbox import Sandbox
 from flows.costs.bill import Item, bill_of
 from flows.generate.all_clips import Clips, Outcome
-from flows.make_film import plan_list, reserve
+from flows.generate.footage import keep_footage
+from flows.generate.generation import open_generation
+from flows.generate.lifecycle import bring_home
 from flows.planning.plan import Plan, check_budget
+from flows.planning.reserving import plan_list, reserve
 from flows.report.progress import Progress
-from flows.run.context import Clip, current
-from flows.run.opening import open_run
+from flows.run.context import Clip
 from flows.shots import FilmId, read_shots
-from flows.shots.job import models_of, services_of
-from flows.tasks.generate_clip import bring_planned
 from tests.web import web
 
 LIST = FilmId("list", "list", "")
@@ -64,31 +63,30 @@ class Studio:
 
     async def _plan(self, shots: str) -> Plan:
         rows = read_shots(shots)
-        services = services_of(rows, live=False)
-        models = models_of(rows)
-        async with open_run(services, Progress(), run_id=uuid4().hex, models=models) as shop:
-            return await plan_list(shop, rows, live=False)
+        async with open_generation(rows, Progress(), live=False) as run:
+            return await plan_list(run, rows, live=False)
 
     def make(self, shots: str, budget_usd: Decimal | None = None, film: FilmId = LIST) -> Made:
         return asyncio.run(self._make(shots, budget_usd, film))
 
     async def _make(self, shots: str, budget_usd: Decimal | None, film: FilmId = LIST) -> Made:
         rows = read_shots(shots)
-        services = services_of(rows, live=False)
-        models = models_of(rows)
-        async with open_run(services, Progress(), run_id=uuid4().hex, models=models) as shop:
-            current.set(shop)
-            plan = await plan_list(shop, rows, live=False)
+        async with open_generation(rows, Progress(), live=False) as run:
+            plan = await plan_list(run, rows, live=False)
             check_budget(plan, budget_usd)
-            await reserve(shop, plan, film.name, budget_usd, film if film is not LIST else None)
-            clips = Clips(bring_planned)
+            of = film if film is not LIST else None
+            intents = await reserve(run, plan, film.name, budget_usd, of)
+            clips = Clips(
+                lambda job: bring_home(run, job, intents[job.fingerprint]),
+                lambda job: keep_footage(run, job, intents[job.fingerprint]),
+            )
             try:
-                clips.start(shop, plan)
+                clips.start(run, plan)
                 found = await clips.all()
             finally:
                 await clips.stop()
             plan = clips.as_made(plan)
-            items = await shop.book(bill_of, shop.ledger, plan.lines, LIST.key)
+            items = await run.ledger.book(bill_of, run.ledger, plan.lines, LIST.key)
         names = [line.job.shot.shot for line in plan.lines]
         outcomes = {line.job.shot.shot: found[line.job.fingerprint] for line in plan.lines}
         return Made(plan, outcomes, dict(zip(names, items, strict=False)), tuple(items))

@@ -9,7 +9,7 @@ import pytest
 
 from blocks.ledger import Ledger
 from blocks.ledger.location import ledger_url
-from flows.run.context import DOWNLOADS
+from flows.generate.generation import DOWNLOADS
 from flows.run.opening import SANDBOX_LIMITS
 from tests.generate.conftest import Open
 from tests.generate.studio import Studio, write

@@ -15,15 +15,13 @@ import sqlite3
 import tempfile
 from contextlib import closing
 from pathlib import Path
-from uuid import uuid4
 
 from blocks.errors import Paid
 from blocks.ledger import Attempt, Intent, Ledger
 from blocks.providers.base import Failed, Ticket
 from blocks.sandbox import Sandbox
-from flows.make_film import plan_list
 from flows.planning.plan import Draw, intents_of
-from flows.report.progress import Progress
+from flows.planning.reserving import plan_list
 from flows.run.opening import open_run
 from flows.shots import read_shots
 from flows.shots.job import services_of
@@ -69,13 +67,13 @@ def make_home(home: Path) -> None:
 
 async def bring_there() -> None:
     shots = read_shots(LIST)
-    async with open_run(services_of(shots, live=False), Progress(), run_id=uuid4().hex) as run:
+    async with open_run(services_of(shots, live=False)) as run:
         plan = await plan_list(run, shots, live=False)
-        intents = intents_of(run, plan, Draw())
-        await run.book(run.ledger.start_run, run.run_id, "list", None, "list")
+        intents = intents_of(run.providers, plan, Draw())
+        await run.ledger.book(run.ledger.start_run, run.run_id, "list", None, "list")
         for line in plan.lines[1:]:
             intent = intents[line.job.fingerprint]
-            await run.book(bring_to, run.ledger, run.run_id, intent, line.job.shot.shot)
+            await run.ledger.book(bring_to, run.ledger, run.run_id, intent, line.job.shot.shot)
 
 
 def bring_to(ledger: Ledger, run_id: str, intent: Intent, state: str) -> Attempt:

@@ -15,10 +15,11 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from blocks.errors import InputError
 from flows.output.credentials import credentials
-from flows.stitch import Clip, Stitched, stitch
+from flows.stitch import Clip, Stitched
 from tests.output.conftest import Certificate, Issue, boxes, needs
 from tests.output.test_mark import source_type
 from tests.stitch.conftest import assert_clock_is_right, ffmpeg, frames_of
+from tests.stitch.making import stitch
 
 c2pa = needs("c2pa")
 TRAINED = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"

@@ -9,10 +9,11 @@ from xml.etree import ElementTree
 
 import pytest
 
-from flows.stitch import Clip, stitch
+from flows.stitch import Clip
 from flows.stitch.xmp import mark
 from tests.output.conftest import boxes
 from tests.stitch.conftest import ffmpeg, frames_of
+from tests.stitch.making import stitch
 
 XMP = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
 RDF = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}"

@@ -12,9 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flows.output.otio import otio_of
-from flows.stitch import Clip, stitch
+from flows.stitch import Clip
 from flows.stitch.timeline import Span, Timeline, Transition, TransitionKind
 from tests.output.conftest import needs
+from tests.stitch.making import stitch
 
 otio = needs("opentimelineio")
 

@@ -13,9 +13,10 @@ from flows.output.folder import Place
 from flows.output.pictures import pictures_of
 from flows.output.poster import most_telling
 from flows.output.stills import WIDTH_PX, still
-from flows.stitch import Clip, Stitched, stitch
+from flows.stitch import Clip, Stitched
 from tests.output.test_otio import row
 from tests.stitch.conftest import pictures_of as frames_of
+from tests.stitch.making import stitch
 
 GROUND = (16, 18, 22)
 

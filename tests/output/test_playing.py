@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from flows.output.credentials import credentials
-from flows.stitch import Clip, stitch
+from flows.stitch import Clip
 from tests.output.conftest import Issue, needs
+from tests.stitch.making import stitch
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page

@@ -26,10 +26,11 @@ from flows.report.page.write import page_of, pasts_of, put
 from flows.run.context import Clip
 from flows.shots import read_shots
 from flows.shots.job import Job, jobs_of
-from flows.stitch import Finish, Stitched, stitch
+from flows.stitch import Finish, Stitched
 from flows.stitch.assemble import film_items
 from flows.stitch.seams import Seam
 from tests.stitch.conftest import shoot
+from tests.stitch.making import stitch
 
 FRAMES = 24
 RUN = "run-1"

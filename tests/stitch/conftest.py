@@ -20,8 +20,9 @@ from numpy.typing import NDArray
 
 from blocks.files import sha256_file
 from blocks.sandbox.edge_code import EdgeCode
-from flows.stitch import Clip, Stitched, stitch
+from flows.stitch import Clip, Stitched
 from flows.stitch.finish import Finish
+from tests.stitch.making import stitch
 
 Cut = Callable[..., Stitched]
 Pictures = NDArray[np.uint8]

@@ -10,8 +10,9 @@ import pytest
 
 from blocks.files import sha256_file
 from blocks.media.use import Use
-from flows.stitch import Begin, Clip, Finish, stitch
+from flows.stitch import Begin, Clip, Finish
 from flows.stitch.dialogue import Cue, cues_of, srt, vtt
+from tests.stitch.making import stitch
 
 from .conftest import assert_clock_is_right, ffmpeg, frames_of, shoot
 

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
 
+from blocks.processes import Processes
 from flows.generate.all_clips import Clips
-from flows.make_film import plan_list, reserve
+from flows.generate.generation import open_generation
+from flows.generate.lifecycle import bring_home
+from flows.planning.reserving import plan_list, reserve
 from flows.report.progress import Progress
-from flows.run.context import Clip, current
-from flows.run.opening import open_run
+from flows.run.context import Clip
 from flows.shots import read_shots
-from flows.shots.job import services_of
-from flows.stitch import Card, Finish, cut
+from flows.shots.job import Job
+from flows.stitch import Card, Finish, Stitcher, cut
 from flows.stitch.assemble import film_items
 from flows.stitch.finish import AS_IT_IS
 from flows.stitch.sound import key_of
-from flows.tasks.generate_clip import bring_planned
 from flows.tasks.stitch import draw_early
 from tests.generate.conftest import open_studio, studio
 from tests.generate.studio import Studio
@@ -47,23 +49,29 @@ def test_music_is_mixed_while_the_last_clip_is_still_being_made(
     asyncio.run(asyncio.wait_for(_hold_back_the_last(segments, finish), 100))
 
 
+@asynccontextmanager
+async def in_processes() -> AsyncIterator[Processes]:
+    with Processes(2) as processes:
+        yield processes
+
+
 async def _hold_back_the_last(segments: Path, finish: Finish = AS_IT_IS) -> None:
     rows = read_shots(LIST)
     released = asyncio.Event()
 
-    async def bring(name: str, fingerprint: str) -> Clip:
-        clip = await bring_planned(name, fingerprint)
-        if name.endswith("c"):
+    async def bring(job: Job) -> Clip:
+        clip = await bring_home(run, job, intents[job.fingerprint])
+        if job.name.endswith("c"):
             await released.wait()
         return clip
 
-    async with open_run(services_of(rows, live=False), Progress(), run_id=uuid4().hex) as shop:
-        current.set(shop)
-        plan = await plan_list(shop, rows, live=False)
-        await reserve(shop, plan, "list", None)
-        clips = Clips(bring)
-        clips.start(shop, plan)
-        early = asyncio.create_task(draw_early(plan, clips, finish))
+    async with open_generation(rows, Progress(), live=False) as run, in_processes() as processes:
+        plan = await plan_list(run, rows, live=False)
+        intents = await reserve(run, plan, "list", None)
+        clips = Clips(bring, bring)
+        clips.start(run, plan)
+        stitcher = Stitcher(processes, segments.parent)
+        early = asyncio.create_task(draw_early(stitcher, plan, clips, finish))
         try:
             # The seam of a and b, and the rest of b up to where c will begin.
             while len(list(segments.glob("[!.]*.mp4"))) < 2:  # noqa: ASYNC110
@@ -75,7 +83,7 @@ async def _hold_back_the_last(segments: Path, finish: Finish = AS_IT_IS) -> None
             await early
         finally:
             await clips.stop()
-        await asyncio.gather(*shop.drawings.values())
+        await asyncio.gather(*stitcher.drawings.values())
         drawn = set(segments.glob("*.mp4"))
         items = film_items(plan, await clips.all(), finish)
         assert items

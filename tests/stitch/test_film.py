@@ -16,7 +16,8 @@ from blocks.errors import ClipError, StitchError
 from blocks.files import sha256_file
 from blocks.media.probe import probe
 from blocks.processes import Processes
-from flows.stitch import Clip, is_current, stitch
+from flows.stitch import Clip, is_current
+from tests.stitch.making import stitch
 
 from .conftest import Cut, frames_of, shoot
 

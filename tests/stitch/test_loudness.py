@@ -14,10 +14,11 @@ import pytest
 
 import flows.stitch.sound.finished
 from blocks.files import sha256_file
-from flows.stitch import Clip, Stitched, stitch
+from flows.stitch import Clip, Stitched
 from flows.stitch.finish import Finish
 from flows.stitch.sound.duck import AFTER, BEFORE, DOWN_DB, STEP, gains_of
 from flows.stitch.sound.limiter import Limiter
+from tests.stitch.making import stitch
 
 from .conftest import Sound, frames_of, remade, shoot, sound_of
 from .tones import RATE, level_of, tone

@@ -11,8 +11,9 @@ import pytest
 from numpy.typing import NDArray
 
 from blocks.files import sha256_file
-from flows.stitch import Begin, Clip, Finish, Stitched, stitch
+from flows.stitch import Begin, Clip, Finish, Stitched
 from flows.stitch.seams import ends_of, seams_of
+from tests.stitch.making import stitch
 
 from .conftest import frames_of, pictures_of
 from .scenes import film_clip, scene

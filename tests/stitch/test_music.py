@@ -10,9 +10,10 @@ import pytest
 
 from blocks.errors import InputError, StitchError
 from blocks.files import sha256_file
-from flows.stitch import Clip, stitch
+from flows.stitch import Clip
 from flows.stitch.finish import Finish
 from flows.stitch.sound import check_music
+from tests.stitch.making import stitch
 
 from .conftest import remade, shoot, sound_of
 from .tones import RATE, level_of, tone

@@ -16,10 +16,11 @@ from blocks.errors import ClipError
 from blocks.files import sha256_file
 from blocks.media.probe import probe
 from blocks.sandbox.edge_code import read_edge_code
-from flows.stitch import Begin, Clip, Finish, Item, Stitched, cut, stitch
+from flows.stitch import Begin, Clip, Finish, Item, Stitched, cut
 from flows.stitch.film import Cutting
 from flows.stitch.finish import AS_IT_IS
 from flows.stitch.timeline import TransitionKind
+from tests.stitch.making import stitch
 
 from .conftest import SIZE, X264, assert_clock_is_right, frames_of, pictures_of, remade, shoot
 

@@ -9,7 +9,8 @@ import av
 import numpy as np
 import pytest
 
-from flows.stitch import Begin, Clip, Finish, stitch
+from flows.stitch import Begin, Clip, Finish
+from tests.stitch.making import stitch
 
 from .clicks import CLICK_FRAMES, clicks, heard_clicks
 from .conftest import Cut, Sound, assert_clock_is_right, frames_of, remade, shoot, sound_of

@@ -11,8 +11,9 @@ import pytest
 from blocks.files import sha256_file
 from blocks.media.effects import effects_named
 from blocks.media.use import Use
-from flows.stitch import Begin, Clip, Finish, Stitched, stitch
+from flows.stitch import Begin, Clip, Finish, Stitched
 from flows.stitch.film import cut as decide
+from tests.stitch.making import stitch
 
 from .conftest import assert_clock_is_right, frames_of, pictures_of, sound_of
 from .numbered import SDR, beeps_s, numbered, numbers_of

@@ -12,7 +12,8 @@ import pytest
 from blocks.files import sha256_file
 from blocks.media.sound import duration_of_sound
 from blocks.media.use import Voice
-from flows.stitch import Card, Clip, Finish, Stitched, stitch
+from flows.stitch import Card, Clip, Finish, Stitched
+from tests.stitch.making import stitch
 
 from .clicks import heard_clicks
 from .conftest import Sound, shoot, sound_of

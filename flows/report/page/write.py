@@ -26,7 +26,7 @@ from flows.planning.plan import Plan
 from flows.report.page.build import report_of
 from flows.report.page.facts import Past, Report
 from flows.report.page.pictures import POSTER_PX, data_urls, make_pictures, side_px
-from flows.run.context import Clip, current
+from flows.run.context import Clip
 from flows.stitch import Stitched
 from flows.stitch.seams import Seam
 
@@ -61,18 +61,18 @@ async def write_report(
     accounts: Statement,
     seams: Sequence[Seam],
     place: Place,
+    *,
+    run_id: str,
+    pasts: Sequence[Past],
+    processes: Executor,
 ) -> bool:
     """Write the page, if what it says has changed; gives whether it has.
 
     `clips` and `errors` are by fingerprint. Raises SetupError, OSError.
     """
-    shop = current.get()
-    pasts = await shop.book(pasts_of, shop.ledger, list(shop.jobs))
-    report = report_of(
-        title, shop.run_id, manifest, plan.lines, errors, pasts, films, accounts, seams
-    )
+    report = report_of(title, run_id, manifest, plan.lines, errors, pasts, films, accounts, seams)
     paths = {clip.sha256: clip.path for clip in clips.values()}
-    return await asyncio.to_thread(put, report, paths, shop.processes, place)
+    return await asyncio.to_thread(put, report, paths, processes, place)
 
 
 def pasts_of(ledger: Ledger, fingerprints: Sequence[str]) -> list[Past]:

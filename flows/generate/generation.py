@@ -1,0 +1,79 @@
+"""What the clips of one run share while they are bought and brought home."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from blocks.errors import AccountPausedError, OverchargedError, SetupError
+from blocks.ledger import Attempt
+from blocks.providers.base import Provider
+from blocks.providers.pace import Pace
+from flows.run.context import RunContext, Watcher
+from flows.run.opening import open_run
+from flows.shots import Shot
+from flows.shots.job import models_of, services_of
+
+DOWNLOADS = 8
+"""Clips brought home at one time: bounds memory and open files, not the provider."""
+
+
+class Gate:
+    """The line in front of one account: first come, first served, one asks the ledger at a time."""
+
+    def __init__(self) -> None:
+        self.turn = asyncio.Lock()
+        self.freed = asyncio.Event()
+
+
+@dataclass
+class Generation(RunContext):
+    watcher: Watcher
+    paused: dict[str, AccountPausedError] = field(default_factory=dict)
+    sent: set[str] = field(default_factory=set)
+    """Attempts that this run has sent: how long they take is known."""
+    fresh: set[str] = field(default_factory=set)
+    """Attempts that this run has seen become ready: their media URLs are of today."""
+    errands: dict[str, asyncio.Task[None]] = field(default_factory=dict)
+    """Clips that dead processes had ordered and that this run brings home, by fingerprint."""
+    driven: set[str] = field(default_factory=set)
+    """Fingerprints whose attempts a task of this run goes on with."""
+    overcharged: dict[tuple[str, str], OverchargedError] = field(default_factory=dict)
+    """Models that are stopped, by service and name: they were charged far above their quotes."""
+    stop: SetupError | None = None
+    """Set where money can no longer be written down: nothing more is bought."""
+
+    def __post_init__(self) -> None:
+        self.gates = {service: Gate() for service in self.providers}
+        self.paces = {service: Pace() for service in self.providers}
+        self.taking = asyncio.Lock()
+        """Held while an attempt changes its owner: one task of this process drives it."""
+        self.downloads = asyncio.Semaphore(DOWNLOADS)
+        self.uploads: dict[tuple[str, str], asyncio.Lock] = {}
+        self.twins: dict[str, asyncio.Lock] = {}
+        """Held while a request is sent that nothing tells from others of its model."""
+
+    def provider_of(self, attempt: Attempt) -> Provider:
+        return self.providers[attempt.service]
+
+    async def end_orphans(self) -> None:
+        errands = list(self.errands.values())
+        for errand in errands:
+            errand.cancel()
+        await asyncio.gather(*errands, return_exceptions=True)
+
+
+@asynccontextmanager
+async def open_generation(
+    shots: Sequence[Shot], watcher: Watcher, *, live: bool, run_id: str = ""
+) -> AsyncIterator[Generation]:
+    """All that it takes to have clips of these shots, opened and checked. Raises as `open_run`."""
+    services, models = services_of(shots, live=live), models_of(shots)
+    async with open_run(services, run_id=run_id, models=models) as opened:
+        run = Generation(**vars(opened), watcher=watcher)
+        try:
+            yield run
+        finally:
+            await run.end_orphans()
