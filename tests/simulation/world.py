@@ -38,15 +38,16 @@ from blocks.providers.base import Ticket
 from blocks.providers.http import open_client
 from flows.generate import fetch
 from flows.generate.all_clips import Clips
-from flows.make_film import plan_list, reserve
+from flows.generate.generation import open_generation
+from flows.generate.lifecycle import bring_home
 from flows.planning.plan import check_budget
+from flows.planning.reserving import plan_list, reserve
 from flows.reconcile import reconcile_all
 from flows.recover import rescue_all
-from flows.run.context import Clip, Unwatched, current
-from flows.run.opening import open_run
+from flows.report.progress import Progress
+from flows.run.context import Clip
 from flows.shots import read_shots
-from flows.shots.job import services_of
-from flows.tasks.generate_clip import bring_planned
+from flows.shots.job import Job as Planned
 from tests.simulation.loop import EndlessError, SimulatedLoop, StalledError
 from tests.simulation.services import DAY_S, MEDIA, PLATFORM, QUEUE, WAVESPEED, Job, Services
 
@@ -386,12 +387,15 @@ class World:
     async def make(self, film: Film, run_id: str) -> bool:
         """The flow's work between the list and the clips; whether every clip is here."""
         rows = read_shots(film.shots)
-        async with open_run(services_of(rows, live=True), Unwatched(), run_id=run_id) as run:
-            current.set(run)
+        async with open_generation(rows, Progress(), live=True, run_id=run_id) as run:
             plan = await plan_list(run, rows, live=True, name=film.name)
             check_budget(plan, film.budget_usd)
-            await reserve(run, plan, film.name, film.budget_usd)
-            clips = Clips(bring_planned)
+            intents = await reserve(run, plan, film.name, film.budget_usd)
+
+            async def bring(job: Planned) -> Clip:
+                return await bring_home(run, job, intents[job.fingerprint])
+
+            clips = Clips(bring, bring)
             try:
                 clips.start(run, plan)
                 outcomes = await clips.all()
@@ -608,7 +612,7 @@ def seams(world: World) -> Iterator[None]:
         patch.object(timing, "now", world.now),
         patch.object(timing, "monotonic", world.loop.time),
         patch("flows.run.opening.open_client", lambda: open_client(Wire(world))),
-        patch("flows.run.context.LedgerWriter", type("Writer", (Writer,), {"world": world})),
+        patch("blocks.ledger.ledger.LedgerWriter", type("Writer", (Writer,), {"world": world})),
         patch("blocks.ledger.ledger.open_engine", one_engine),
         patch("blocks.ledger.ledger.Heart", Heart),
         patch("blocks.ledger.owners.this_host", host),

@@ -1,4 +1,4 @@
-"""Films as the product makes them, from a test that has no loop: drawn here, or in a pool."""
+"""Films as the product makes them, in a thread, as a browser's test has a loop of its own."""
 
 from __future__ import annotations
 
@@ -23,4 +23,6 @@ def stitch(
 ) -> Stitched:
     with ThreadPoolExecutor(1) as here:
         stitcher = Stitcher(pool or here, cache)
-        return asyncio.run(stitcher.stitch(items, out, finish, seal))
+        making = stitcher.stitch(items, out, finish, seal)
+        with ThreadPoolExecutor(1) as apart:
+            return apart.submit(asyncio.run, making).result()
