@@ -42,6 +42,15 @@ def test_the_simulation_fails_without(name: str) -> None:
     assert re.search(r"^[0-9.]+ s: ", ran.stdout, re.MULTILINE), ran.stderr[-2000:]
 
 
+@pytest.mark.parametrize(
+    "seed",
+    [pytest.param(41, id="a gateway's 502 in the place of a refusal that was charged")],
+)
+def test_world_that_once_broke_holds(seed: int) -> None:
+    ran = simulation("--trace", "--seed", str(seed))
+    assert ran.returncode == 0, ran.stdout[-2000:] + ran.stderr[-2000:]
+
+
 def test_the_first_worlds_hold_with_every_protection() -> None:
     ran = simulation("--requests", "60", "--seed", "1", "--json")
     assert ran.returncode == 0, ran.stderr[-2000:]

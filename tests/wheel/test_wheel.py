@@ -13,9 +13,9 @@ import venv
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import pytest
 
+from flows.studio import api
 from tests.e2e.prefect_server import until
 from tests.e2e.world import Done, free_port
 from tests.zygote import ROOT, clean_environment
@@ -136,7 +136,7 @@ def test_the_studio_comes_up_and_makes_a_film_there(folder: Folder) -> None:
     }
     deployed = folder.run("python", "-P", "-m", "flows.studio.prepare", "prefect.yaml", **env)
     assert deployed.code == 0, deployed.err
-    with httpx.Client(base_url=env["PREFECT_API_URL"], timeout=60) as server:
+    with api.server(env["PREFECT_API_URL"]) as server:
         path = server.get("/deployments/name/make-film/my-film").raise_for_status().json()["id"]
         given = {"parameters": {"shots": "film.csv", "out": "deployed"}}
         asked = server.post(f"/deployments/{path}/create_flow_run", json=given).json()["id"]

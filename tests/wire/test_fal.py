@@ -474,6 +474,38 @@ def test_what_the_listing_alone_calls_unpaid_is_left_to_the_bill() -> None:
 
 
 @pytest.mark.parametrize(
+    ("told", "listed", "charged"),
+    [
+        pytest.param(GATEWAY, Failed("ended with HTTP 500", "no"), "no", id="both say unpaid"),
+        pytest.param(
+            GATEWAY, Failed("ended with HTTP 422", "unknown"), "unknown", id="a gateway, a refusal"
+        ),
+        pytest.param(
+            Doubted(Failed("HTTP 422", "yes", Decimal(4))),
+            Failed("ended with HTTP 422", "unknown"),
+            "yes",
+            id="the result counts units",
+        ),
+        pytest.param(
+            Doubted(Failed("HTTP 422", "no", Decimal(0))),
+            Failed("ended with HTTP 422", "unknown"),
+            "no",
+            id="the result counts none",
+        ),
+        pytest.param(
+            Doubted(Failed("HTTP 422", "unknown")), Failed("500", "no"), "unknown", id="they differ"
+        ),
+    ],
+)
+def test_failure_is_unpaid_only_where_nothing_says_otherwise(
+    told: Doubted, listed: Failed, charged: str
+) -> None:
+    failed = wire.weigh(told, listed, DONE)
+    assert isinstance(failed, Failed)
+    assert failed.charged == charged
+
+
+@pytest.mark.parametrize(
     "body",
     [
         pytest.param({"video": {"url": "/media/x.mp4"}}, id="a path"),

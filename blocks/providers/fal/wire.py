@@ -293,7 +293,10 @@ def weigh(told: Gone | Doubted, listed: Polled | EndedWell, done: StatusDone | N
         case Ready() | Empty():
             return listed
         case Failed() if isinstance(told, Doubted):
-            return replace(told.failed, reason=f"{reason}; the listing: {listed.reason}")
+            # A gateway's 5xx in the place of the result says nothing of what a refusal has cost.
+            agreed = told.failed.units is not None or told.failed.charged == listed.charged
+            failed = told.failed if agreed else replace(listed, charged="unknown")
+            return replace(failed, reason=f"{reason}; the listing: {listed.reason}")
         case Failed():
             return listed if done and done.failed else replace(listed, charged="unknown")
         case Waiting() | Again() if done is None:
