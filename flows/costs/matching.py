@@ -9,12 +9,13 @@ from decimal import Decimal
 from typing import Literal
 
 from blocks.ledger import Attempt, Cost
+from blocks.ledger.proof import is_absurd
 from blocks.ledger.tables import in_nano
 from blocks.money import usd
 from blocks.providers.base import Bill
 from flows.costs.feed import Feed
 
-Kind = Literal["unknown charge", "not in the feed", "unreadable"]
+Kind = Literal["unknown charge", "absurd charge", "not in the feed", "unreadable"]
 ENDED = ("ready", "stored", "lost", "failed", "released")
 
 
@@ -85,6 +86,8 @@ def hold(
                 waiting += 1
             elif open_failure or not confirmed(cost, bill, attempt):
                 written.append((attempt, bill))
+                if is_absurd(attempt.cost_quoted_usd, bill.cost_usd):
+                    findings.append(absurd(attempt, bill))
             continue
         if attempt.posted_at is None or attempt.posted_at < since:
             continue  # before the time that the feed was asked for
@@ -153,6 +156,18 @@ def before(at: str, moment: datetime) -> bool:
         return datetime.fromisoformat(at) < moment
     except (ValueError, TypeError):  # unreadable, or without a zone
         return False
+
+
+def absurd(attempt: Attempt, bill: Bill) -> Finding:
+    """Said once, when the bill is written down: what was charged is charged."""
+    return _finding(
+        "absurd charge",
+        attempt,
+        bill.cost_usd,
+        f"{attempt.service} charged {usd(bill.cost_usd)} for what it had quoted at "
+        f"{usd(attempt.cost_quoted_usd)}",
+        "The ledger says what was charged. Show the request to the provider: no price explains it.",
+    )
 
 
 def not_listed(attempt: Attempt, cost: Cost) -> Finding:

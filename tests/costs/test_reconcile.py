@@ -115,6 +115,20 @@ def until_charged(studio: Studio, cost_usd: str) -> None:
         time.sleep(0.1)
 
 
+def test_bill_that_no_price_explains_is_written_down_and_a_finding(
+    studio: Studio, tmp_path: Path
+) -> None:
+    studio.misbehave(at="job", do="price", unit_price_usd=5, after=1)
+    made(studio, tmp_path, "shot,prompt,seed", "a,Sea,1", "b,Rock,2")
+    found = reconciled()["fal"]
+    [finding] = findings_of([found])
+    assert (finding.kind, finding.cost_usd) == ("absurd charge", USD("20.00"))
+    assert "quoted at $0.32" in finding.what
+    assert exit_code([found]) == 5
+    assert billed_usd(tmp_path) == charged_usd(studio) == USD("20.32")
+    assert findings_of([reconciled()["fal"]]) == [], "what a person was told is told once"
+
+
 def test_feed_that_is_late_is_waited_for_and_then_confirms(
     studio: Studio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

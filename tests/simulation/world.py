@@ -97,7 +97,10 @@ class Process:
     dies_at: int | None = None
     dead: bool = False
     steps: int = 0
-    tasks: set[asyncio.Task[Any]] = field(default_factory=set)
+    number: int = 0
+    """Of all processes of its world: each is a machine of its own."""
+    tasks: dict[asyncio.Task[Any], None] = field(default_factory=dict)
+    """In the order of their start, which a set would not keep from one replay to the next."""
 
     def step(self) -> None:
         """A place where it may be killed. Raises CancelledError in what is dead."""
@@ -106,6 +109,9 @@ class Process:
             self.die()
         if self.dead:
             raise asyncio.CancelledError
+
+    def forget(self, task: asyncio.Task[Any]) -> None:
+        self.tasks.pop(task, None)
 
     def die(self) -> None:
         self.dead = True
@@ -289,6 +295,7 @@ class World:
         self.allowed: Counter[str] = Counter()
         """Second purchases that a person has agreed to, by prompt."""
         self.films_open = num_films
+        self.num_processes = 0
         self._traced = traced
         self._engine: Engine | None = None
 
@@ -310,8 +317,8 @@ class World:
         task: asyncio.Task[Any] = asyncio.Task(coro, loop=loop, **options)
         process = PROCESS.get()
         if process is not None:
-            process.tasks.add(task)
-            task.add_done_callback(process.tasks.discard)
+            process.tasks[task] = None
+            task.add_done_callback(process.forget)
         return task
 
     def trace(self, line: str) -> None:
@@ -405,7 +412,8 @@ class World:
 
     async def run(self, name: str, work: Callable[[], Any], *, mortal: bool) -> Any:
         """Work in a process of its own; what it gives, or the error that it ends with."""
-        process = Process(name)
+        self.num_processes += 1
+        process = Process(name, number=self.num_processes)
         if mortal:
             if self.draw.random() < 0.4:
                 process.dies_at = self.draw.randrange(1, 250)
@@ -606,7 +614,7 @@ def seams(world: World) -> Iterator[None]:
 
     def host() -> str:
         process = PROCESS.get()
-        return f"machine-{id(process)}" if process else "nowhere"
+        return f"machine-{process.number}" if process else "nowhere"
 
     with (
         patch.object(timing, "now", world.now),
