@@ -18,6 +18,7 @@ from blocks.media.probe import probe
 from blocks.processes import Processes
 from flows.stitch import Clip, is_current
 from tests.stitch.making import stitch
+from tests.zygote import ROOT, clean_environment
 
 from .conftest import Cut, frames_of, shoot
 
@@ -91,12 +92,16 @@ def test_a_killed_stitch_leaves_the_old_film(tmp_path: Path, cut: Cut) -> None:
     before = film.path.read_bytes()
     script = (
         "import sys, time; from pathlib import Path; import flows.stitch.film as film\n"
+        "from tests.stitch.making import stitch\n"
         "film.sha256_file = lambda path: (print('written', flush=True), time.sleep(60))\n"
         "clip, out = Path(sys.argv[1]), Path(sys.argv[2])\n"
-        "film.stitch([film.Clip(clip, 'a'), film.Clip(clip, 'b')], out, cache=out.parent / 'c')\n"
+        "stitch([film.Clip(clip, 'a'), film.Clip(clip, 'b')], out, cache=out.parent / 'c')\n"
     )
     worker = subprocess.Popen(
-        [sys.executable, "-c", script, str(clip), str(film.path)], stdout=subprocess.PIPE
+        [sys.executable, "-c", script, str(clip), str(film.path)],
+        cwd=ROOT,
+        env=clean_environment(),
+        stdout=subprocess.PIPE,
     )
     assert worker.stdout
     assert worker.stdout.readline() == b"written\n"
@@ -133,7 +138,7 @@ def test_a_full_disk_is_an_error(tmp_path: Path) -> None:
     clip = shoot(tmp_path / "clip.mp4", num_frames=96)
     script = (
         "import resource, signal, sys; from pathlib import Path\n"
-        "from flows.stitch import Clip, stitch\n"
+        "from flows.stitch import Clip; from tests.stitch.making import stitch\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))\n"
         "clip, out = Path(sys.argv[1]), Path(sys.argv[2])\n"
@@ -142,7 +147,11 @@ def test_a_full_disk_is_an_error(tmp_path: Path) -> None:
     )
     out = tmp_path / "film.mp4"
     done = subprocess.run(
-        [sys.executable, "-c", script, str(clip), str(out)], capture_output=True, check=True
+        [sys.executable, "-c", script, str(clip), str(out)],
+        cwd=ROOT,
+        env=clean_environment(),
+        capture_output=True,
+        check=True,
     )
     assert done.stdout.startswith(b"StitchError")
     assert b"Make room" in done.stdout or b"make room" in done.stdout
