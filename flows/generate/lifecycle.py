@@ -303,12 +303,15 @@ async def record(
 
 
 async def first_bill(run: Generation, attempt: Attempt, patience_s: float) -> Bill | None:
-    """What was charged for the first of a kind, by the bill.
+    """What was charged, by the bill, for the first of a kind, and for one that nobody has counted
+    and whose quote rests on what another was charged.
 
-    None where it is not the first, or the bill does not list it within `patience_s`.
+    None for all others, or where the bill does not list it within `patience_s`.
     """
-    paid = attempt.price_source != "no_price"
-    if not paid or not await run.ledger.book(run.ledger.awaits_count, attempt):
+    if attempt.price_source == "no_price":
+        return None
+    guessed = patience_s > 0 and attempt.price_source == "counted"
+    if not guessed and not await run.ledger.book(run.ledger.awaits_count, attempt):
         return None
     assert attempt.ticket is not None
     ends = timing.monotonic() + patience_s
