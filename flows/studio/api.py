@@ -110,3 +110,9 @@ def read(client: httpx.Client, path: str, wanted: dict[str, Any]) -> list[dict[s
     answer.raise_for_status()
     found: list[dict[str, Any]] = answer.json()
     return found
+
+
+def workers_online(client: httpx.Client, pool: str) -> list[str]:
+    """Names of the pool's workers that the server has heard of lately."""
+    workers = read(client, f"/work_pools/{pool}/workers/filter", {})
+    return [found["name"] for found in workers if found["status"] == "ONLINE"]

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 
 from flows.studio import part
-from flows.studio.api import TAG, read, server
+from flows.studio.api import TAG, read, server, workers_online
 from flows.studio.check import Check
 from flows.studio.place import answers, here
 from flows.studio.prepare import POOL
@@ -88,8 +88,7 @@ def worker(client: httpx.Client) -> Check:
     if pool["is_paused"]:
         remedy = f"prefect work-pool resume {POOL}"
         return Check("worker", "broken", f"the work pool {POOL} is paused", remedy)
-    workers = read(client, f"/work_pools/{POOL}/workers/filter", {})
-    online = [found["name"] for found in workers if found["status"] == "ONLINE"]
+    online = workers_online(client, POOL)
     if not online:
         remedy = f"{UP[:-1]}, or prefect worker start --pool {POOL}."
         return Check("worker", "broken", "none is alive: runs from the UI would wait", remedy)

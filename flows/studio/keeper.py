@@ -13,10 +13,12 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import httpx
+
 from blocks.errors import SetupError
 from flows import prefect_settings
 from flows.project import CODE, FOLDER, PYTHON
-from flows.studio.api import end_runs, kept, set_logos
+from flows.studio.api import end_runs, kept, server, set_logos, workers_online
 from flows.studio.part import Part, end_marked, is_locked, stop, take, write_pid
 from flows.studio.place import State, StudioPlace, answers
 from flows.studio.prepare import POOL
@@ -123,10 +125,11 @@ class Keeper:
         begun = time.monotonic()
         self._start("server")
         self._start("sandbox")
-        self._until(f"{self.state.api_url}/health", "server")
+        self._until(lambda: answers(f"{self.state.api_url}/health"), "server")
         self._prepare()
         self._start("worker")
-        self._until(f"{self.state.sandbox_url}/sandbox/faults", "sandbox")
+        self._until(lambda: answers(f"{self.state.sandbox_url}/sandbox/faults"), "sandbox")
+        self._until(self._has_worker, "worker")
         if not self.ending.is_set():
             self.place.write(replace(self.state, phase="up"))
             self.say(f"up after {time.monotonic() - begun:.0f} s")
@@ -138,9 +141,14 @@ class Keeper:
             begun = self.parts[name].start()
             self.say(f"{name}: {'started' if begun else 'runs already'}")
 
-    def _until(self, url: str, name: str) -> None:
+    def _has_worker(self) -> bool:
+        with suppress(httpx.HTTPError), server(self.state.api_url) as client:
+            return bool(workers_online(client, POOL))
+        return False
+
+    def _until(self, is_there: Callable[[], bool], name: str) -> None:
         limit = time.monotonic() + START_S
-        while not self.ending.is_set() and not answers(url):
+        while not self.ending.is_set() and not is_there():
             if not self.parts[name].alive() or time.monotonic() > limit:
                 raise SetupError(
                     f"The {name} does not start: {self.parts[name].last_words()}",

@@ -192,9 +192,13 @@ class Cluster:
         found: list[dict[str, Any]] = self.server.ask("flow_runs/filter", flow_runs=wanted)
         return found
 
-    def task_runs(self, *states: str) -> list[dict[str, Any]]:
-        wanted = {"state": {"type": {"any_": list(states)}}}
-        found: list[dict[str, Any]] = self.server.ask("task_runs/filter", task_runs=wanted)
+    def task_runs(self, run_id: str, *states: str) -> list[dict[str, Any]]:
+        """Those of one run, not of its parts."""
+        found: list[dict[str, Any]] = self.server.ask(
+            "task_runs/filter",
+            flow_runs={"id": {"any_": [run_id]}},
+            task_runs={"state": {"type": {"any_": list(states)}}},
+        )
         return found
 
     def state(self, run_id: str) -> dict[str, Any]:
