@@ -192,15 +192,6 @@ class Cluster:
         found: list[dict[str, Any]] = self.server.ask("flow_runs/filter", flow_runs=wanted)
         return found
 
-    def task_runs(self, run_id: str, *states: str) -> list[dict[str, Any]]:
-        """Those of one run, not of its parts."""
-        found: list[dict[str, Any]] = self.server.ask(
-            "task_runs/filter",
-            flow_runs={"id": {"any_": [run_id]}},
-            task_runs={"state": {"type": {"any_": list(states)}}},
-        )
-        return found
-
     def state(self, run_id: str) -> dict[str, Any]:
         (run,) = self.server.ask("flow_runs/filter", flow_runs={"id": {"any_": [run_id]}})
         found: dict[str, Any] = run["state"]

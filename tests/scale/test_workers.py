@@ -96,7 +96,6 @@ def test_a_machine_that_dies_is_replaced_and_nothing_is_paid_twice(
     history = [(state["type"], state["name"]) for state in cluster.history(run_id)]
     assert ("CRASHED", "Crashed") in history
     assert ("SCHEDULED", "AwaitingRetry") in history
-    assert cluster.task_runs(run_id, "RUNNING", "PENDING") == []
     parts = sorted(run["name"] for run in cluster.runs() if run["id"] != run_id)
     assert parts == [f"s{n}" for n in range(SEQUENCES)], "no part is started twice"
     died = "SELECT COUNT(*) FROM events WHERE cause = 'taken over from a process that has died'"
