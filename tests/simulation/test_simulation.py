@@ -5,7 +5,6 @@ Each world is played in a process of its own: the order of sets is part of what 
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 import sys
@@ -13,6 +12,7 @@ import sys
 import pytest
 
 from tests.simulation.mutants import MUTANTS
+from tests.zygote import ROOT, clean_environment
 
 KNOWN = {name: mutant.seed for name, mutant in MUTANTS.items() if mutant.seed is not None}
 
@@ -24,7 +24,8 @@ def simulation(*arguments: str) -> subprocess.CompletedProcess[str]:
         text=True,
         timeout=300,
         check=False,
-        env={**os.environ, "PYTHONHASHSEED": "0"},
+        cwd=ROOT,
+        env={**clean_environment(), "PYTHONHASHSEED": "0"},
     )
 
 
