@@ -7,6 +7,7 @@ from itertools import chain
 from urllib.parse import urljoin
 
 from blocks.providers.http import plain, text
+from blocks.providers.model import pointer_key
 
 NAMES = ("video", "videos", "output", "outputs", "url")
 MAX_DEPTH = 4
@@ -28,7 +29,7 @@ def clip_url(output: object, base_url: str, place: str = "") -> str | None:
 def _at(output: object, place: str) -> object:
     for step in filter(None, place.split("/")):
         if isinstance(output, dict):
-            output = output.get(step.replace("~1", "/").replace("~0", "~"))
+            output = output.get(pointer_key(step))
         elif isinstance(output, list) and step.isdecimal() and int(step) < len(output):
             output = output[int(step)]
         else:

@@ -47,6 +47,9 @@ class Queries:
         with self.engine.connect() as connection:
             return self._holders(connection, fingerprints)
 
+    def holder(self, fingerprint: str) -> Attempt | None:
+        return self.holders([fingerprint]).get(fingerprint)
+
     def for_all_alike(self, fingerprints: Sequence[str]) -> set[str]:
         """Those of these whose clip was bought for all rows that ask for the same."""
         found: set[str] = set()

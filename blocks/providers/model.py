@@ -291,8 +291,8 @@ def with_urls(inputs: Inputs, urls: Mapping[str, str]) -> dict[str, Value]:
         *path, last = pointer.split("/")
         place: Any = filled
         for step in path:
-            place = place[int(step)] if isinstance(place, list) else place[_plain(step)]
-        place[int(last) if isinstance(place, list) else _plain(last)] = url
+            place = place[int(step)] if isinstance(place, list) else place[pointer_key(step)]
+        place[int(last) if isinstance(place, list) else pointer_key(last)] = url
     return filled
 
 
@@ -300,7 +300,8 @@ def _escaped(key: str) -> str:
     return key.replace("~", "~0").replace("/", "~1")  # RFC 6901
 
 
-def _plain(step: str) -> str:
+def pointer_key(step: str) -> str:
+    """The key that a step of a JSON pointer names (RFC 6901)."""
     return step.replace("~1", "/").replace("~0", "~")
 
 

@@ -125,9 +125,8 @@ def made_film(
             err=True,
         )
     for name, error in made.errors.items():
-        if name in waiting:
-            continue
-        click.echo(f"shotreel: {name}: {error}", err=True)
+        if not isinstance(error, AwaitsApprovalError):
+            click.echo(f"shotreel: {name}: {error}", err=True)
     return made
 
 

@@ -173,9 +173,7 @@ class Clips:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _stored(self, run: Generation, job: Job) -> Clip | None:
-        attempt = (await run.ledger.book(run.ledger.holders, [job.fingerprint])).get(
-            job.fingerprint
-        )
+        attempt = await run.ledger.book(run.ledger.holder, job.fingerprint)
         return await from_store(run, attempt) if attempt and attempt.clip_sha256 else None
 
     async def _parent(self, job: Job) -> None:

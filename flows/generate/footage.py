@@ -34,13 +34,14 @@ async def keep_footage(run: RunContext, job: Job, intent: Intent) -> Clip:
         ) from None
     info = await asyncio.to_thread(probe, path)
     ledger = run.ledger
-    held = (await ledger.book(ledger.holders, [job.fingerprint])).get(job.fingerprint)
+    held = await ledger.book(ledger.holder, job.fingerprint)
     if held is None:
         told = {CLIP: shown(job.shot.files[CLIP]), "frames_per_second": float(info.rate)}
         intent = replace(intent, inputs={**intent.inputs, **told})
         facts = (uuid4().hex, file.sha256, info.num_frames, "")
         await ledger.book(ledger.adopt_stored, intent, *facts, run_id=run.run_id)
-        held = (await ledger.book(ledger.holders, [job.fingerprint]))[job.fingerprint]
+        held = await ledger.book(ledger.holder, job.fingerprint)
+        assert held is not None
     return Clip(job.fingerprint, held.id, file.sha256, info.num_frames, path, info)
 
 

@@ -13,7 +13,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from blocks.providers.model import Choice, Media
+from blocks.providers.model import Choice, Media, pointer_key
 
 Schema = dict[str, Any]
 
@@ -125,7 +125,7 @@ def _resolved(raw: Mapping[str, Any], document: object) -> Mapping[str, Any]:
             return raw
         found: object = document
         for step in ref[2:].split("/"):
-            found = found.get(step.replace("~1", "/")) if isinstance(found, Mapping) else None
+            found = found.get(pointer_key(step)) if isinstance(found, Mapping) else None
         if not isinstance(found, Mapping):
             raise SchemaError(f"names {ref}, which it does not hold")
         raw = {**found, **{key: value for key, value in raw.items() if key != "$ref"}}
