@@ -10,7 +10,6 @@ import argparse
 import json
 import os
 import sys
-import time
 
 PARTS = 2
 """Processes that play beside each other."""
@@ -52,9 +51,7 @@ def main(arguments: list[str] | None = None) -> int:
         told = {"mutant": given.mutant, "seed": caught and caught.seed}
         print(json.dumps(told | {"broken": caught.broken if caught else []}, indent=1))
         return 1 if caught else 0
-    began = time.monotonic()
     result = play_all(given.requests, given.seed, given.seconds, given.parts)
-    result.seconds = round(time.monotonic() - began, 1)
     print(json.dumps(result.told()) if given.json else result.sentence())
     for line in result.broken[:20]:
         print(line, file=sys.stderr)
