@@ -129,7 +129,8 @@ class Keeper:
         self._prepare()
         self._start("worker")
         self._until(lambda: answers(f"{self.state.sandbox_url}/sandbox/faults"), "sandbox")
-        self._until(self._has_worker, "worker")
+        with server(self.state.api_url) as client:
+            self._until(lambda: has_worker(client), "worker")
         if not self.ending.is_set():
             self.place.write(replace(self.state, phase="up"))
             self.say(f"up after {time.monotonic() - begun:.0f} s")
@@ -140,11 +141,6 @@ class Keeper:
                 self._settle()
             begun = self.parts[name].start()
             self.say(f"{name}: {'started' if begun else 'runs already'}")
-
-    def _has_worker(self) -> bool:
-        with suppress(httpx.HTTPError), server(self.state.api_url) as client:
-            return bool(workers_online(client, POOL))
-        return False
 
     def _until(self, is_there: Callable[[], bool], name: str) -> None:
         limit = time.monotonic() + START_S
@@ -221,3 +217,10 @@ def stop_all(place: StudioPlace) -> bool:
     if state:
         found |= end_marked(f"SHOTREEL_STUDIO={state.mark}")
     return found
+
+
+def has_worker(client: httpx.Client) -> bool:
+    """Whether the server has heard of it; where it does not answer, not yet."""
+    with suppress(httpx.HTTPError):
+        return bool(workers_online(client, POOL))
+    return False
