@@ -76,7 +76,7 @@ async def until_home(run: Generation, job: Job, intent: Intent) -> Clip:
 async def until_stored(run: Generation, job: Job, intent: Intent) -> Clip:
     bought = 0
     while True:
-        held = (await run.ledger.book(run.ledger.holders, [job.fingerprint])).get(job.fingerprint)
+        held = await run.ledger.book(run.ledger.holder, job.fingerprint)
         if held is None:
             if bought == MAX_ATTEMPTS:
                 raise FailedError(
@@ -272,9 +272,7 @@ async def call_off(run: Generation, job: Job) -> None:
     """A run that is stopped frees a machine of one's own; what is paid for goes on, and is kept."""
     with suppress(TimeoutError):
         async with asyncio.timeout(CALL_OFF_S):
-            held = (await run.ledger.book(run.ledger.holders, [job.fingerprint])).get(
-                job.fingerprint
-            )
+            held = await run.ledger.book(run.ledger.holder, job.fingerprint)
             if held is None or held.state != "submitted" or not run.ledger.is_mine(held):
                 return
             assert held.ticket is not None
@@ -306,18 +304,20 @@ async def first_bill(run: Generation, attempt: Attempt, patience_s: float) -> Bi
     """What was charged, by the bill, for the first of a kind, and for one that nobody has counted
     and whose quote rests on what another was charged.
 
-    None for all others, or where the bill does not list it within `patience_s`.
+    None for all others, or where the bill does not list the first within `patience_s`, the other at
+    once: until it does, the ledger has an estimate.
     """
     if attempt.price_source == "no_price":
         return None
+    first = await run.ledger.book(run.ledger.awaits_count, attempt)
     guessed = patience_s > 0 and attempt.price_source == "counted"
-    if not guessed and not await run.ledger.book(run.ledger.awaits_count, attempt):
+    if not first and not guessed:
         return None
     assert attempt.ticket is not None
-    ends = timing.monotonic() + patience_s
+    ends = timing.monotonic() + (patience_s if first else 0.0)
     while True:
         bill = await run.provider_of(attempt).billed(attempt.ticket)
-        if bill is not None or timing.monotonic() > ends:
+        if bill is not None or timing.monotonic() >= ends:
             return bill
         await asyncio.sleep(BILL_LOOK_S)
 
