@@ -69,6 +69,8 @@ def test_a_machine_that_dies_is_replaced_and_nothing_is_paid_twice(
     shipped = automations(world.folder, 60)
     cluster.command(PREFECT, "automation", "create", "--from-file", shipped)
     limit_account(cluster, IN_FLIGHT)
+    # Until the machine has died, clips are longer under way than Prefect needs to hear of the run.
+    world.misbehave({"at": "job", "do": "late", "delay_s": 20, "times": 0})
     first = cluster.worker("first", limit=2)
     given = {"shots": shot_list(), "out": str(world.folder / "film"), "split": SHOTS}
     run_id = cluster.run("make-film", **given)
@@ -77,6 +79,7 @@ def test_a_machine_that_dies_is_replaced_and_nothing_is_paid_twice(
     until(lambda: cluster.is_heard(run_id), 60)
     until(lambda: world.posts >= 2 * IN_FLIGHT and has_ordered(first, cluster, run_id), 90)
     first.kill()
+    world.misbehave()
     told = until(lambda: ended(cluster, run_id), 180)
     said = first.log.read_text() + second.log.read_text()
     assert told["type"] == "COMPLETED", said
