@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
 
 from blocks.errors import PriceError
-from blocks.providers.base import Accepted, Again, Ready
+from blocks.providers.base import Accepted, Again, Ready, Unknown
 from blocks.providers.catalogue import MODELS
 from tests.providers.desk import CASES, Desk, elsewhere, picture
 from tests.providers.test_contract import only
@@ -35,6 +36,20 @@ async def test_direct_call_above_the_limit_is_turned_away_and_asked_again(desk: 
     )
     assert isinstance(await desk.provider.submit(desk.order()), Again)
     assert isinstance(await desk.ended(await desk.buy()), Ready)
+
+
+@queue
+async def test_lost_answers_looked_for_at_once_are_found_by_two_readings(desk: Desk) -> None:
+    await desk.misbehave(at="submit", do="drop_after_accept", times=0)
+    await desk.misbehave(at="listing", do="delay", delay_s=0.3, times=0)
+    orders = [desk.order() for _ in range(40)]
+    for order in orders:
+        assert isinstance(await desk.provider.submit(order), Unknown)
+    found = await asyncio.gather(*(desk.found(order) for order in orders))
+    requests = [ticket.request_id for [ticket] in found]
+    assert len(set(requests)) == len(orders)
+    _, listing = (await desk.told("faults"))["faults"]
+    assert listing["acted"] == 2
 
 
 @queue
