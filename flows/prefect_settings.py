@@ -10,6 +10,8 @@ from __future__ import annotations
 import os
 import sys
 
+QUIET = "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL"
+
 DEFAULTS = {
     "DO_NOT_TRACK": "1",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
@@ -31,7 +33,7 @@ DEFAULTS = {
     # stopped; Prefect would say of each that it has crashed.
     "PREFECT_LOGGING_LOGGERS_PREFECT_TASK_RUNS_LEVEL": "CRITICAL",
     # The run's own words are on the terminal; Prefect's lines go to its API, for the UI.
-    "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
+    QUIET: "CRITICAL",
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TypeVar
 
 import httpx
@@ -11,6 +12,7 @@ from pydantic import Field, HttpUrl, SecretStr
 
 from blocks.errors import SetupError
 from blocks.ledger.location import ledger_url
+from blocks.settings import home
 from blocks.storage.clip_store import clips_url
 
 B = TypeVar("B", bound=Block)
@@ -95,16 +97,21 @@ async def saved_block(kind: type[B]) -> B | None:
 def without_prefect(error: Exception) -> SetupError:
     """What to do where Prefect does not do its part."""
     said = " ".join(str(error).split()).rstrip(".") or type(error).__name__
+    kept = "What was bought is kept: the same command goes on from there."
+    if url := PREFECT_API_URL.value():
+        remedy = "Start the server that PREFECT_API_URL names (prefect server start), or unset it."
+        return SetupError(
+            f"Prefect's API at {url} does not do its part: {said}.", remedy=f"{remedy} {kept}"
+        )
     return SetupError(
-        f"Prefect's API{at_url()} does not do its part: {said}.",
-        remedy="Start the server that PREFECT_API_URL names (prefect server start), or unset it. "
-        "What was bought is kept: the same command goes on from there.",
+        f"Prefect's API on its embedded server does not do its part: {said}.",
+        remedy=f"What the server said is in {embedded_log()}. {kept}",
     )
 
 
-def at_url() -> str:
-    url = PREFECT_API_URL.value()
-    return f" at {url}" if url else ""
+def embedded_log() -> Path:
+    """What the servers have said that runs of this home have started for themselves."""
+    return home() / "studio" / "logs" / "embedded.log"
 
 
 async def _saved(kind: type[B]) -> B | None:

@@ -17,6 +17,7 @@ import httpx
 
 from blocks.errors import SetupError
 from flows import prefect_settings
+from flows.prefect_settings import QUIET
 from flows.project import CODE, FOLDER, PYTHON
 from flows.studio.api import end_runs, kept, server, set_logos, workers_online
 from flows.studio.part import Part, end_marked, is_locked, stop, take, write_pid
@@ -30,7 +31,6 @@ BACKOFF_S = (1.0, 5.0, 15.0, 60.0)
 STEADY_S = 60.0
 """What has lived so long and dies is started again at once."""
 PREFECT = str(Path(sys.executable).with_name("prefect"))
-QUIET = "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL"
 
 Say = Callable[[str], None]
 

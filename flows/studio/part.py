@@ -50,7 +50,7 @@ class Part:
         file = take(self.lock)
         if file is None:
             return False
-        with file, self._rotated_log() as log:
+        with file, rotated(self.log) as log:
             self._process = subprocess.Popen(  # noqa: S603 - commands of our own
                 self.command,
                 cwd=self.folder,
@@ -81,12 +81,14 @@ class Part:
             return "\n".join(self.log.read_text("utf-8", "replace").splitlines()[-lines:])
         return ""
 
-    def _rotated_log(self) -> IO[bytes]:
-        self.log.parent.mkdir(parents=True, exist_ok=True)
-        with suppress(OSError):
-            if self.log.stat().st_size > LOG_BYTES:
-                self.log.replace(self.log.with_suffix(".old.log"))
-        return self.log.open("ab")
+
+def rotated(log: Path) -> IO[bytes]:
+    """The log, to be written on; a long one is put aside first."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with suppress(OSError):
+        if log.stat().st_size > LOG_BYTES:
+            log.replace(log.with_suffix(".old.log"))
+    return log.open("ab")
 
 
 def take(lock: Path) -> IO[str] | None:

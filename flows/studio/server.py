@@ -10,13 +10,15 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import MutableMapping
 from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import ip_address
-from typing import Any
+from pathlib import Path
+from typing import Any, SupportsIndex
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -82,8 +84,21 @@ def unframed(send: Send) -> Send:
     return sent
 
 
+class SearchPath(list[str]):
+    """`sys.path` without the working folder, which is the user's.
+
+    Prefect's migrations put it first for the rest of the process (alembic.ini: prepend_sys_path).
+    """
+
+    def __setitem__(self, where: SupportsIndex | slice, what: Any) -> None:
+        if isinstance(where, slice):
+            what = [folder for folder in what if Path(folder).is_absolute()]
+        super().__setitem__(where, what)
+
+
 def app() -> Guard:
-    """Prefect's application behind the guard."""
+    """Prefect's application behind the guard. It imports nothing from the working folder."""
+    sys.path = SearchPath(sys.path)
     from prefect.server.api.server import create_app
     from prefect.settings import get_current_settings
 

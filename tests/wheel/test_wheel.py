@@ -34,7 +34,7 @@ build_meta.build_wheel(dist)
 FOREIGN = "open({marks!r}, 'a').write(__name__ + '\\n')\nraise SystemExit('foreign code was run')\n"
 # Names of ours, and of what our parts and Prefect's are started with.
 PACKAGES = ("flows", "blocks", "deployments")
-MODULES = ("prefect", "click", "uvicorn", "anyio", "yaml")
+MODULES = ("prefect", "click", "uvicorn", "anyio", "yaml", "aiosqlite", "burner_redis")
 ENDED = ["COMPLETED", "FAILED", "CRASHED", "CANCELLED"]
 LIST = "shot,prompt,transition\na,Sea,\nb,Rock,dissolve\n"
 
