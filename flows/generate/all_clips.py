@@ -33,6 +33,9 @@ from flows.shots.job import Job
 Outcome = Clip | ShotreelError
 Bring = Callable[[Job], Coroutine[Any, Any, Clip]]
 
+MAX_SHOWN = 200
+"""Stored clips of a run for which Prefect shows a task run, in state Cached: each takes time."""
+
 MadeElsewhere = Callable[[str], Awaitable[bool]]
 """Whether others were at work on a fingerprint; returns when they no longer are."""
 
@@ -44,8 +47,9 @@ async def made_here(fingerprint: str) -> bool:
 class Clips:
     """The clips of a run as they come; `await clips.of(fingerprint)` gives a clip or an error."""
 
-    def __init__(self, bring: Bring, footage: Bring) -> None:
+    def __init__(self, bring: Bring, footage: Bring, max_shown: int = 0) -> None:
         self._bring = bring
+        self._max_shown = max_shown
         self._footage = footage
         self.task_runs = 0
         self._coming: dict[str, asyncio.Task[Outcome]] = {}
@@ -56,16 +60,23 @@ class Clips:
         self._stills: set[str] = set()
 
     def start(self, run: Generation, plan: Plan, made_elsewhere: MadeElsewhere = made_here) -> None:
-        """Begin to bring every clip home. What is in the store needs no task run."""
+        """Begin to bring every clip home. `max_shown` clips that are in the store are so by a task
+        run, which Prefect finds in its cache; of more there is none."""
         room = {
             service: asyncio.Semaphore(provider.max_in_flight + DOWNLOADS)
             for service, provider in run.providers.items()
         }
 
-        async def bring_one(job: Job) -> Clip:
+        stored = {line.job.fingerprint for line in plan.every if line.need == "stored"}
+        shown = stored if len(stored) <= self._max_shown else frozenset[str]()
+
+        async def bring(job: Job) -> Clip:
+            self.task_runs += 1
+            return await self._bring(job)
+
+        async def bring_in_turn(job: Job) -> Clip:
             async with room[job.service]:
-                self.task_runs += 1
-                return await self._bring(job)
+                return await bring(job)
 
         async def one(job: Job, need: Need) -> Outcome:
             try:
@@ -75,12 +86,14 @@ class Clips:
                     footage = await self._footage(job)
                     run.watcher.state(job.fingerprint, "stored")
                     return footage
-                stored = await made_elsewhere(job.fingerprint) or need == "stored"
-                clip = await self._stored(run, job) if stored else None
+                is_made = await made_elsewhere(job.fingerprint) or need == "stored"
+                clip = await self._stored(run, job) if is_made else None
                 if clip is None:
                     await self._parent(job)
-                    clip = await self._first_that_sells(job, bring_one)
+                    clip = await self._first_that_sells(job, bring_in_turn)
                     run.watcher.state(job.fingerprint, "stored")
+                elif job.fingerprint in shown:
+                    clip = await bring(job)
                 return clip
             except ShotreelError as error:
                 run.watcher.state(job.fingerprint, "failed", error.message)

@@ -14,7 +14,7 @@ from prefect.serializers import Serializer
 
 from blocks.errors import UnreachableError
 from blocks.ledger import Intent
-from flows.generate.all_clips import Clips
+from flows.generate.all_clips import MAX_SHOWN, Clips
 from flows.generate.footage import keep_footage
 from flows.generate.generation import Generation
 from flows.generate.lifecycle import bring_home
@@ -99,7 +99,7 @@ async def generating(
     async def own(job: Job) -> Clip:
         return await keep_footage(run, job, intents[job.fingerprint])
 
-    clips = Clips(bring, own)
+    clips = Clips(bring, own, MAX_SHOWN)
     board.plan(plan, stitches=parts is not None)
     try:
         await end_left_tasks()

@@ -81,14 +81,21 @@ def test_a_run_is_recorded_with_its_tasks_and_artifacts(
     assert "$0.96" in artifacts["film"]["data"]
 
 
-def test_a_second_run_has_no_task_run_for_a_clip_that_is_here(
+def test_a_clip_that_is_here_is_a_task_run_which_prefect_has_found_in_its_cache(
     world: World, prefect_server: PrefectServer
 ) -> None:
     world.make(world.write(LIST, "first-time.csv"))
     world.make(world.write(LIST, "second-time.csv"))
     run = flow_run(prefect_server, "second-time")
-    names = until(lambda: [t["task_key"] for t in task_runs(prefect_server, run)])
-    assert not any("generate" in name for name in names)
+    states = until(
+        lambda: [
+            by_name
+            for by_name in [{t["name"]: t["state_name"] for t in task_runs(prefect_server, run)}]
+            if by_name.keys() == TASKS and "Running" not in by_name.values()
+        ]
+    )[0]
+    assert {name for name, state in states.items() if state == "Cached"} == {"s/a", "s/b", "t/c"}
+    assert world.posts == 3
 
 
 def test_a_run_with_failed_shots_has_failed_and_says_why(
