@@ -5,9 +5,14 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import lru_cache
 from pathlib import Path
+
+SETTLED_NS = 2 * 10**9
+"""A file that changes twice within a tick of its file system's clock looks as if it had not."""
 
 
 @contextmanager
@@ -30,6 +35,22 @@ def replacing(path: Path) -> Iterator[Path]:
 def sha256_file(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def sha256_once(path: Path) -> str:
+    """`sha256_file`, read once a process while the file's inode, size and times stay as they are.
+
+    What changes a file changes its ctime, which no program can set (POSIX, `futimens`).
+    """
+    facts = path.stat()
+    if time.time_ns() - facts.st_ctime_ns < SETTLED_NS:
+        return sha256_file(path)
+    return _sha256(path, facts.st_ino, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns)
+
+
+@lru_cache(maxsize=10_000)
+def _sha256(path: Path, inode: int, size: int, mtime_ns: int, ctime_ns: int) -> str:
+    return sha256_file(path)
 
 
 def fsync(path: Path) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import pytest
 
+from blocks import files
 from blocks.files import replacing
 
 
@@ -32,3 +34,15 @@ def test_an_error_leaves_the_old_file_and_no_half_of_a_new_one(
     assert [(found.name, found.read_text()) for found in tmp_path.iterdir()] == [
         ("film.mp4", "old")
     ]
+
+
+def test_a_file_that_was_changed_in_place_is_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "clip.mp4"
+    for settled_ns in (files.SETTLED_NS, 0):
+        monkeypatch.setattr(files, "SETTLED_NS", settled_ns)
+        for content in (b"a", b"ab", b"abc"):
+            path.write_bytes(content)
+            for _ in range(2):
+                assert files.sha256_once(path) == hashlib.sha256(content).hexdigest()

@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 
 from blocks import settings
 from blocks.errors import SetupError
-from blocks.files import free_bytes, fsync, sha256_file
+from blocks.files import free_bytes, fsync, sha256_once
 from blocks.storage.object_store import ObjectStore
 
 MIN_FREE_BYTES = 64 * 2**20
@@ -161,6 +161,6 @@ def name_of(sha256: str) -> str:
 
 def _matches(path: Path, sha256: str) -> bool:
     try:
-        return sha256_file(path) == sha256
+        return sha256_once(path) == sha256
     except OSError:
         return False

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from blocks import settings
-from blocks.files import sha256_file
+from blocks.files import sha256_once
 from blocks.ledger import Intent, Ledger, fallback
 from flows.run.context import Clip
 
@@ -26,7 +26,7 @@ def read_clip(blob: bytes) -> Clip:
     """What a result of `generate-clip` says. Raises ValueError where its clip was altered."""
     values = json.loads(blob)
     clip = Clip(**{**values, "path": Path(values["path"])})
-    if sha256_file(clip.path) != clip.sha256:
+    if sha256_once(clip.path) != clip.sha256:
         raise ValueError("the clip was altered")
     return clip
 
