@@ -24,8 +24,8 @@ from urllib.request import getproxies, proxy_bypass
 import httpx
 
 from blocks import timing
-from blocks.address import is_public
 from blocks.errors import ClipError, ShotreelError, UnreachableError
+from blocks.providers.address import is_public
 from blocks.providers.base import Again
 from blocks.providers.http import (
     CONNECT_TIMEOUT_S,

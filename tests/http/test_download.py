@@ -10,8 +10,8 @@ import httpx
 import pytest
 
 import blocks.providers.download
-from blocks.address import is_public
 from blocks.errors import ClipError, UnreachableError
+from blocks.providers.address import is_public
 from blocks.providers.base import Again
 from blocks.providers.download import (
     MAX_REDIRECTS,

@@ -13,9 +13,7 @@ from typing import Any
 from urllib.parse import quote
 
 from blocks.errors import Paid
-from blocks.likeness import likeness
 from blocks.money import read_amount
-from blocks.outputs import clip_url, why_empty
 from blocks.providers.base import (
     Accepted,
     Again,
@@ -47,6 +45,8 @@ from blocks.providers.http import (
     read_time,
     text,
 )
+from blocks.providers.likeness import likeness
+from blocks.providers.outputs import clip_url, why_empty
 
 TOP_UP = "Top up at fal.ai/dashboard/billing, then run the same command again."
 CHECK_KEY = "Set FAL_KEY to a key from fal.ai/dashboard/keys, then run the same command again."

@@ -11,9 +11,7 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
-from blocks.likeness import likeness
 from blocks.money import read_amount
-from blocks.outputs import clip_url, why_empty
 from blocks.providers.base import (
     Accepted,
     Again,
@@ -50,6 +48,8 @@ from blocks.providers.http import (
     read_time,
     text,
 )
+from blocks.providers.likeness import likeness
+from blocks.providers.outputs import clip_url, why_empty
 
 TOP_UP = "Top up at wavespeed.ai, then run the same command again."
 CHECK_KEY = "Set WAVESPEED_API_KEY to a key from wavespeed.ai/accesskey, then run it again."
