@@ -3,10 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from decimal import Decimal, InvalidOperation
+from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
+from functools import lru_cache
 
 MAX_AMOUNT = 10**9
 """In USD or units: the ledger counts billionths in 64 bits, and a larger bill is a broken reply."""
+
+NANO = Decimal(10) ** 9
+
+
+def in_nano(amount: Decimal) -> Decimal:
+    """The amount as the ledger keeps it: to the billionth."""
+    return amount.quantize(1 / NANO, rounding=ROUND_HALF_EVEN)
+
+
+def nano(amount: Decimal) -> int:
+    """In billionths: whole numbers add up exactly."""
+    return int(in_nano(amount) * NANO)
+
+
+@lru_cache(4096)  # few amounts, many rows
+def from_nano(value: int) -> Decimal:
+    """An exact amount without trailing zeros: 320000000 is 0.32."""
+    amount = (Decimal(value) / NANO).normalize()
+    return amount.quantize(Decimal(1)) if amount.as_tuple().exponent > 0 else amount  # type: ignore[operator]
 
 
 def read_amount(value: object, limit: int = MAX_AMOUNT) -> Decimal | None:

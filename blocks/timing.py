@@ -14,3 +14,8 @@ def now() -> datetime:
 def monotonic() -> float:
     """Seconds since some moment; they never go back."""
     return time.monotonic()
+
+
+def moment_text(moment: datetime) -> str:
+    """UTC in ISO 8601, to the microsecond: it sorts as text."""
+    return moment.astimezone(UTC).isoformat(timespec="microseconds")

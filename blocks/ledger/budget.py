@@ -13,8 +13,8 @@ from blocks.errors import BudgetError
 from blocks.ledger.proof import RECENT, Count
 from blocks.ledger.rows import Attempt, CostSource, Intent
 from blocks.ledger.states import OCCUPYING, OPEN, State
-from blocks.ledger.tables import attempts, charges, in_nano, runs
-from blocks.money import usd
+from blocks.ledger.tables import attempts, charges, runs
+from blocks.money import in_nano, usd
 
 SOURCES: tuple[CostSource, ...] = ("no_price", "estimate", "provider", "billing_feed")
 """From the weakest to the strongest word about what a request has cost."""

@@ -14,7 +14,8 @@ from sqlalchemy import insert, select
 from blocks import timing
 from blocks.ledger.engine import writing
 from blocks.ledger.ledger import Ledger
-from blocks.ledger.tables import in_nano, prices, top_ups
+from blocks.ledger.tables import prices, top_ups
+from blocks.money import in_nano
 from blocks.providers.base import ListPrice
 from blocks.providers.prices import PriceRule
 from blocks.providers.services import is_sandboxed

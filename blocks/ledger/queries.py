@@ -85,6 +85,32 @@ class Queries:
                 found += [Attempt(*row) for row in connection.execute(query)]
         return sorted(found, key=lambda attempt: (attempt.created_at, attempt.id))
 
+    def sent_by(self, run_ids: Sequence[str]) -> list[Attempt]:
+        """What these runs have sent, oldest first."""
+        found: list[Attempt] = []
+        with self.engine.connect() as connection:
+            for some in chunks(run_ids):
+                query = ROWS.where(attempts.c.run_id.in_(some), attempts.c.posted_at.is_not(None))
+                found += [Attempt(*row) for row in connection.execute(query)]
+        return sorted(found, key=lambda attempt: (attempt.created_at, attempt.id))
+
+    def clip_times_s(self, service: str, model: str, most: int) -> list[float]:
+        """Seconds from order to end of the model's latest clips."""
+        query = (
+            select(attempts.c.submitted_at, attempts.c.ended_at)
+            .where(
+                attempts.c.service == service,
+                attempts.c.model == model,
+                attempts.c.state == "stored",
+                attempts.c.submitted_at.is_not(None),
+                attempts.c.ended_at.is_not(None),
+            )
+            .order_by(attempts.c.ended_at.desc())
+            .limit(most)
+        )
+        with self.engine.connect() as connection:
+            return [(end - begin).total_seconds() for begin, end in connection.execute(query)]
+
     def in_states(self, states: Iterable[State], services: Sequence[str] = ()) -> list[Attempt]:
         query = ROWS.where(attempts.c.state.in_(tuple(states)))
         if services:

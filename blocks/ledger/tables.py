@@ -18,14 +18,14 @@ exactly. Times are UTC in ISO 8601, which sorts as text.
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
-from decimal import ROUND_HALF_EVEN, Decimal
-from functools import lru_cache
+from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import BigInteger, Column, Integer, MetaData, Table, Text, TypeDecorator
 
-NANO = Decimal(10) ** 9
+from blocks.money import from_nano, nano
+from blocks.timing import moment_text
 
 
 class Nano(TypeDecorator[Decimal]):
@@ -35,7 +35,7 @@ class Nano(TypeDecorator[Decimal]):
     def process_bind_param(self, value: Decimal | None, dialect: Any) -> int | None:
         if value is None:
             return None
-        return int(in_nano(value) * NANO)
+        return nano(value)
 
     def process_result_value(self, value: Any, dialect: Any) -> Decimal | None:
         return None if value is None else from_nano(int(value))
@@ -75,22 +75,6 @@ class Json(TypeDecorator[Any]):
 
     def process_result_value(self, value: Any, dialect: Any) -> Any:
         return None if value is None else json.loads(value)
-
-
-@lru_cache(4096)  # few amounts, many rows
-def from_nano(value: int) -> Decimal:
-    """An exact amount without trailing zeros: 320000000 is 0.32."""
-    amount = (Decimal(value) / NANO).normalize()
-    return amount.quantize(Decimal(1)) if amount.as_tuple().exponent > 0 else amount  # type: ignore[operator]
-
-
-def moment_text(value: datetime) -> str:
-    return value.astimezone(UTC).isoformat(timespec="microseconds")
-
-
-def in_nano(amount: Decimal) -> Decimal:
-    """The amount as the ledger keeps it: to the billionth."""
-    return amount.quantize(1 / NANO, rounding=ROUND_HALF_EVEN)
 
 
 metadata = MetaData()

@@ -20,14 +20,14 @@ from blocks.errors import InputError, SetupError
 from blocks.ledger import Ledger
 from blocks.ledger.film_runs import charged_in, known_films
 from blocks.ledger.price_history import note_top_up, paid_in
+from blocks.ledger.spending import Which, anything_live, spending
 from blocks.money import column, plain, units_told
 from blocks.providers.services import service_name
 from blocks.storage.places import ledger_place
-from flows.costs.bill import By, Total, totals_by
+from flows.costs.bill import By, Total, charges_frame, totals_by
 from flows.costs.customer_bill import CustomerBill, lines_of, write_bill
 from flows.costs.focus import write_focus
 from flows.costs.focus_columns import Version
-from flows.costs.spend import Which, anything_live, charges_frame, spending
 from flows.planning.prices import SOLD_BY
 from flows.run.opening import DEFAULT_ACCOUNT
 from flows.shots import film_of

@@ -10,8 +10,8 @@ from pathlib import Path
 import click
 
 from blocks.ledger import Ledger
+from blocks.ledger.backup import back_up
 from blocks.storage.places import ledger_place
-from flows.maintenance.backup import back_up
 from flows.maintenance.metrics import metrics_of
 
 

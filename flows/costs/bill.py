@@ -13,10 +13,10 @@ import pandas as pd
 from blocks.errors import ShotreelError
 from blocks.ledger import Attempt, Ledger
 from blocks.ledger.film_runs import Charged, charged_in, runs_of
-from blocks.ledger.tables import NANO, from_nano, in_nano
-from blocks.money import plain
+from blocks.ledger.spending import SUMMED, Which, amounts
+from blocks.money import from_nano, nano, plain
 from blocks.providers.catalogue import sent_model
-from blocks.providers.services import is_sandboxed, provider_name
+from blocks.providers.services import SANDBOX, is_sandboxed, provider_name
 from flows.costs.variance import Why, why
 from flows.planning.plan import Line
 
@@ -241,6 +241,14 @@ def totals_by(charges: pd.DataFrame, by: By) -> list[Total]:
     return totals
 
 
+def charges_frame(ledger: Ledger, which: Which) -> pd.DataFrame:
+    """The ledger's charges as `totals_by` takes them, oldest first."""
+    found = pd.DataFrame.from_records(amounts(ledger, which), columns=list(SUMMED))
+    found["provider"] = found["service"].str.removeprefix(SANDBOX)
+    found["account"] = found["service"] + "/" + found["account"]
+    return found
+
+
 def frame_of(items: Sequence[Item]) -> pd.DataFrame:
     """The bill as `totals_by` takes it."""
     return pd.DataFrame.from_records(
@@ -256,19 +264,14 @@ def frame_of(items: Sequence[Item]) -> pd.DataFrame:
                 "month": i.month,
                 "provider": i.provider,
                 "attempt": number,
-                "units": whole(i.units),
-                "cost_usd": whole(i.cost_usd),
+                "units": nano(i.units),
+                "cost_usd": nano(i.cost_usd),
                 "clips": int(i.in_film in ("yes", "other take")),
-                "estimate_usd": 0 if i.why == "not bought" else whole(i.estimate_usd),
+                "estimate_usd": 0 if i.why == "not bought" else nano(i.estimate_usd),
             }
             for number, i in enumerate(items)
         ]
     )
-
-
-def whole(amount: Decimal) -> int:
-    """In billionths, as the ledger has amounts: integers add up exactly."""
-    return int(in_nano(amount) * NANO)
 
 
 def total(items: Sequence[Item]) -> tuple[Decimal, Decimal]:

@@ -13,9 +13,8 @@ import pandas as pd
 
 from blocks.errors import InputError
 from blocks.ledger.film_runs import Charged
-from blocks.ledger.tables import from_nano
-from blocks.money import column, usd
-from flows.costs.bill import safe_cell, seconds_of, whole
+from blocks.money import column, from_nano, nano, usd
+from flows.costs.bill import safe_cell, seconds_of
 
 CENT = Decimal("0.01")
 KINDS = (".html", ".xlsx")
@@ -78,7 +77,7 @@ def lines_of(charged: Sequence[Charged]) -> pd.DataFrame:
             "shot": each.attempt.shot,
             "clips": int(each.attempt.num_frames is not None),
             "milliseconds": int(1000 * (seconds_of(each.attempt) or 0)),
-            "cost_usd": whole(each.cost.cost_usd),
+            "cost_usd": nano(each.cost.cost_usd),
         }
         for each in charged
     ]

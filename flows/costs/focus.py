@@ -18,12 +18,12 @@ from pathlib import Path
 
 from blocks.errors import SetupError
 from blocks.ledger.price_history import TopUp
-from blocks.ledger.tables import in_nano, moment_text
-from blocks.money import plain
+from blocks.ledger.spending import Spend
+from blocks.money import in_nano, plain
 from blocks.providers.services import provider_name
+from blocks.timing import moment_text
 from flows.costs.bill import safe_cell
 from flows.costs.focus_columns import RENAMED, Version, columns_of
-from flows.costs.spend import Spend
 
 PROVIDERS = {"fal": "fal", "wavespeed": "WaveSpeedAI", "comfyui": "ComfyUI"}
 A_SECOND = timedelta(seconds=1)

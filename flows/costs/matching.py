@@ -10,8 +10,7 @@ from typing import Literal
 
 from blocks.ledger import Attempt, Cost
 from blocks.ledger.proof import is_absurd
-from blocks.ledger.tables import in_nano
-from blocks.money import usd
+from blocks.money import in_nano, usd
 from blocks.providers.base import Bill
 from flows.costs.feed import Feed
 

@@ -8,7 +8,7 @@ from typing import Literal
 from blocks.errors import Paid
 from blocks.ledger import Attempt, Cost
 from blocks.ledger.states import State
-from blocks.ledger.tables import in_nano
+from blocks.money import in_nano
 
 UNSENT: tuple[State, ...] = ("reserved", "released")
 

@@ -21,8 +21,7 @@ from blocks.errors import (
 from blocks.ledger import Attempt, Intent, fallback
 from blocks.ledger.proof import is_absurd
 from blocks.ledger.states import UNFINISHED
-from blocks.ledger.tables import in_nano
-from blocks.money import usd
+from blocks.money import in_nano, usd
 from blocks.providers.base import Bill, Empty, Failed, Gone, Polled, Provider, Ready, Waiting
 from blocks.providers.retry import again_until, backoff
 from blocks.providers.services import provider_name

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from blocks.ledger import Attempt
-from blocks.ledger.tables import moment_text
+from blocks.timing import moment_text
 from flows.stitch.xmp import SOURCE_TYPE
 
 

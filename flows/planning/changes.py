@@ -10,12 +10,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import select
-
-from blocks.ledger import Ledger
+from blocks.ledger import Attempt, Ledger
 from blocks.ledger.film_runs import MadeList, last_list, run_ids
-from blocks.ledger.queries import chunks
-from blocks.ledger.tables import attempts
 from blocks.providers.services import is_sandboxed
 from flows.planning.plan import Line
 from flows.shots import FilmId
@@ -37,14 +33,6 @@ class Before:
     fingerprint: str
     model: str
     transition: Transition | None = None
-
-
-@dataclass(frozen=True)
-class Asked:
-    """What an attempt was asked with."""
-
-    inputs: Mapping[str, Any]
-    seed: int | None
 
 
 @dataclass(frozen=True)
@@ -80,7 +68,7 @@ class Changes:
 def changes_of(
     lines: Sequence[Line],
     before: Mapping[Key, Before],
-    asked: Mapping[str, Asked],
+    asked: Mapping[str, Attempt],
     since: datetime | None,
 ) -> Changes:
     """`asked` is by fingerprint."""
@@ -125,7 +113,7 @@ def words_of(transition: Transition) -> str:
     return kind if kind == "cut" else f"{kind} over {seconds} s"
 
 
-def difference(line: Line, was: Before, asked: Asked | None) -> tuple[str, ...]:
+def difference(line: Line, was: Before, asked: Attempt | None) -> tuple[str, ...]:
     job = line.job
     found = ["model"] if job.shot.model != was.model else []
     if asked is None:
@@ -178,35 +166,10 @@ def bought_before(
     """The newest attempt of each take in these runs, and when; a request that was never sent does
     not count."""
     found: dict[Key, tuple[Before, datetime]] = {}
-    with ledger.engine.connect() as connection:
-        for some in chunks(run_ids):
-            query = select(
-                attempts.c.sequence,
-                attempts.c.shot,
-                attempts.c.take,
-                attempts.c.created_at,
-                attempts.c.fingerprint,
-                attempts.c.model,
-                attempts.c.service,
-            ).where(attempts.c.run_id.in_(some), attempts.c.posted_at.is_not(None))
-            for *key, at, fingerprint, model, service in connection.execute(query):
-                take = (key[0], key[1], key[2])
-                if is_sandboxed(service) != live and (take not in found or found[take][1] < at):
-                    found[take] = (Before(fingerprint, model), at)
-    return found
-
-
-def asked_with(ledger: Ledger, fingerprints: Sequence[str]) -> dict[str, Asked]:
-    found = {}
-    with ledger.engine.connect() as connection:
-        for some in chunks(fingerprints[:MAX_EXPLAINED]):
-            query = (
-                select(attempts.c.fingerprint, attempts.c.inputs, attempts.c.seed)
-                .where(attempts.c.fingerprint.in_(some))
-                .order_by(attempts.c.created_at)
-            )
-            for fingerprint, inputs, seed in connection.execute(query):
-                found[fingerprint] = Asked(inputs, seed)
+    for attempt in ledger.sent_by(run_ids):
+        take = (attempt.sequence, attempt.shot, attempt.take)
+        if is_sandboxed(attempt.service) != live:
+            found[take] = (Before(attempt.fingerprint, attempt.model), attempt.created_at)
     return found
 
 
@@ -238,7 +201,8 @@ def changes_since(
         }
     current = {key_of(line): line.job.fingerprint for line in lines}
     differ = [w.fingerprint for k, w in before.items() if current.get(k, "") != w.fingerprint]
-    return changes_of(lines, before, asked_with(ledger, differ), since)
+    asked = {each.fingerprint: each for each in ledger.attempts_for(differ[:MAX_EXPLAINED])}
+    return changes_of(lines, before, asked, since)
 
 
 def last_takes(manifest: Path) -> set[Key] | None:

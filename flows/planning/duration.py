@@ -7,11 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from sqlalchemy import select
-
 from blocks import settings
 from blocks.ledger import Ledger
-from blocks.ledger.tables import attempts
 from blocks.providers.services import is_sandboxed
 from flows.planning.plan import Line
 from flows.shots.job import Job
@@ -88,21 +85,7 @@ def default_s(service: str) -> float:
 def history(ledger: Ledger, wanted: Iterable[tuple[str, str]]) -> dict[tuple[str, str], float]:
     """The median seconds from order to end of the latest clips of each (service, model)."""
     found = {}
-    with ledger.engine.connect() as connection:
-        for service, model in wanted:
-            query = (
-                select(attempts.c.submitted_at, attempts.c.ended_at)
-                .where(
-                    attempts.c.service == service,
-                    attempts.c.model == model,
-                    attempts.c.state == "stored",
-                    attempts.c.submitted_at.is_not(None),
-                    attempts.c.ended_at.is_not(None),
-                )
-                .order_by(attempts.c.ended_at.desc())
-                .limit(LATEST)
-            )
-            times = [(row[1] - row[0]).total_seconds() for row in connection.execute(query)]
-            if times:
-                found[service, model] = max(0.0, median(times))
+    for service, model in wanted:
+        if times_s := ledger.clip_times_s(service, model, LATEST):
+            found[service, model] = max(0.0, median(times_s))
     return found

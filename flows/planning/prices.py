@@ -11,7 +11,7 @@ from typing import Literal
 from blocks import timing
 from blocks.ledger import Ledger
 from blocks.ledger.price_history import note_price, price_rules
-from blocks.ledger.tables import in_nano
+from blocks.money import in_nano
 from blocks.providers.base import ListPrice
 from blocks.providers.catalogue import counted_models
 from blocks.providers.model import Model

@@ -20,10 +20,10 @@ import pytest
 from blocks.errors import SetupError
 from blocks.ledger import Ledger
 from blocks.ledger.price_history import note_top_up, paid_in
+from blocks.ledger.spending import Which, spending
 from blocks.providers.base import Bill, Failed
 from flows.costs.focus import write_focus
 from flows.costs.focus_columns import EMPTY, MANDATORY, OWN, Version, columns_of
-from flows.costs.spend import Which, spending
 from tests.ledger.books import change, in_state
 
 USD = Decimal

@@ -15,11 +15,11 @@ import pytest
 from blocks.errors import InputError
 from blocks.ledger import Cost, Ledger
 from blocks.ledger.film_runs import adopt_runs, charged_in
+from blocks.ledger.spending import Which
 from blocks.money import units_told
 from blocks.providers.base import Bill, Failed
 from flows.commands.costs import film_known
-from flows.costs.bill import By, to_csv, totals_by
-from flows.costs.spend import Which, charges_frame
+from flows.costs.bill import By, charges_frame, to_csv, totals_by
 from flows.costs.statement import Statement, reason_of
 from flows.costs.variance import Why, reason
 from flows.shots import film_of

@@ -14,8 +14,9 @@ from sqlalchemy import insert
 from blocks.errors import BudgetError
 from blocks.ledger import Cost, Ledger
 from blocks.ledger.engine import writing
-from blocks.ledger.tables import Nano, from_nano, in_nano
+from blocks.ledger.tables import Nano
 from blocks.ledger.tables import charges as charges_table
+from blocks.money import from_nano, in_nano
 from blocks.providers.base import Bill, Failed
 from tests.ledger.books import charged_usd, charges, in_state, intent, quote, reserved, rows
 from tests.ledger.conftest import OpenLedger

@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from blocks.errors import ShotreelError
 from blocks.ledger import Attempt
-from blocks.ledger.tables import NANO, in_nano
+from blocks.money import nano
 from blocks.providers.model import Value
 from blocks.providers.services import is_sandboxed
 from flows.costs.bill import By, Item
@@ -389,10 +389,6 @@ def groups(accounts: Statement, by: By) -> tuple[Group, ...]:
         Group(total.key, total.clips, nano(total.estimate_usd), nano(total.cost_usd))
         for total in accounts.by(by)
     )
-
-
-def nano(amount: Decimal) -> NanoUsd:
-    return int(in_nano(amount) * NANO)
 
 
 def ms(time: timedelta) -> Ms:
