@@ -30,6 +30,7 @@ from blocks.ledger.shared_budget import owner_of_run
 from flows.generate.generation import Generation
 from flows.generate.parts import Part, parts_of
 from flows.planning.plan import Plan
+from flows.run.prefect_record import end_tasks
 from flows.shots.source import is_pasted, local_path
 
 DEPLOYMENT = "buy-clips/buy-clips"
@@ -105,8 +106,8 @@ class SubRuns:
                     self._end(run_id)
                     del moved[run_id]
                 elif timing.monotonic() - moved[run_id] > PATIENCE_S:
-                    await self._call_off(run_id, state)
                     self._end(run_id)
+                    await self._call_off(run_id, state, dead=True)
                     del moved[run_id]
 
     async def _states(self, ids: list[UUID]) -> dict[UUID, Any]:
@@ -133,12 +134,18 @@ class SubRuns:
     def _end(self, run_id: UUID) -> None:
         self._of[self.runs[run_id].clips[0]].set()
 
-    async def _call_off(self, run_id: UUID, state: Any) -> None:
-        """What has not begun never does; what runs is stopped by its worker, if that lives."""
-        asked: State[Any] = Cancelling() if state.is_running() else Cancelled()
+    async def _call_off(self, run_id: UUID, state: Any, *, dead: bool = False) -> None:
+        """What has not begun never does; what runs is stopped by its worker, if that lives.
+
+        What is to begin again has died once: nobody ends the task runs that it has left.
+        """
+        runs = state.is_running()
+        asked: State[Any] = Cancelling() if runs else Cancelled()
         with suppress(httpx.HTTPError, ObjectNotFound):
             async with get_client() as client:
                 await client.set_flow_run_state(run_id, asked)
+        if dead or not runs:
+            await end_tasks(run_id, "Its process has ended; what it was doing went on in another.")
 
     async def call_off(self) -> None:
         for run_id, state in (await self._states(list(self.runs))).items():

@@ -47,25 +47,28 @@ async def wait_until_recorded(flow_run_id: UUID, task_runs: int) -> bool:
 
 
 async def end_left_tasks() -> None:
-    """Say of the task runs of an earlier start of this run that they have ended: its process is
-    gone, and nobody else will. Where Prefect does not take it, they only look as if they ran.
-    """
+    """End the task runs of an earlier start of this run: its process is gone."""
     context = FlowRunContext.get()
     run = context.flow_run if context else None
-    if run is None or run.run_count < 2:
-        return
+    if run is not None and run.run_count > 1:
+        await end_tasks(run.id, "Its process has ended; the run went on in another.")
+
+
+async def end_tasks(flow_run_id: UUID, message: str) -> None:
+    """Say of the run's task runs that they have ended, where nobody else will.
+
+    Where Prefect does not take it, they only look as if they ran.
+    """
     running = TaskRunFilterStateType(any_=[StateType.PENDING, StateType.RUNNING])
+    ended: State[Any] = Crashed(message=message)
     try:
         async with asyncio.timeout(PATIENCE_S), get_client() as client:
             while left := await client.read_task_runs(
-                flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[run.id])),
+                flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[flow_run_id])),
                 task_run_filter=TaskRunFilter(state=TaskRunFilterState(type=running)),
             ):
-                ended: State[Any] = Crashed(
-                    message="Its process has ended; the run went on in another."
-                )
-                await asyncio.gather(
-                    *(client.set_task_run_state(each.id, ended, force=True) for each in left)
-                )
+                # In turn: Prefect's server on SQLite refuses who writes while another does.
+                for each in left:
+                    await client.set_task_run_state(each.id, ended, force=True)
     except (httpx.HTTPError, TimeoutError):
         return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import shutil
 import sqlite3
@@ -13,11 +14,19 @@ from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from uuid import UUID
 
 import httpx
 import pytest
 import yaml
+from prefect.settings import PREFECT_API_URL, temporary_settings
 
+from flows.generate import sub_runs
+from flows.generate.generation import open_generation
+from flows.generate.parts import Part
+from flows.generate.sub_runs import SubRuns
+from flows.report.log import logged
+from flows.report.progress import Progress
 from flows.shots import list_name
 from flows.studio import api
 from flows.tasks.generate_clip import generate_clip
@@ -252,6 +261,51 @@ def test_who_asks_while_another_writes_is_heard(
         assert refused.status_code == 503
         threading.Timer(0.5, writer.rollback).start()
     assert not api.schedules_of(prefect_server.client)["recover", "every-15-minutes"]["active"]
+
+
+def test_a_sub_run_that_is_given_up_leaves_no_task_run_that_looks_as_if_it_ran(
+    deployed: dict[str, str],
+    prefect_server: PrefectServer,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    """Its worker has died: one is still said to run, one waits for a worker to begin again."""
+    found = prefect_server.ask("deployments/filter")
+    (deployment,) = (d for d in found if d["name"] == "buy-clips")
+
+    def begun(*then: str) -> dict[str, Any]:
+        path = f"deployments/{deployment['id']}/create_flow_run"
+        given = {"shots": "prompt\nSea\n", "sequences": [], "clips": [], "run_id": "dead"}
+        run: dict[str, Any] = prefect_server.ask(path, parameters=given)
+        for kind in ("RUNNING", *then):
+            asked = {"state": {"type": kind}, "force": True}
+            prefect_server.ask(f"flow_runs/{run['id']}/set_state", **asked)
+        for n in range(3):
+            task = {"task_key": "generate-clip", "dynamic_key": str(n), "flow_run_id": run["id"]}
+            prefect_server.ask("task_runs/", **task, state={"type": "RUNNING"})
+        return run
+
+    runs = {UUID(run["id"]): run for run in (begun(), begun("CRASHED", "SCHEDULED"))}
+    parts = {key: Part((str(n),), (f"clip {n}",)) for n, key in enumerate(runs)}
+
+    async def watch() -> None:
+        async with open_generation([], Progress(logged(None)), live=False) as generation:
+            given = SubRuns(generation, list(parts.values()), parts)
+            given._of |= {part.clips[0]: asyncio.Event() for part in parts.values()}
+            await given.watch()
+
+    monkeypatch.setenv("SHOTREEL_HOME", str(tmp_path))
+    monkeypatch.setattr(sub_runs, "PATIENCE_S", 0)
+    monkeypatch.setattr(sub_runs, "LOOK_S", 0)
+    with temporary_settings({PREFECT_API_URL: prefect_server.url}):
+        asyncio.run(watch())
+    states = [
+        task["state_type"] for run in runs.values() for task in task_runs(prefect_server, run)
+    ]
+    assert states == ["CRASHED"] * 6
+    named = {"id": {"any_": [str(key) for key in runs]}}
+    ended = {run["state_type"] for run in prefect_server.ask("flow_runs/filter", flow_runs=named)}
+    assert ended == {"CANCELLING", "CANCELLED"}
 
 
 @pytest.fixture
