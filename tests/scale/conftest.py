@@ -177,7 +177,7 @@ class Cluster:
             )
         worker = Worker(home, process)
         self.stack.callback(worker.kill)
-        until(lambda: "started" in log.read_text(errors="replace"), 60)
+        until(lambda: "started" in log.read_text(errors="replace"))
         return worker
 
     def run(self, deployment: str, **parameters: object) -> str:
