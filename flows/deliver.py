@@ -30,7 +30,7 @@ from flows.costs.statement import Statement
 from flows.film_list import FilmList
 from flows.generate.all_clips import Clips
 from flows.generate.generation import Generation
-from flows.output.folder import Place
+from flows.output.folder import LaidOut, Place
 from flows.output.manifest import manifest_of, write_manifest
 from flows.planning.changes import noted
 from flows.planning.input_files import content_type
@@ -133,7 +133,7 @@ async def deliver(
     manifest = await asyncio.to_thread(
         manifest_of, whole, plan.lines, accounts, attempts, here, states, place
     )
-    await lay_out_stills(run, plan, place)
+    stills = await lay_out_stills(run, plan, place)
     gone = await tidied(ledger, plan, place)
     await asyncio.to_thread(write_manifest, place.manifest, manifest)
     await note(run, film, plan, {clip.sha256 for clip in here.values()})
@@ -151,7 +151,14 @@ async def deliver(
     try:
         pasts = await ledger.book(pasts_of, ledger, list(jobs))
         shown = (title, plan, manifest, here, failed, stitched, accounts, seams, place)
-        await write_report(*shown, run_id=run.run_id, pasts=pasts, processes=films.processes)
+        await write_report(
+            *shown,
+            run_id=run.run_id,
+            pasts=pasts,
+            stills=stills,
+            choices=film.choices,
+            processes=films.processes,
+        )
     except Exception as error:  # noqa: BLE001 - whatever it is, the film is made and paid for
         errors["the page"] = without_page(error)
     summary = summary_of(len(here), len(outcomes), accounts)
@@ -192,16 +199,19 @@ def summary_of(here: int, wanted: int, accounts: Statement) -> str:
     return told
 
 
-async def lay_out_stills(run: RunContext, plan: Plan, place: Place) -> None:
-    """The pictures that clips begin with, for people to look at."""
-    ledger = run.ledger
+async def lay_out_stills(run: RunContext, plan: Plan, place: Place) -> dict[str, LaidOut]:
+    """The pictures that clips begin with, for people to look at, by fingerprint."""
+    ledger, laid_out = run.ledger, dict[str, LaidOut]()
     jobs = {line.job.fingerprint: line.job for line in plan.stills}
     for key, attempt in (await ledger.book(ledger.holders, list(jobs))).items():
         path = run.store.path(attempt.clip_sha256) if attempt.clip_sha256 else None
         kind = content_type(path) if path else None
-        if path and kind:
+        if attempt.clip_sha256 and path and kind:
             target = place.still(jobs[key], SUFFIXES.get(kind, ".webp"))
             await asyncio.to_thread(place.copy, path, target)
+            named = target.relative_to(place.out).as_posix()
+            laid_out[key] = LaidOut(named, attempt.clip_sha256)
+    return laid_out
 
 
 async def tidied(ledger: Ledger, plan: Plan, place: Place) -> list[str]:

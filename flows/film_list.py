@@ -17,6 +17,7 @@ from flows.planning.plan import Plan
 from flows.planning.reserving import plan_list
 from flows.run_name import film_name
 from flows.shots import FilmId, Shot, film_of, read_list
+from flows.shots.choices import Choices
 from flows.shots.film_file import FilmFile
 from flows.shots.source import refuse_key
 from flows.stitch.finish import Finish
@@ -32,6 +33,7 @@ class FilmList:
     id: FilmId
     shots: list[Shot]
     file: FilmFile
+    choices: Choices
     finish: Finish
     place: Place
 
@@ -58,7 +60,7 @@ async def read_film(source: str, out: str | None, finish: Finish) -> FilmList:
     chosen = finish.over(found.film.finish)
     if chosen.music:
         await asyncio.to_thread(check_music, Path(chosen.music))
-    return FilmList(source, film, found.shots, found.film, chosen, place)
+    return FilmList(source, film, found.shots, found.film, found.choices, chosen, place)
 
 
 async def plan_film(

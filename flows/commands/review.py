@@ -30,8 +30,8 @@ def review(source: str, out: Path | None, *, live: bool, port: int) -> int:
             remedy="Make the film first: shotreel make, with the same list and --out.",
         )
 
-    async def remake(budget_usd: Decimal) -> str:
-        made = await run_flow(source, out, live=live, budget_usd=budget_usd)
+    async def remake(budget_usd: Decimal, *, stills: bool) -> str:
+        made = await run_flow(source, out, live=live, budget_usd=budget_usd, stills=stills)
         return "; ".join([made.summary, *map(str, made.errors.values())])
 
     room = CuttingRoom(source, place_of_choices(source), out, remake, live)

@@ -22,6 +22,14 @@ FILM = "film.mp4"
 
 
 @dataclass(frozen=True)
+class LaidOut:
+    """A copy in the folder, by its path in there, of the file with this SHA-256."""
+
+    path: str
+    sha256: str
+
+
+@dataclass(frozen=True)
 class Place:
     """`renamed` are the clips' file names that are not the shot's alone, by `_key`."""
 

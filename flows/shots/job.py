@@ -132,10 +132,16 @@ def stills_of(jobs: Iterable[Job]) -> list[Job]:
     """Every still that the shots of these jobs ask for, once."""
     found: dict[str, Job] = {}
     for job in jobs:
-        for take in range(1, (job.shot.still.takes if job.shot.still else 0) + 1):
-            still = still_of(job.shot, live=not is_sandboxed(job.service), take=take)
+        for still in own_stills(job):
             found.setdefault(still.fingerprint, still)
     return list(found.values())
+
+
+def own_stills(job: Job) -> list[Job]:
+    """The stills that the job's shot asks for, by their numbers from 1."""
+    numbers = range(1, (job.shot.still.takes if job.shot.still else 0) + 1)
+    live = not is_sandboxed(job.service)
+    return [still_of(job.shot, live=live, take=number) for number in numbers]
 
 
 def approval_of(still: Job) -> str:

@@ -67,6 +67,7 @@ class ShotList:
     shots: list[Shot]
     understood: Understood
     film: FilmFile
+    choices: Choices
 
 
 def read_shots(source: str) -> list[Shot]:
@@ -79,20 +80,19 @@ def read_list(source: str) -> ShotList:
 
     Raises InputError where there is no list, and ShotListError with every problem of the list.
     """
-    found, film = open_source(source), film_file_of(source)
+    found, film, choices = open_source(source), film_file_of(source), choices_of(source)
     problems = Problems(found.label)
     table, understood = _read_table(found, problems)
     find = cache(partial(find_model, list_folder=found.folder))
-    reader = _RowReader(
-        problems, InputFiles(found.folder), find, table.header, choices_of(source), film
-    )
+    reader = _RowReader(problems, InputFiles(found.folder), find, table.header, choices, film)
     shots = [reader.read(row, cells) for row, cells in table.rows]
     left_aside = reader.check_columns()
     reader.names.check_takes()
     check_transitions(reader.timings, problems)
     problems.raise_any()
     understood = understood.with_rows(left_aside, reader.names.renamed)
-    return ShotList(with_twins([shot for shot in shots if shot is not None]), understood, film)
+    told = with_twins([shot for shot in shots if shot is not None])
+    return ShotList(told, understood, film, choices)
 
 
 def _read_table(found: Source, problems: Problems) -> tuple[Table, Understood]:

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from fractions import Fraction
+from functools import lru_cache
 from pathlib import Path
 from typing import Protocol
 
@@ -17,7 +18,7 @@ from pydantic import TypeAdapter
 
 from blocks.errors import ClipError, ShotreelError, StitchError
 from blocks.files import fsync, replacing, sha256_file
-from blocks.media.probe import probe
+from blocks.media.probe import MediaInfo, probe
 from blocks.media.use import WHOLE
 from flows.stitch.dialogue import cues_of
 from flows.stitch.edit import (
@@ -264,12 +265,18 @@ def _probed(item: Item) -> Item:
     if isinstance(item, Card) or item.info:
         return item
     try:
-        return replace(item, info=probe(item.path))
+        return replace(item, info=_probe(item.path, item.sha256))
     except ClipError as error:
         raise ClipError(
             f"{item.title}: {error.message}",
             remedy=error.remedy or "Fetch the clip again; it is not bought again.",
         ) from error
+
+
+@lru_cache(4096)
+def _probe(path: Path, sha256: str) -> MediaInfo:
+    """Once for a sequence, the film, and each film after it of the same process."""
+    return probe(path)
 
 
 def _piece(segment: Segment, cutting: Cutting, cache: Path) -> Piece:

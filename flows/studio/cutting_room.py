@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -25,11 +25,25 @@ from blocks.errors import InputError, ShotreelError
 from blocks.money import MAX_AMOUNT
 from flows.shots import read_shots
 from flows.shots.choices import Choice, Choices, choices_from, choices_of, write_choices
-from flows.shots.choosing import shot_named, with_approval, with_more, with_take
+from flows.shots.choosing import (
+    shot_named,
+    with_approval,
+    with_more,
+    with_still,
+    with_stills,
+    with_take,
+)
 from flows.studio.server import Guard
 
-Remake = Callable[[Decimal], Awaitable[str]]
-"""Makes the film again within a budget; gives what there is to say. Raises ShotreelError."""
+
+class Remake(Protocol):
+    def __call__(self, budget_usd: Decimal, *, stills: bool) -> Awaitable[str]:
+        """Make the film again within a budget, or `stills` alone; gives what there is to say.
+
+        Raises ShotreelError.
+        """
+        ...
+
 
 MAX_BODY_BYTES = 64 * 2**10
 NOTHING = Decimal(0)
@@ -63,6 +77,7 @@ class CuttingRoom:
             Route("/choices", self.chosen, methods=["GET"]),
             Route("/choose", self.choose, methods=["POST"]),
             Route("/again", self.again, methods=["POST"]),
+            Route("/make", self.make, methods=["POST"]),
             Mount("/", Delivered(directory=self.out)),
         ]
         return Guard(Starlette(routes=[Mount(f"/{self.secret}", routes=inside)]))
@@ -72,12 +87,17 @@ class CuttingRoom:
         return JSONResponse({name: asdict(choice) for name, choice in found.items()})
 
     async def choose(self, request: Request) -> Response:
-        """`{"shot", "take" or "mark" and "note"}`: a take is put into the film, for nothing."""
+        """`{"shot", "take" or "still" or "mark" and "note"}`: a take is put into the film, for
+        nothing."""
         return await self._answer(request, self._choose)
 
     async def again(self, request: Request) -> Response:
-        """`{"shot", "takes", "budget_usd"}`: more takes, bought within the budget."""
+        """`{"shot", "takes" or "stills", "budget_usd"}`: more of them, bought within the budget."""
         return await self._answer(request, self._again)
+
+    async def make(self, request: Request) -> Response:
+        """`{"budget_usd"}`: the clips of stills that are approved, and what else is missing."""
+        return await self._answer(request, self._make)
 
     async def _choose(self, asked: Mapping[str, Any]) -> str:
         before = choices_of(self.source)
@@ -85,8 +105,14 @@ class CuttingRoom:
         if "take" in asked:
             take = asked["take"] if type(asked["take"]) is int else 0
             return await self._remade(before, with_take(before, shot, take), NOTHING)
+        if "still" in asked:
+            number = asked["still"] if type(asked["still"]) is int else 0
+            write_choices(self.choices, with_still(before, shot, number))
+            return f"Still {number} is chosen; its clip needs approval"
         said = asdict(before.get(shot.name, Choice()))
         said |= {key: asked[key] for key in ("mark", "note") if key in asked}
+        if "mark" in asked and before.get(shot.name, Choice()).mark == "approved":
+            said["approved"] = ""
         given = {key: value for key, value in said.items() if value}
         chosen = {**before, **choices_from({shot.name: given}, "The page")}
         if asked.get("mark") == "approved":
@@ -99,16 +125,23 @@ class CuttingRoom:
     async def _again(self, asked: Mapping[str, Any]) -> str:
         before = choices_of(self.source)
         shot = shot_named(read_shots(self.source), str(asked.get("shot", "")))
-        takes = asked.get("takes")
-        if type(takes) is not int or takes < 1:
+        budget_usd, stills = budget_of(asked.get("budget_usd")), "stills" in asked
+        number = asked.get("stills" if stills else "takes")
+        if type(number) is not int or number < 1:
             raise InputError("No number of takes is named.", remedy="Nothing was bought.")
-        wanted = with_more(before, [shot], takes, keep=False)
-        return await self._remade(before, wanted, budget_of(asked.get("budget_usd")))
+        more = with_stills if stills else with_more
+        wanted = more(before, [shot], number, keep=False)
+        return await self._remade(before, wanted, budget_usd, stills=stills)
 
-    async def _remade(self, before: Choices, wanted: Choices, budget_usd: Decimal) -> str:
+    async def _make(self, asked: Mapping[str, Any]) -> str:
+        return await self.remake(budget_of(asked.get("budget_usd")), stills=False)
+
+    async def _remade(
+        self, before: Choices, wanted: Choices, budget_usd: Decimal, *, stills: bool = False
+    ) -> str:
         write_choices(self.choices, wanted)
         try:
-            return await self.remake(budget_usd)
+            return await self.remake(budget_usd, stills=stills)
         except ShotreelError:
             write_choices(self.choices, before)
             raise

@@ -17,7 +17,7 @@ from blocks.media.probe import probe
 from blocks.providers.base import Failed, Quote, Ticket
 from flows.costs.bill import bill_of
 from flows.costs.statement import state_accounts
-from flows.output.folder import Place, write_atomically
+from flows.output.folder import LaidOut, Place, write_atomically
 from flows.output.manifest import manifest_of
 from flows.planning.plan import Line, Plan
 from flows.report.page.build import report_of
@@ -25,6 +25,7 @@ from flows.report.page.facts import Report, SeamFacts
 from flows.report.page.write import page_of, pasts_of, put
 from flows.run.context import Clip
 from flows.shots import read_shots
+from flows.shots.choices import choices_of
 from flows.shots.job import Job, jobs_of
 from flows.stitch import Finish, Stitched
 from flows.stitch.assemble import film_items
@@ -55,6 +56,8 @@ class Stage:
         self.errors: dict[str, ShotreelError] = {}
         self.film: Stitched | None = None
         self.seams: Sequence[Seam] = ()
+        self.stills: Sequence[Line] = ()
+        self.laid_out: dict[str, LaidOut] = {}
 
     def buy(self, run_id: str = RUN) -> None:
         """Every clip that is not there yet, as a run takes it through the ledger."""
@@ -106,10 +109,14 @@ class Stage:
             {"the film": self.film},
             accounts,
             self.seams,
+            stills=self.stills,
+            laid_out=self.laid_out,
+            choices=choices_of(self.shots),
         )
 
     def write(self, report: Report | None = None) -> bool:
         paths = {clip.sha256: clip.path for clip in self.clips.values()}
+        paths |= {each.sha256: self.place.out / each.path for each in self.laid_out.values()}
         with ThreadPoolExecutor(1) as threads:
             return put(report or self.report(), paths, threads, self.place)
 

@@ -101,7 +101,7 @@ def test_the_page_may_run_its_own_script_and_no_other(opened: Page, stage: Stage
     assert rules["default-src"] == rules["base-uri"] == rules["form-action"] == "'none'"
     assert re.fullmatch(r"('sha256-[^']+' ?)+", rules["script-src"])
     assert re.fullmatch(r"('sha256-[^']+' ?)+", rules["style-src"])
-    assert rules["img-src"] == "data:"
+    assert rules["img-src"] == "data: 'self' file:"
 
 
 def test_hostile_text_stays_text(opened: Page, stage: Stage) -> None:

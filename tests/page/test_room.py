@@ -11,6 +11,7 @@ import threading
 import time
 import tomllib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from decimal import Decimal
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -21,11 +22,15 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 import uvicorn
+from PIL import Image
 
-from flows.planning.plan import Line
+from blocks.files import sha256_file
+from flows.generate.all_clips import waiting
+from flows.output.folder import LaidOut
+from flows.planning.plan import Line, awaits_approval
 from flows.shots import read_shots
-from flows.shots.choices import choices_path
-from flows.shots.job import jobs_of
+from flows.shots.choices import Choice, choices_path, read_choices, write_choices
+from flows.shots.job import jobs_of, stills_of
 from flows.studio.cutting_room import CuttingRoom
 from tests.e2e.film import frames_of
 from tests.page.stage import Stage, quote
@@ -34,6 +39,10 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 LIST = "sequence,shot,prompt,takes,seed\nsea,a,a wave,2,\nsea,b,a gull,,5\n"
+STILLS = (
+    "sequence,shot,prompt,model,image_prompt,image_model\n"
+    "sea,a,it rises,fal-ai/magi-distilled/image-to-video,a sea at dawn,fal-ai/nano-banana-pro\n"
+)
 
 
 class Room:
@@ -57,7 +66,7 @@ class Room:
         self.stage.stitch()
         self.stage.write()
 
-    async def remake(self, budget_usd: Decimal) -> str:
+    async def remake(self, budget_usd: Decimal, *, stills: bool) -> str:
         self.budgets_usd.append(budget_usd)
         await asyncio.to_thread(self.make)
         return "made"
@@ -79,6 +88,12 @@ def room(tmp_path: Path) -> Room:
 
 @pytest.fixture
 def address(room: Room) -> Iterator[str]:
+    with serving(room) as address:
+        yield address
+
+
+@contextmanager
+def serving(room: Room) -> Iterator[str]:
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         server = uvicorn.Server(uvicorn.Config(room.served.app(), log_level="error"))
@@ -158,6 +173,112 @@ def test_more_takes_show_their_price_and_need_a_budget(
     assert "$0.64" in form.inner_text()
     form.get_by_label("Budget in USD").press("Enter")
     assert room.budgets_usd == []
+
+
+class StillsRoom(Room):
+    """A list whose two stills are here and whose clip waits."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.list = folder / "stills.csv"
+        self.list.write_text(STILLS, "utf-8")
+        path = choices_path(str(self.list))
+        assert path
+        self.choices = path
+        write_choices(path, {"sea/a": Choice(stills=2, still=1)})
+        self.stage = Stage(folder / "stills", str(self.list))
+        self.served = CuttingRoom(str(self.list), path, self.stage.place.out, self.remake)
+        self.bought_stills: list[bool] = []
+        self.show()
+
+    def show(self) -> None:
+        jobs = jobs_of(read_shots(str(self.list)), {}, live=False)
+        self.stage.lines = [Line(job, quote(), "waits") for job in jobs]
+        self.stage.errors = {job.fingerprint: waiting(job) for job in jobs if awaits_approval(job)}
+        self.stage.stills = [Line(still, quote(), "stored") for still in stills_of(jobs)]
+        for line in self.stage.stills:
+            target = self.stage.place.still(line.job, ".png")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            Image.new("RGB", (320, 180), (line.job.take * 60, 90, 120)).save(target)
+            named = target.relative_to(self.stage.place.out).as_posix()
+            self.stage.laid_out[line.job.fingerprint] = LaidOut(named, sha256_file(target))
+        self.stage.write()
+
+    async def remake(self, budget_usd: Decimal, *, stills: bool) -> str:
+        self.budgets_usd.append(budget_usd)
+        self.bought_stills.append(stills)
+        await asyncio.to_thread(self.show)
+        return "made"
+
+    @property
+    def awaits(self) -> list[bool]:
+        jobs = jobs_of(read_shots(str(self.list)), {}, live=False)
+        return [awaits_approval(job) for job in jobs]
+
+
+@pytest.fixture
+def stills_room(tmp_path: Path) -> StillsRoom:
+    return StillsRoom(tmp_path)
+
+
+def is_seen(page: Page, picture: str) -> None:
+    image = page.locator(f"dialog {picture}").first
+    image.wait_for()
+    assert image.evaluate("image => image.decode().then(() => image.naturalWidth)") == 320
+
+
+def test_still_is_chosen_and_approved_by_keys_and_another_asked_for(
+    stills_room: StillsRoom, page: Page
+) -> None:
+    room = stills_room
+    with serving(room) as address:
+        page.goto(address)
+        page.locator("#sheet img[src^='data:image/webp']").wait_for()
+        open_first_shot(page)
+        is_seen(page, ".body > img")
+        is_seen(page, "figure img")
+        page.keyboard.press("2")
+        page.locator("[data-still='2'][aria-pressed=true]").wait_for()
+        page.keyboard.press("a")
+        page.get_by_text("Still 2 is chosen and approved").wait_for()
+        assert (room.chosen["sea/a"]["still"], room.awaits) == (2, [False])
+        page.keyboard.press("m")
+        page.keyboard.type("0.32")
+        with page.expect_navigation():
+            page.keyboard.press("Enter")
+        page.get_by_text("Still 2 is chosen and approved").wait_for()
+        page.keyboard.press("a")
+        page.get_by_text("The mark is gone").wait_for()
+        assert room.awaits == [True]
+        page.keyboard.press("s")
+        page.keyboard.press("Tab")
+        page.keyboard.type("0.15")
+        page.keyboard.press("Enter")
+        page.locator("[data-still='3'][aria-pressed=true]").wait_for()
+    assert room.chosen["sea/a"]["stills"] == 3
+    assert (room.budgets_usd, room.bought_stills) == (
+        [Decimal("0.32"), Decimal("0.15")],
+        [False, True],
+    )
+
+
+def test_page_from_disk_exports_the_approval_of_a_still_and_keeps_what_was_chosen_before(
+    stills_room: StillsRoom, page: Page
+) -> None:
+    noted = {"sea/a": Choice(stills=2, still=1, mark="again", note="too dark")}
+    write_choices(stills_room.choices, noted)
+    stills_room.show()
+    page.goto(stills_room.stage.place.report.as_uri())
+    open_first_shot(page)
+    is_seen(page, ".body > img")
+    page.keyboard.press("2")
+    page.keyboard.press("a")
+    with page.expect_download() as caught:
+        page.get_by_role("button", name="Export what was chosen").click()
+    stills_room.choices.write_text(Path(caught.value.path()).read_text("utf-8"), "utf-8")
+    assert stills_room.awaits == [False]
+    chosen = read_choices(stills_room.choices)["sea/a"]
+    assert (chosen.stills, chosen.still, chosen.note) == (2, 2, "too dark")
 
 
 @pytest.fixture

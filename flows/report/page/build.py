@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote
 
-from blocks.errors import ShotreelError
+from blocks.errors import AwaitsApprovalError, ShotreelError
 from blocks.ledger import Attempt
 from blocks.money import nano
 from blocks.providers.model import Value
@@ -18,6 +19,7 @@ from blocks.providers.services import is_sandboxed
 from flows.costs.bill import By, Item
 from flows.costs.statement import Statement, reason_of
 from flows.costs.variance import why
+from flows.output.folder import LaidOut
 from flows.planning.plan import Line
 from flows.report.page.facts import (
     AttemptFacts,
@@ -32,9 +34,11 @@ from flows.report.page.facts import (
     RunFacts,
     SeamFacts,
     ShotFacts,
+    StillFacts,
 )
 from flows.report.page.phases import Phase, phases_of, took
-from flows.shots.job import Job
+from flows.shots.choices import Choice, Choices
+from flows.shots.job import Job, approval_of, own_stills
 from flows.stitch import Stitched
 from flows.stitch.dialogue import cues_of
 from flows.stitch.seams import Seam
@@ -42,6 +46,8 @@ from flows.stitch.timeline import Span
 
 FILM_BEGINS_WITHIN = timedelta(minutes=1)
 """A run stitches as soon as its last clip is there: later, it was another run."""
+
+NO_USD = Decimal(0)
 
 
 def report_of(
@@ -54,14 +60,19 @@ def report_of(
     films: Mapping[str, Stitched | ShotreelError | None],
     accounts: Statement,
     seams: Sequence[Seam] = (),
+    *,
+    stills: Sequence[Line] = (),
+    laid_out: Mapping[str, LaidOut] = MappingProxyType({}),
+    choices: Choices = MappingProxyType({}),
 ) -> Report:
     """`errors` are by fingerprint; `pasts` all attempts at the list's clips, oldest first.
 
-    `seams` are the film's.
+    `seams` are the film's; `laid_out` those of the `stills` that are here, by fingerprint.
     """
     film = films.get("the film")
     rows: Sequence[Mapping[str, Any]] = manifest["shots"]
-    own = attempts_by_line(lines, pasts)
+    own = attempts_by_line(lines, pasts, {still.job.fingerprint for still in stills})
+    prices = {still.job.fingerprint: still.quote.cost_usd for still in stills}
     phases = phases_by_attempt(lines, own)
     by_run: dict[str, list[Past]] = {}
     for past in pasts:
@@ -100,6 +111,7 @@ def report_of(
                 mine,
                 run_id,
                 tuple(attempt_facts(past, runs, phases) for past in mine),
+                *stills_of(line.job, laid_out, prices),
             )
             for line, row, item, mine, place in zip(
                 lines,
@@ -110,6 +122,7 @@ def report_of(
                 strict=True,
             )
         ),
+        {name: said_by(choice) for name, choice in choices.items()},
     )
 
 
@@ -121,12 +134,17 @@ class Run:
     begun_at: datetime
 
 
-def attempts_by_line(lines: Sequence[Line], pasts: Sequence[Past]) -> list[list[Past]]:
-    """For each line, the attempts at its clip and at alternatives that it was refused before."""
+def attempts_by_line(
+    lines: Sequence[Line], pasts: Sequence[Past], stills: Set[str]
+) -> list[list[Past]]:
+    """For each line, the attempts at its clip and at alternatives that it was refused before; none
+    at the `stills` of these fingerprints."""
     by_clip: dict[str, list[Past]] = {}
     by_name: dict[tuple[str, str, int], list[Past]] = {}
     for past in pasts:
         attempt = past.attempt
+        if attempt.fingerprint in stills:
+            continue
         by_clip.setdefault(attempt.fingerprint, []).append(past)
         by_name.setdefault((attempt.sequence, attempt.shot, attempt.take), []).append(past)
     found: list[list[Past]] = []
@@ -214,6 +232,8 @@ def shot_facts(
     pasts: Sequence[Past],
     run_id: str,
     attempts: tuple[AttemptFacts, ...],
+    stills: tuple[StillFacts, ...],
+    still_usd: Decimal,
 ) -> ShotFacts:
     job = line.job
     shared = row["cost_source"] == "shared"
@@ -232,7 +252,7 @@ def shot_facts(
         job.shot.model,
         tuple((column, input_words(value)) for column, value in given.items()),
         row["seed"],
-        state_words(row["state"], attempts),
+        state_words(row["state"], attempts, error),
         error_words(error, job) if error else "",
         error.remedy if error else "",
         row["request_id"],
@@ -249,11 +269,39 @@ def shot_facts(
         seam,
         job.previous.name if job.previous else None,
         attempts,
+        stills,
+        job.shot.still.take if job.shot.still else 0,
+        nano(still_usd),
     )
 
 
-def state_words(state: str, attempts: Sequence[AttemptFacts]) -> str:
+def stills_of(
+    job: Job, laid_out: Mapping[str, LaidOut], prices: Mapping[str, Decimal]
+) -> tuple[tuple[StillFacts, ...], Decimal]:
+    """The stills of the job's shot, and what another one costs in USD."""
+    stills = own_stills(job)
+    price_usd = max((prices.get(still.fingerprint, NO_USD) for still in stills), default=NO_USD)
+    return tuple(still_facts(still, laid_out) for still in stills), price_usd
+
+
+def still_facts(still: Job, laid_out: Mapping[str, LaidOut]) -> StillFacts:
+    here = laid_out.get(still.fingerprint)
+    approval = approval_of(still)
+    if here is None:
+        return StillFacts(still.take, "", "", approval)
+    return StillFacts(still.take, url_of(here.path), here.sha256, approval)
+
+
+def said_by(choice: Choice) -> dict[str, str | int]:
+    return {key: value for key, value in asdict(choice).items() if value}
+
+
+def state_words(
+    state: str, attempts: Sequence[AttemptFacts], error: ShotreelError | None = None
+) -> str:
     """As the manifest has it; of a clip that no attempt holds, what became of the last one."""
+    if isinstance(error, AwaitsApprovalError):
+        return "waits"
     return attempts[-1].state if state == "not bought" and attempts else state
 
 

@@ -5,7 +5,7 @@ Times are milliseconds: `begun_ms` since 1970, all others since the `begun_ms` o
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
@@ -64,12 +64,24 @@ class SeamFacts:
 
 
 @dataclass(frozen=True)
+class StillFacts:
+    """A picture that a clip may begin with; `path`, relative, and `sha256` are "" where it is not
+    here. `approval` is what the choices file says where it is approved."""
+
+    number: int
+    path: str
+    sha256: str
+    approval: str
+
+
+@dataclass(frozen=True)
 class ShotFacts:
     """One clip of the list. `origin`: this run, an earlier run, shared with another shot, or "".
 
     `bill` says what the bill knows of it, "" where it says what was estimated. `path` is a relative
     URL. `film` is (first frame, frames) where it is seen in the film, `seam` how it begins there
-    after another shot; `after` names the shot that it goes on from.
+    after another shot; `after` names the shot that it goes on from. `still` is the number of the
+    one that is chosen of its `stills`, 0 where it has none; `still_nano_usd` the price of another.
     """
 
     name: str
@@ -99,6 +111,9 @@ class ShotFacts:
     seam: SeamFacts | None
     after: str | None
     attempts: tuple[AttemptFacts, ...]
+    stills: tuple[StillFacts, ...] = ()
+    still: int = 0
+    still_nano_usd: NanoUsd = 0
 
 
 @dataclass(frozen=True)
@@ -179,3 +194,5 @@ class Report:
     money: Money
     runs: tuple[RunFacts, ...]
     shots: tuple[ShotFacts, ...]
+    choices: Mapping[str, Mapping[str, str | int]]
+    """What the choices file says, by the shot's name: an exported one says it too."""

@@ -19,6 +19,9 @@ VERSION = 1
 FEW = 400
 """Up to so many clips have large pictures: 400 of them are 4 MB of the page, and so are 2,000."""
 
+PICTURES = (".png", ".jpg", ".webp")
+FORMATS = ("PNG", "JPEG", "WEBP")
+
 LARGE_PX, SMALL_PX, POSTER_PX = 360, 200, 960
 QUALITY = 68
 
@@ -31,7 +34,7 @@ def side_px(clips: int) -> int:
 def make_pictures(
     clips: Mapping[str, Path], side: int, processes: Executor, cache: Path | None = None
 ) -> dict[str, Path]:
-    """A WebP of each clip, by SHA-256; what cannot be shown is left out."""
+    """A WebP of each clip or still, by SHA-256; what cannot be shown is left out."""
     cache = cache or stills_folder()
     found = {sha256: picture_path(sha256, side, cache) for sha256 in clips}
     missing = {sha256: clips[sha256] for sha256, path in found.items() if not path.exists()}
@@ -45,16 +48,15 @@ def make_pictures(
 
 
 def make_picture(clip: tuple[str, Path], *, side: int, cache: Path) -> bool:
-    """Whether the clip has a picture now."""
+    """Whether the clip, or the still, has a picture now."""
     from PIL import Image
 
     sha256, path = clip
     picture = picture_path(sha256, side, cache)
     try:
-        with (
-            Image.open(still(path, sha256, cache, max(WIDTH_PX, side))) as image,
-            replacing(picture) as part,
-        ):
+        if path.suffix not in PICTURES:
+            path = still(path, sha256, cache, max(WIDTH_PX, side))
+        with Image.open(path, formats=FORMATS) as image, replacing(picture) as part:
             image.thumbnail((side, side))
             image.save(part, format="WEBP", quality=QUALITY)
     except (ClipError, OSError):

@@ -21,12 +21,13 @@ from typing import Any
 from blocks.errors import ShotreelError
 from blocks.ledger import Ledger
 from flows.costs.statement import Statement
-from flows.output.folder import Place, write_atomically
+from flows.output.folder import LaidOut, Place, write_atomically
 from flows.planning.plan import Plan
 from flows.report.page.build import report_of
 from flows.report.page.facts import Past, Report
 from flows.report.page.pictures import POSTER_PX, data_urls, make_pictures, side_px
 from flows.run.context import Clip
+from flows.shots.choices import Choices
 from flows.stitch import Stitched
 from flows.stitch.seams import Seam
 
@@ -64,14 +65,30 @@ async def write_report(
     *,
     run_id: str,
     pasts: Sequence[Past],
+    stills: Mapping[str, LaidOut],
+    choices: Choices,
     processes: Executor,
 ) -> bool:
     """Write the page, if what it says has changed; gives whether it has.
 
-    `clips` and `errors` are by fingerprint. Raises SetupError, OSError.
+    `clips`, `errors` and `stills` are by fingerprint. Raises SetupError, OSError.
     """
-    report = report_of(title, run_id, manifest, plan.lines, errors, pasts, films, accounts, seams)
+    report = report_of(
+        title,
+        run_id,
+        manifest,
+        plan.lines,
+        errors,
+        pasts,
+        films,
+        accounts,
+        seams,
+        stills=plan.stills,
+        laid_out=stills,
+        choices=choices,
+    )
     paths = {clip.sha256: clip.path for clip in clips.values()}
+    paths |= {still.sha256: place.out / still.path for still in stills.values()}
     return await asyncio.to_thread(put, report, paths, processes, place)
 
 
@@ -140,7 +157,7 @@ def policy_of(styles: Sequence[str], scripts: Sequence[str]) -> str:
             "default-src 'none'",
             f"script-src {' '.join(map(hash_of, scripts))}",
             f"style-src {' '.join(map(hash_of, styles))}",
-            "img-src data:",
+            "img-src data: 'self' file:",
             "media-src 'self' file:",  # not every browser takes a file beside a file for 'self'
             "connect-src 'self'",  # the cutting room; a file beside the page is no such origin
             "base-uri 'none'",

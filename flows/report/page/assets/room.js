@@ -11,13 +11,15 @@ const room = (() => {
   const served = location.protocol === "http:";
   const MARKS = { approved: "a", again: "g", out: "o" };
   const KEPT = "shotreel-room";
-  const chosen = new Map();
+  const chosen = new Map(Object.entries(facts.choices));
   let busy = false;
 
   const nameOf = (shot) => `${shot.sequence}/${shot.shot}`;
   const takesOf = (shot) => shots.map((other, i) => ({ other, i })).filter(({ other }) => nameOf(other) === nameOf(shot));
   const choiceOf = (shot) => chosen.get(nameOf(shot)) ?? {};
   const inFilm = (shot) => choiceOf(shot).take ?? takesOf(shot).find(({ other }) => other.film)?.other.take ?? 1;
+  const stillOf = (shot) => shot.stills.find(({ number }) => number === (choiceOf(shot).still ?? shot.still));
+  const isApproved = (shot) => Boolean(choiceOf(shot).approved) && choiceOf(shot).approved === stillOf(shot)?.approval;
 
   const say = (text) => {
     const line = $("room-said");
@@ -61,11 +63,22 @@ const room = (() => {
     if (await send("choose", { shot: nameOf(shot), take })) reload(index);
   };
 
+  const chooseStill = async (index, number) => {
+    const shot = shots[index];
+    if (number === stillOf(shot)?.number || !shot.stills.some((still) => still.number === number && still.path)) return;
+    if (served && !(await send("choose", { shot: nameOf(shot), still: number }))) return;
+    note(shot, { still: number });
+    viewer.view(index);
+    say(`Still ${number} is chosen`);
+  };
+
   const mark = async (index, more) => {
     const shot = shots[index];
     const said = { mark: choiceOf(shot).mark ?? "", note: choiceOf(shot).note ?? "", ...more };
     const recut = "mark" in more && [choiceOf(shot).mark, said.mark].includes("out");
     if (served && !(await send("choose", { shot: nameOf(shot), ...said }))) return;
+    if (said.mark === "approved") said.approved = stillOf(shot)?.approval;
+    else if ("mark" in more && choiceOf(shot).mark === "approved") said.approved = "";
     note(shot, said);
     if (served && recut) {
       reload(index);
@@ -78,11 +91,9 @@ const room = (() => {
   };
   const toggle = (index, word) => mark(index, { mark: choiceOf(shots[index]).mark === word ? "" : word });
 
-  const more = async (index, form) => {
-    const shot = shots[index];
-    const takes = Number(form.elements.takes.value);
+  const buy = async (index, path, asked) => {
     say("Being made\u2026");
-    if (await send("again", { shot: nameOf(shot), takes, budget_usd: form.elements.budget.value })) reload(index);
+    if (await send(path, asked)) reload(index);
   };
 
   // the choices file ---------------------------------------------------------------------------
@@ -93,7 +104,8 @@ const room = (() => {
     for (const name of new Set(shots.map(nameOf))) {
       const shot = shots.find((other) => nameOf(other) === name);
       const values = { ...choiceOf(shot), ...(shot.takes > 1 ? { takes: shot.takes, take: inFilm(shot) } : {}) };
-      const lines = ["takes", "take", "mark", "note"].filter((key) => values[key]).map((key) => `${key} = ${typeof values[key] === "number" ? values[key] : text(values[key])}\n`);
+      if (shot.stills.length > 1) Object.assign(values, { stills: shot.stills.length, still: stillOf(shot)?.number });
+      const lines = ["takes", "take", "mark", "note", "stills", "still", "approved"].filter((key) => values[key]).map((key) => `${key} = ${typeof values[key] === "number" ? values[key] : text(values[key])}\n`);
       if (lines.length) said += `\n[${text(name)}]\n${lines.join("")}`;
     }
     return said;
@@ -105,6 +117,25 @@ const room = (() => {
   };
 
   // what is seen -------------------------------------------------------------------------------
+
+  const waits = (shot) => shot.state === "waits";
+  const approvedPrice = () => words.sum(shots.filter((shot) => waits(shot) && isApproved(shot)).map((shot) => shot.quoted_nano_usd));
+
+  /** A form that buys `what`: how many, what they cost about, within which budget. */
+  const order = (what, key, many, price_nano_usd, act) => {
+    const number = many ? el("input", { type: "number", name: what, min: 1, max: 19, value: 1, required: true, oninput: () => { told.textContent = usd(price_nano_usd * Number(number.value || 0)); } }) : null;
+    const told = el("output", {}, usd(price_nano_usd));
+    const budget = el("input", { type: "text", name: "budget", inputmode: "decimal", required: true, size: 6 });
+    const send = (event) => {
+      event.preventDefault();
+      act(budget.value, number && Number(number.value));
+    };
+    return el("form", { class: "more", "data-key": key, onsubmit: send },
+      number ? el("label", {}, `More ${what} (${key}) `, number) : el("span", {}, `The ${what} of approved stills (${key})`),
+      el("span", {}, " about ", told, facts.live ? "" : " (sandbox)"),
+      el("label", {}, " Budget in USD ", budget),
+      el("button", { type: "submit" }, "Make them"));
+  };
 
   const panel = (index) => {
     const shot = shots[index];
@@ -118,23 +149,36 @@ const room = (() => {
     const marks = el("div", { class: "marks", role: "group", "aria-label": "Mark" },
       ...Object.entries(MARKS).map(([word, key]) => el("button", { type: "button", "aria-pressed": String(choiceOf(shot).mark === word), "aria-keyshortcuts": key, onclick: () => toggle(index, word) }, `${word} (${key})`)));
     const noted = el("label", { class: "note-line" }, "Note (n) ", el("input", { type: "text", name: "note", maxlength: 2000, value: choiceOf(shot).note ?? "", onchange: (event) => mark(index, { note: event.target.value }) }));
-    const price = shot.quoted_nano_usd;
-    const form = el("form", { class: "more", onsubmit: (event) => { event.preventDefault(); more(index, event.target); } },
-      el("label", {}, "More takes ", el("input", { type: "number", name: "takes", min: 1, max: 19, value: 1, required: true, oninput: (event) => { form.querySelector("output").textContent = usd(price * Number(event.target.value || 0)); } })),
-      el("span", {}, " about ", el("output", {}, usd(price)), facts.live ? "" : " (sandbox)"),
-      el("label", {}, " Budget in USD ", el("input", { type: "text", name: "budget", inputmode: "decimal", required: true, size: 6 })),
-      el("button", { type: "submit" }, "Make them"));
-    return el("section", { class: "wide room", "aria-label": "Choose" }, compared, marks, noted,
-      served ? form : el("button", { type: "button", class: "export", onclick: download }, "Export what was chosen"),
+    const stills = shot.stills.length
+      ? el("div", { class: "compare", role: "group", "aria-label": "Stills beside each other" },
+          ...shot.stills.map(({ number, path }) => el("figure", {},
+            path ? el("img", { src: path, alt: `Still ${number}` }) : el("p", {}, "not here"),
+            el("figcaption", {}, el("button", { type: "button", "data-still": number, "aria-pressed": String(number === stillOf(shot)?.number), disabled: !path, onclick: () => chooseStill(index, number) }, number === stillOf(shot)?.number ? `Still ${number} is chosen${isApproved(shot) ? " and approved" : ""}` : `Choose still ${number}`)))))
+      : null;
+    const forms = [
+      waits(shot) && isApproved(shot) ? order("clips", "m", null, approvedPrice(), (budget_usd) => buy(index, "make", { budget_usd })) : null,
+      shot.stills.length ? order("stills", "s", "stills", shot.still_nano_usd, (budget_usd, stills) => buy(index, "again", { shot: nameOf(shot), stills, budget_usd })) : null,
+      waits(shot) ? null : order("takes", "t", "takes", shot.quoted_nano_usd, (budget_usd, takes) => buy(index, "again", { shot: nameOf(shot), takes, budget_usd })),
+    ];
+    return el("section", { class: "wide room", "aria-label": "Choose" }, stills, compared, marks, noted,
+      ...(served ? forms : [el("button", { type: "button", class: "export", onclick: download }, "Export what was chosen")]),
       el("p", { id: "room-said", role: "status" }));
   };
 
-  /** A digit puts that take into the film; a, g and o mark; n goes to the note. */
+  /**
+   * A digit puts that take into the film, or chooses that still while the clip waits for it; a, g
+   * and o mark; n goes to the note; m, s and t to the orders.
+   */
   const key = (event, index) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, video")) return false;
     const word = Object.keys(MARKS).find((one) => MARKS[one] === event.key);
+    const form = $("viewer").querySelector(`form[data-key="${CSS.escape(event.key)}"]`);
     if (word) toggle(index, word);
-    else if (/^[1-9]$/.test(event.key)) choose(index, Number(event.key));
+    else if (form) {
+      event.preventDefault();
+      form.querySelector("input").focus();
+    }
+    else if (/^[1-9]$/.test(event.key)) (waits(shots[index]) ? chooseStill : choose)(index, Number(event.key));
     else if (event.key === "n") {
       event.preventDefault();
       $("viewer").querySelector("input[name=note]").focus();
@@ -163,5 +207,5 @@ const room = (() => {
     if (here >= 0) viewer.view(here);
   };
 
-  return { draw, key, panel, toml };
+  return { draw, key, panel, stillOf, toml };
 })();

@@ -20,12 +20,13 @@ const sheet = (() => {
   );
 
   const frameOf = (shot, frame) => {
-    const picture = shot.sha256 && pictures[shot.sha256];
-    if (picture) {
+    const shown = shot.sha256 ?? shot.stills.find(({ number }) => number === shot.still)?.sha256;
+    if (pictures[shown]) {
       const image = el("img", { alt: "", decoding: "async" });
-      image.dataset.sha256 = shot.sha256;
+      image.dataset.sha256 = shown;
       frame.append(image);
       arriving.observe(image);
+      if (!shot.sha256) frame.append(el("span", { class: "length" }, stateOf(shot)[0]));
     } else if (shot.state !== "stored") {
       const [word, kind] = stateOf(shot);
       frame.classList.add("empty");

@@ -19,8 +19,10 @@ const viewer = (() => {
       el("button", { type: "button", "data-step": by, "aria-label": label, disabled: place < 0 || step(by) === undefined, onclick: () => view(step(by)) }, text);
     const takes = shots.map((other, i) => ({ other, i })).filter(({ other }) => shot.takes > 1 && other.sequence === shot.sequence && other.shot === shot.shot);
 
+    const still = room.stillOf(shot);
     const picture = shot.path
       ? el("video", { src: shot.path, controls: true, playsinline: true, loop: true, preload: "metadata", autoplay: !calm.matches, poster: pictures[shot.sha256], "aria-label": `The clip of ${shot.name}` })
+      : still?.path ? el("img", { src: still.path, alt: `The still of ${shot.name}` })
       : el("div", { class: "frame empty" }, el("span", { class: `state ${kind}` }, word), el("span", { class: "why" }, shot.error), el("span", { class: "why" }, shot.remedy));
     const said = el(
       "div",

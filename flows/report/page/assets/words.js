@@ -14,6 +14,7 @@ const words = (() => {
     ready: ["to be fetched", "warn"],
     released: ["given up", "bad"],
     "not bought": ["not bought", "bad"],
+    waits: ["waits for approval", "warn"],
   };
   const SOURCES = {
     estimate: "by the price rule",
