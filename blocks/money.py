@@ -54,9 +54,9 @@ def cents(amount: Decimal) -> str:
 
 def column(amounts: Iterable[Decimal]) -> list[str]:
     """Amounts for a column that is set to the right: their points stand below each other."""
-    told = [cents(amount) for amount in amounts]
-    most = max((len(each.partition(".")[2]) for each in told), default=0)
-    return [each + " " * (most - len(each.partition(".")[2])) for each in told]
+    texts = [cents(amount) for amount in amounts]
+    most = max((len(each.partition(".")[2]) for each in texts), default=0)
+    return [each + " " * (most - len(each.partition(".")[2])) for each in texts]
 
 
 def plain(amount: Decimal) -> str:
@@ -64,7 +64,7 @@ def plain(amount: Decimal) -> str:
     return f"{amount:f}"
 
 
-def units_told(units: Mapping[str, Decimal]) -> str:
+def units_text(units: Mapping[str, Decimal]) -> str:
     """Units by provider, for people. Those of two providers are different things: no sum."""
     some = {provider: amount for provider, amount in units.items() if amount}
     if len(some) < 2:

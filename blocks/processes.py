@@ -189,10 +189,10 @@ def _reply(asked: bytes) -> bytes:
         return pickle.dumps((True, work()))
     except BaseException as error:  # noqa: BLE001 - it is raised where the work was asked for
         try:
-            pickle.loads(told := pickle.dumps((False, error)))  # noqa: S301 - it is our own
+            pickle.loads(pickled := pickle.dumps((False, error)))  # noqa: S301 - it is our own
         except Exception:  # noqa: BLE001 - an exception that does not pickle
-            told = pickle.dumps((False, RuntimeError(f"{type(error).__name__}: {error}")))
-        return told
+            pickled = pickle.dumps((False, RuntimeError(f"{type(error).__name__}: {error}")))
+        return pickled
 
 
 def _taken(descriptor: int, mode: int, file_mode: str) -> BinaryIO:

@@ -90,7 +90,7 @@ class Asker:
     and `notification` say that it waits."""
 
     here: Ask | None
-    board: Progress
+    progress: Progress
     notification: Notification
 
 
@@ -155,10 +155,10 @@ async def ask(asker: Asker, question: Question) -> Approval:
         )
     patience_s = settings.seconds("SHOTREEL_APPROVAL_S", PATIENCE_S) or PATIENCE_S
     await artifacts.show_plan(question.plan)
-    told = f"{question.headline} It waits for approval: Resume, in the menu of this page."
-    asker.board.say(told)
+    text = f"{question.headline} It waits for approval: Resume, in the menu of this page."
+    asker.progress.say(text)
     await APILogHandler.aflush()  # the page asks for no more lines once the run is paused
-    await asker.notification.send("needs your approval", told)
+    await asker.notification.send("needs your approval", text)
     form = Approval.with_initial_data(description=described(question, patience_s))
     # A key of its own: each question has its own answer, also where the run is taken up again.
     key = uuid4().hex

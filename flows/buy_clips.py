@@ -38,9 +38,9 @@ async def buy_clips(
         live: As that run.
         budget_usd: As that run.
     """
-    board = Progress(logged(None))
+    progress = Progress(logged(None))
     rows = [shot for shot in read_shots(shots) if shot.sequence in set(sequences)]
-    async with open_generation(rows, board, live=live, run_id=run_id) as run:
+    async with open_generation(rows, progress, live=live, run_id=run_id) as run:
         if not await run.ledger.book(run.ledger.knows_run, run_id):
             raise SetupError(
                 "This worker's ledger does not know the run that it would buy for.",
@@ -49,7 +49,7 @@ async def buy_clips(
             )
         plan = only(await plan_list(run, rows, live=live), set(clips))
         intents = await reserve(run, plan, list_name(shots), budget_usd)
-        async with generating(run, plan, intents, board) as coming:
+        async with generating(run, plan, intents, progress) as coming:
             outcomes = await coming.all()
     here = len(delivered(outcomes, list(outcomes)))
     missing = len(set(clips) - {line.job.fingerprint for line in plan.lines})

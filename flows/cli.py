@@ -17,11 +17,11 @@ from flows.commands.models import models
 from flows.commands.options import (
     Percent,
     Usd,
+    exits_with,
     finish_options,
     json_option,
     live_option,
     shots_argument,
-    told,
 )
 
 
@@ -56,7 +56,7 @@ def main() -> None:
 @click.option("--stills", is_flag=True, help="Buy no clip: only the stills of an image_prompt.")
 @finish_options
 @json_option
-@told
+@exits_with
 def make(
     shots: str,
     out: Path | None,
@@ -106,7 +106,7 @@ def make(
     "--budget", type=Usd(), envvar="SHOTREEL_BUDGET_USD", help="Nothing is bought above it."
 )
 @json_option
-@told
+@exits_with
 def again(
     shots: str,
     names: tuple[str, ...],
@@ -145,7 +145,7 @@ def again(
 @click.argument("shot")
 @click.argument("take", type=click.IntRange(1))
 @click.option("--still", is_flag=True, help="TAKE is one of its stills.")
-@told
+@exits_with
 def choose(shots: str, shot: str, take: int, still: bool) -> int:
     """Choose which take of a shot is in the film. Spends nothing.
 
@@ -160,7 +160,7 @@ def choose(shots: str, shot: str, take: int, still: bool) -> int:
 @shots_argument
 @click.argument("names", metavar="[SHOT]...", nargs=-1)
 @live_option
-@told
+@exits_with
 def approve(shots: str, names: tuple[str, ...], live: bool) -> int:
     """Approve stills: their clips may be bought. Spends nothing.
 
@@ -176,7 +176,7 @@ def approve(shots: str, names: tuple[str, ...], live: bool) -> int:
 @click.option("--out", type=click.Path(path_type=Path), help="Default: out/<shot list name>.")
 @live_option
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="Default: a free one.")
-@told
+@exits_with
 def review(shots: str, out: Path | None, live: bool, port: int) -> int:
     """Open the film's page to compare takes, choose and mark.
 
@@ -194,7 +194,7 @@ def review(shots: str, out: Path | None, live: bool, port: int) -> int:
 @shots_argument
 @live_option
 @json_option
-@told
+@exits_with
 def plan(shots: str, live: bool, as_json: bool) -> int:
     """Show what would be bought and what it would cost. Spends nothing."""
     from flows.commands.plan import plan as run
@@ -214,7 +214,7 @@ def plan(shots: str, live: bool, as_json: bool) -> int:
 )
 @click.option("--reason", default="", help="Kept in the ledger with the decision.")
 @json_option
-@told
+@exits_with
 def recover(
     attempt: str | None,
     adopt: str | None,
@@ -264,7 +264,7 @@ def recover(
 @click.option("--reason", default="", help="Kept with the payment: an invoice number.")
 @click.option("--live/--sandbox", default=None, help="Default: live, where there is any.")
 @json_option
-@told
+@exits_with
 def costs(
     by: Literal["shot", "sequence", "model", "run", "take", "film", "account", "month"],
     film: str | None,
@@ -310,7 +310,7 @@ def costs(
     help="How many days back.",
 )
 @json_option
-@told
+@exits_with
 def reconcile(live: bool, since_days: int, as_json: bool) -> int:
     """Compare the ledger with the providers' billing.
 
@@ -324,7 +324,7 @@ def reconcile(live: bool, since_days: int, as_json: bool) -> int:
 @main.command()
 @live_option
 @json_option
-@told
+@exits_with
 def prices(live: bool, as_json: bool) -> int:
     """Ask your accounts what a unit of each model costs.
 
@@ -341,7 +341,7 @@ def prices(live: bool, as_json: bool) -> int:
 @click.option(
     "--latency", "latency_s", type=click.FloatRange(0, 86_400), default=1.5, show_default=True
 )
-@told
+@exits_with
 def sandbox(port: int, faults: Path | None, latency_s: float) -> int:
     """Serve the providers' protocols on this machine, for free."""
     from flows.commands.sandbox import sandbox as run
@@ -352,7 +352,7 @@ def sandbox(port: int, faults: Path | None, latency_s: float) -> int:
 @main.command()
 @click.option("--port", type=click.IntRange(1, 65535), help="Of the UI. Default: 4200, or free.")
 @click.option("--foreground", is_flag=True, help="Stay in this terminal until Ctrl-C.")
-@told
+@exits_with
 def up(port: int | None, foreground: bool) -> int:
     """Start the studio on this machine, and keep it up.
 
@@ -367,7 +367,7 @@ def up(port: int | None, foreground: bool) -> int:
 
 
 @main.command()
-@told
+@exits_with
 def down() -> int:
     """Stop the studio. Clips that are ordered are not lost."""
     from flows.commands.up import down as run
@@ -378,7 +378,7 @@ def down() -> int:
 @main.command()
 @live_option
 @json_option
-@told
+@exits_with
 def doctor(live: bool, as_json: bool) -> int:
     """Check keys, balance, ffmpeg, disk, Prefect; say what to do."""
     from flows.commands.doctor import doctor as run
@@ -394,7 +394,7 @@ def doctor(live: bool, as_json: bool) -> int:
 @click.option("--dry-run", is_flag=True, help="Only say what would be removed.")
 @click.option("--yes", is_flag=True, help="Remove the clips that are listed, without asking.")
 @json_option
-@told
+@exits_with
 def gc(days: float, clips: bool, dry_run: bool, yes: bool, as_json: bool) -> int:
     """Remove what can be made again for nothing.
 
@@ -409,7 +409,7 @@ def gc(days: float, clips: bool, dry_run: bool, yes: bool, as_json: bool) -> int
 @main.command()
 @click.argument("file", type=click.Path(path_type=Path))
 @json_option
-@told
+@exits_with
 def backup(file: Path, as_json: bool) -> int:
     """Copy the ledger to FILE, also while others write to it."""
     from flows.commands.maintenance import backup as run
@@ -418,7 +418,7 @@ def backup(file: Path, as_json: bool) -> int:
 
 
 @main.command()
-@told
+@exits_with
 def metrics() -> int:
     """Print the ledger's sums in Prometheus' text format."""
     from flows.commands.maintenance import metrics as run

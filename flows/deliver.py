@@ -141,8 +141,8 @@ async def deliver(
         title, manifest, whole, attempts, here.values(), place, films.processes
     )
     errors |= handed.errors
-    for told in handed.left_out:
-        run.watcher.say(told)
+    for text in handed.left_out:
+        run.watcher.say(text)
     seams: list[Seam] = []
     try:
         seams = await report_seams(whole, place, films.processes, matched=film.finish.match_seams)
@@ -193,10 +193,10 @@ async def note(run: RunContext, film: FilmList, plan: Plan, sha256: set[str]) ->
 def summary_of(here: int, wanted: int, accounts: Statement) -> str:
     beside = (item for item in accounts.not_in_film if item.in_film not in OF_FILM)
     beside_usd = sum((item.cost_usd for item in beside), Decimal(0))
-    told = f"{here} of {wanted} clips are here; they cost {usd(accounts.cost_usd - beside_usd)}."
+    text = f"{here} of {wanted} clips are here; they cost {usd(accounts.cost_usd - beside_usd)}."
     if beside_usd:
-        told += f" The film has cost {usd(accounts.cost_usd)} with what is not in it."
-    return told
+        text += f" The film has cost {usd(accounts.cost_usd)} with what is not in it."
+    return text
 
 
 async def lay_out_stills(run: RunContext, plan: Plan, place: Place) -> dict[str, LaidOut]:

@@ -54,21 +54,21 @@ async def make_film(
         finish: What can be chosen about the film at any time, for nothing.
         stills: Buy no clip: only the pictures that clips are to begin with.
     """
-    board = reported(caller.view)
+    progress = reported(caller.view)
     film = await read_film(shots, out, finish)
     require_budget(budget_usd, live=live)
     async with (
         notified(film.id.name, notify) as notification,
-        open_generation(film.shots, board, live=live) as run,
-        films_of(film, board) as films,
+        open_generation(film.shots, progress, live=live) as run,
+        films_of(film, progress) as films,
     ):
         plan, budget_usd = await plan_film(run, film, budget_usd, live=live, stills=stills)
-        asker = Asker(caller.ask, board, notification)
+        asker = Asker(caller.ask, progress, notification)
         plan, budget_usd = await approved(run, plan, budget_usd, approve_above_usd, asker)
         intents = await reserve(run, plan, film.id.name, budget_usd, film.id)
         parts = film.in_parts(split, live=live, budget_usd=budget_usd)
         async with (
-            generating(run, plan, intents, board, parts, tells_stop=caller is NOBODY) as clips,
+            generating(run, plan, intents, progress, parts, reports_stop=caller is NOBODY) as clips,
             films.beside(plan, clips),
         ):
             sequences = await films.sequences(plan, clips)
@@ -77,6 +77,6 @@ async def make_film(
             )
         made = await deliver(run, film, plan, clips, sequences | whole, accounts, films)
         notification.ends(made.exit_code, f"{made.summary} {film.place.film}")
-    board.enter("done")
+    progress.enter("done")
     caller.made(made)
     return (Completed if made.is_well(stills=stills) else Failed)(message=made.summary, data=made)

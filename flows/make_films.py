@@ -49,7 +49,7 @@ async def make_films(
         approve_above_usd: A list whose plan costs more waits until a person has approved it.
         notify: The Prefect notification block to tell, such as slack-webhook/team.
     """
-    async with notified("films", notify) as notice:
+    async with notified("films", notify) as notification:
         refuse_key(shots)
         lists = lists_in(shots)
         rows: list[dict[str, Any]] = []
@@ -63,14 +63,14 @@ async def make_films(
             if left_usd is not None:
                 left_usd = max(Decimal(0), left_usd - spent_usd)
             ok &= state.is_completed()
-            told = {"list": list_name(name), "USD": plain(spent_usd), "state": state.name}
-            rows.append(told | {"what": state.message or ""})
+            facts = {"list": list_name(name), "USD": plain(spent_usd), "state": state.name}
+            rows.append(facts | {"what": state.message or ""})
         await shown(acreate_table_artifact(rows, "films", "What has come of each list"))
         total_usd = sum((Decimal(row["USD"]) for row in rows), Decimal(0))
         made = sum(row["state"] == "Completed" for row in rows)
-        notice.subject = "are ready" if ok else "need a look"
-        notice.body = f"{made} of {len(rows)} films are whole; {usd(total_usd)} was spent."
-    return (Completed if ok else Failed)(message=notice.body)
+        notification.subject = "are ready" if ok else "need a look"
+        notification.body = f"{made} of {len(rows)} films are whole; {usd(total_usd)} was spent."
+    return (Completed if ok else Failed)(message=notification.body)
 
 
 def lists_in(source: str) -> list[str]:

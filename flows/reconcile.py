@@ -1,4 +1,4 @@
-"""The flow that holds the ledger against the providers' billing feeds."""
+"""The flow that matches the ledger with the providers' billing feeds."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from blocks.providers.clock import CLOCK_SKEW, ServiceClock
 from blocks.providers.services import service_name
 from flows import parameters
 from flows.costs.feed import read_feed
-from flows.costs.matching import Finding, Held, hold, unknown_charges
+from flows.costs.matching import Finding, Matched, match_bills, unknown_charges
 from flows.costs.variance import Why, why
 from flows.report.findings import announce, show_findings
 from flows.report.notification import notified
@@ -91,18 +91,18 @@ async def reconcile(
         since_days: How many days back.
         notify: The Prefect notification block to tell of findings, such as slack-webhook/team.
     """
-    async with notified("reconcile", notify) as notice:
+    async with notified("reconcile", notify) as notification:
         accounts = await reconcile_all(live=live, since_days=since_days)
         findings, unread = findings_of(accounts), [a for a in accounts if a.unread]
         await show_findings(findings)
         announce(findings)
-        told = [*map(sentence, findings), *(f"{a.service}: {a.unread}" for a in unread)]
-        if told:
-            notice.subject = f"{len(told)} things about the bill need a look"
-            notice.body = "\n".join(told[:MAX_TOLD])
+        sentences = [*map(sentence, findings), *(f"{a.service}: {a.unread}" for a in unread)]
+        if sentences:
+            notification.subject = f"{len(sentences)} things about the bill need a look"
+            notification.body = "\n".join(sentences[:MAX_TOLD])
     corrections = sum(len(account.corrections) for account in accounts)
     words = f"{len(findings)} findings, {corrections} corrections, {len(unread)} feeds not read."
-    return Failed(message=words) if told else Completed(message=words)
+    return Failed(message=words) if sentences else Completed(message=words)
 
 
 def sentence(finding: Finding) -> str:
@@ -146,7 +146,7 @@ async def reconcile_account(
             else:
                 bills[attempt.request_id] = whole
     costs = await ledger.book(ledger.costs, [attempt.id for attempt in requests])
-    held = hold(
+    matched = match_bills(
         requests,
         costs,
         bills,
@@ -155,8 +155,8 @@ async def reconcile_account(
         lag=timedelta(seconds=settings.seconds("SHOTREEL_FEED_LAG_S", FEED_LAG_S) or 0.0),
         refund=timedelta(seconds=provider.refund_s),
     )
-    await ledger.book(write_down, ledger, held)
-    after = await ledger.book(ledger.costs, [attempt.id for attempt, _ in held.bills])
+    await ledger.book(write_down, ledger, matched)
+    after = await ledger.book(ledger.costs, [attempt.id for attempt, _ in matched.bills])
     corrections = [
         Correction(
             f"{attempt.shot_name}.t{attempt.take}",
@@ -165,7 +165,7 @@ async def reconcile_account(
             after[attempt.id].cost_usd if attempt.id in after else Decimal(0),
             why(attempt, after.get(attempt.id)),
         )
-        for attempt, _ in held.bills
+        for attempt, _ in matched.bills
     ]
     changed = tuple(c for c in corrections if c.difference_usd)
     strangers = unknown_charges(
@@ -181,20 +181,20 @@ async def reconcile_account(
         account,
         requests=len(bills),
         billed_usd=sum((bill.cost_usd for bill in bills.values() if bill), Decimal(0)),
-        confirmed=len(held.bills) - len(changed),
-        waiting=held.waiting,
+        confirmed=len(matched.bills) - len(changed),
+        waiting=matched.waiting,
         corrections=changed,
-        findings=(*held.findings, *strangers),
+        findings=(*matched.findings, *strangers),
     )
 
 
-def write_down(ledger: Ledger, held: Held) -> None:
+def write_down(ledger: Ledger, matched: Matched) -> None:
     """Bills into the ledger; and what they, or their absence, say of failures."""
-    ledger.apply_bills(held.bills)
-    for attempt, bill in held.bills:
+    ledger.apply_bills(matched.bills)
+    for attempt, bill in matched.bills:
         if attempt.state == "failed" and attempt.charged == "unknown":
             settle_failure(ledger, attempt, bill)
-    for attempt in held.unpaid:
+    for attempt in matched.unpaid:
         settle_failure(ledger, attempt, None)
 
 

@@ -1,4 +1,4 @@
-"""The flow that brings home every paid clip that is not stored, and settles what is unknown."""
+"""The flow that downloads every paid clip that is not stored, and settles what is unknown."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from prefect.states import Completed, Failed
 from blocks import timing
 from blocks.errors import ShotreelError
 from blocks.ledger import Attempt, Ledger
-from blocks.ledger.fallback import adopt_strays
+from blocks.ledger.fallback import adopt_noted_requests
 from blocks.ledger.states import ENDED, UNFINISHED
 from blocks.providers.base import Ready
 from blocks.providers.services import provider_name
@@ -61,12 +61,12 @@ async def recover(notify: parameters.Notify = None) -> object:
     Args:
         notify: The Prefect notification block to tell of findings, such as slack-webhook/team.
     """
-    async with notified("recover", notify) as notice:
+    async with notified("recover", notify) as notification:
         rescued = await rescue_all()
         log_all(rescued)
         if findings := [r for r in rescued if r.error]:
-            notice.subject = f"{len(findings)} attempts need a look"
-            notice.body = "\n".join(map(sentence, findings))
+            notification.subject = f"{len(findings)} attempts need a look"
+            notification.body = "\n".join(map(sentence, findings))
     open_ends = [r for r in rescued if r.error]
     if open_ends:
         return Failed(message=f"{len(open_ends)} of {len(rescued)} attempts need a look.")
@@ -98,7 +98,7 @@ async def rescue_all(adopted: str | None = None) -> list[Rescued]:
     again, the request's charge is booked and no more.
     """
     with closing(Ledger(await ledger_place())) as ledger:
-        adopt_strays(ledger)
+        adopt_noted_requests(ledger)
         named = ledger.find(adopted) if adopted else None
         services = {a.service for a in (*ledger.in_states(ASKED), *([named] if named else ()))}
     if not services:
@@ -129,13 +129,13 @@ async def booked(run: Generation, attempt: Attempt) -> Rescued:
     if bill is not None:
         await run.ledger.book(run.ledger.apply_bill, attempt, bill)
     else:
-        told = await provider.poll(model_of(attempt), attempt.ticket)
-        if isinstance(told, Ready):
-            await run.ledger.book(run.ledger.note_charge, attempt, told.units)
+        outcome = await provider.poll(model_of(attempt), attempt.ticket)
+        if isinstance(outcome, Ready):
+            await run.ledger.book(run.ledger.note_charge, attempt, outcome.units)
     holder = (await run.ledger.book(run.ledger.holders, [attempt.fingerprint]))[attempt.fingerprint]
     cost = (await run.ledger.book(run.ledger.costs, [attempt.id])).get(attempt.id)
-    told_cost = f"${cost.cost_usd} is booked" if cost else "its cost comes with the bill"
-    note = f"it was bought again meanwhile as attempt {holder.id}; {told_cost}"
+    cost_words = f"${cost.cost_usd} is booked" if cost else "its cost comes with the bill"
+    note = f"it was bought again meanwhile as attempt {holder.id}; {cost_words}"
     return Rescued(attempt, "released", note=note)
 
 

@@ -45,7 +45,7 @@ class FilmFlow(ServedFlow[P, R]):
     raised is what has kept the run from its end: a ShotreelError, mostly.
     """
 
-    def told(self, **beside: Any) -> FilmFlow[P, R]:
+    def with_arguments(self, **beside: Any) -> FilmFlow[P, R]:
         """The same flow for a caller in this process, with what only such a caller can give."""
         flow = cast(FilmFlow[P, R], self.with_options())
 

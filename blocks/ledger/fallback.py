@@ -16,7 +16,7 @@ from blocks.providers.base import Ticket
 
 
 @dataclass(frozen=True)
-class Stray:
+class NotedRequest:
     attempt_id: str
     ticket: Ticket
     fingerprint: str = ""
@@ -48,7 +48,7 @@ def note(attempt_id: str, ticket: Ticket, fingerprint: str = "") -> Path:
     return path()
 
 
-def strays() -> Iterator[Stray]:
+def noted_requests() -> Iterator[NotedRequest]:
     """What the file holds; a line that a crash cut short is passed over. Raises SetupError."""
     try:
         text = path().read_text("utf-8", "replace")
@@ -63,18 +63,18 @@ def strays() -> Iterator[Stray]:
         try:
             row = json.loads(line)
             ticket = Ticket(row["request_id"], row["urls"])
-            yield Stray(row["attempt_id"], ticket, row.get("fingerprint", ""))
+            yield NotedRequest(row["attempt_id"], ticket, row.get("fingerprint", ""))
         except (ValueError, KeyError, TypeError):
             continue
 
 
-def adopt_strays(ledger: Ledger) -> None:
+def adopt_noted_requests(ledger: Ledger) -> None:
     """Take what the file holds into the ledger, where the ledger still does not know it."""
-    for stray in strays():
-        attempt = ledger.find(stray.attempt_id)
+    for noted in noted_requests():
+        attempt = ledger.find(noted.attempt_id)
         if attempt and attempt.state == "released":
-            ledger.book_late(attempt, stray.ticket)
+            ledger.book_late(attempt, noted.ticket)
         if attempt and attempt.state in ("posting", "unknown"):
             # By now it may have been found and adopted in another way.
             with suppress(ValueError):
-                ledger.mark_submitted(attempt, stray.ticket, "noted in the emergency file")
+                ledger.mark_submitted(attempt, noted.ticket, "noted in the emergency file")

@@ -535,8 +535,8 @@ class Ledger(Queries):
         with writing(self.engine) as connection:
             current = self._get(connection, attempt_id)
             if current.state in ("reserved", "posting", "submitted", "ready", "stored"):
-                told = f"its request is {current.request_id}" if current.request_id else "not ended"
-                raise ValueError(f"attempt {current.id} is {current.state}: {told}")
+                text = f"its request is {current.request_id}" if current.request_id else "not ended"
+                raise ValueError(f"attempt {current.id} is {current.state}: {text}")
             if current.request_id not in (None, ticket.request_id):
                 raise ValueError(f"attempt {current.id} is request {current.request_id}")
             if current.request_id and current.urls:

@@ -124,7 +124,7 @@ class AnswerLost:
 Answer = Reply | Undelivered | AnswerLost
 
 
-def told_by(answer: Answer) -> str:
+def message_of(answer: Answer) -> str:
     """What an answer that is of no use says, in a few words."""
     return answer.reason if not isinstance(answer, Reply) else f"HTTP {answer.status}"
 

@@ -38,7 +38,7 @@ def choose(source: str, name: str, take: int, *, still: bool = False) -> int:
         return 0
     chosen = with_take(choices_of(source), shot, take)
     write(path, chosen)
-    tell_overruled(read_shots(source), chosen)
+    warn_overruled(read_shots(source), chosen)
     click.echo(f"Take {take} of {shot.name} is chosen, in {path}.")
     for successor in going_on_from(shots, shot):
         click.echo(
@@ -71,7 +71,7 @@ def again(
     wanted = more(before, asked, takes, keep=keep)
     write(path, wanted)
     try:
-        tell_overruled(read_shots(source), wanted)
+        warn_overruled(read_shots(source), wanted)
         made = made_film(source, out, live=live, budget_usd=budget_usd, as_json=as_json)
     except ShotreelError:
         write(path, before)
@@ -121,7 +121,7 @@ def write(path: Path, choices: Choices) -> None:
         ) from None
 
 
-def tell_overruled(shots: Sequence[Shot], choices: Choices) -> None:
+def warn_overruled(shots: Sequence[Shot], choices: Choices) -> None:
     for shot in overruled(shots, choices):
         click.echo(
             f"shotreel: {shot.name}: the list itself says take {shot.take}, and that comes first.",

@@ -21,7 +21,7 @@ from blocks.ledger import Ledger
 from blocks.ledger.film_runs import charged_in, known_films
 from blocks.ledger.price_history import note_top_up, paid_in
 from blocks.ledger.spending import Which, anything_live, spending
-from blocks.money import column, plain, units_told
+from blocks.money import column, plain, units_text
 from blocks.providers.services import service_name
 from blocks.storage.places import ledger_place
 from flows.costs.bill import By, Total, charges_frame, totals_by
@@ -169,10 +169,10 @@ def show(totals: Sequence[Total], by: By, *, live: bool) -> None:
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", show_footer=True)
     table.add_column(by, footer="total", overflow="fold")
     table.add_column("attempts", justify="right", footer=str(sum(t.attempts for t in totals)))
-    table.add_column("units", justify="right", footer=units_told(units))  # type: ignore[arg-type]
+    table.add_column("units", justify="right", footer=units_text(units))  # type: ignore[arg-type]
     table.add_column("USD", justify="right", footer=sum_usd)
     for total, amount in zip(totals, amounts, strict=False):
-        table.add_row(escape(total.key), str(total.attempts), units_told(total.units_of), amount)
+        table.add_row(escape(total.key), str(total.attempts), units_text(total.units_of), amount)
     console = Console()
     console.print(table)
     if len(totals) > MAX_LINES:

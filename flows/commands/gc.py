@@ -20,7 +20,7 @@ from blocks.ledger import Ledger
 from blocks.money import plain, usd
 from blocks.storage.clip_store import ClipStore
 from blocks.storage.places import clips_place, ledger_place
-from flows.maintenance.garbage import Leaving, leavings, remove, summed
+from flows.maintenance.garbage import Garbage, garbage_in, remove, summed
 from flows.maintenance.unused_clips import Unused, cost_again_usd, remove_clips, unused_clips
 
 SHOWN = 50
@@ -31,7 +31,7 @@ def gc(days: float, *, clips: bool, dry_run: bool, yes: bool, as_json: bool) -> 
     with closing(Ledger(asyncio.run(ledger_place()))) as ledger:
         store = ClipStore(asyncio.run(clips_place()))
         older_than = timedelta(days=days)
-        found = leavings(settings.home(), store, ledger, older_than.total_seconds())
+        found = garbage_in(settings.home(), store, ledger, older_than.total_seconds())
         unused = unused_clips(ledger, store, older_than) if clips else []
         if not as_json:
             show(found, unused, dry_run=dry_run)
@@ -55,7 +55,7 @@ def agree(unused: Sequence[Unused], *, quiet: bool) -> bool:
     return click.confirm(f"Remove {len(unused)} clips that would cost {again} again?", err=True)
 
 
-def show(found: Sequence[Leaving], unused: Sequence[Unused], *, dry_run: bool) -> None:
+def show(found: Sequence[Garbage], unused: Sequence[Unused], *, dry_run: bool) -> None:
     console = Console()
     table = Table(box=None, padding=(0, 2, 0, 0), show_edge=False)
     for name in ("kind", "files", "MB"):
@@ -78,7 +78,7 @@ def show(found: Sequence[Leaving], unused: Sequence[Unused], *, dry_run: bool) -
 
 
 def as_dict(
-    found: Sequence[Leaving], unused: Sequence[Unused], *, removed: bool, clips_removed: bool
+    found: Sequence[Garbage], unused: Sequence[Unused], *, removed: bool, clips_removed: bool
 ) -> dict[str, Any]:
     return {
         "removed": removed,

@@ -24,7 +24,7 @@ from rich.console import Console
 
 from blocks.errors import AwaitsApprovalError, InputError, ShotreelError
 from blocks.ledger import Ledger
-from blocks.money import units_told, usd
+from blocks.money import units_text, usd
 from blocks.storage.places import known_ledger, ledger_place, without_prefect
 from flows.approval import Approval, Ask, Question
 from flows.caller import NOBODY, Caller
@@ -210,7 +210,7 @@ async def run_flow(
     from flows.make_film import make_film
 
     listener: list[Made] = []
-    told = make_film.told(caller=replace(caller, made=listener.append))
+    told = make_film.with_arguments(caller=replace(caller, made=listener.append))
     film: Any = told(
         shots,
         str(out) if out else None,
@@ -290,7 +290,7 @@ def last_words(made: Made, took_s: float, *, live: bool) -> str:
         lines.append(f"Seams   {told} ({made.out / 'seams.csv'})")
     lines.append(f"Clips   {stored} of {len(shots)} in {made.out / 'clips'}")
     accounts = made.accounts
-    money = f"{usd(Decimal(totals['cost_usd']))} for {units_told(accounts.units_of)} units"
+    money = f"{usd(Decimal(totals['cost_usd']))} for {units_text(accounts.units_of)} units"
     lines.append(f"Cost    {money}{'' if live else ' (sandbox: no money was spent)'}")
     lines.append(f"        {usd(made.spent_usd)} of it in this run, {took_s:.0f} s")
     lines += (

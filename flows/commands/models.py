@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from flows.commands.options import json_option, told
+from flows.commands.options import exits_with, json_option
 
 
 @click.group()
@@ -38,7 +38,7 @@ sandbox_option = click.option("--sandbox", is_flag=True, help="Ask the sandbox's
 )
 @sandbox_option
 @json_option
-@told
+@exits_with
 def add(ids: tuple[str, ...], into: Path | None, sandbox: bool, as_json: bool) -> int:
     """Make the card of a model from its service's schema, such as fal-ai/veo3.1.
 
@@ -66,7 +66,7 @@ def add(ids: tuple[str, ...], into: Path | None, sandbox: bool, as_json: bool) -
 @click.argument("words", nargs=-1)
 @sandbox_option
 @json_option
-@told
+@exits_with
 def search(words: tuple[str, ...], sandbox: bool, as_json: bool) -> int:
     """Find models: those with a card, ComfyUI workflows, and the services' catalogues."""
     wanted = " ".join(words)
@@ -88,7 +88,7 @@ def search(words: tuple[str, ...], sandbox: bool, as_json: bool) -> int:
 @models.command()
 @click.argument("model_id", metavar="ID")
 @json_option
-@told
+@exits_with
 def show(model_id: str, as_json: bool) -> int:
     """Show what a model takes, gives and costs."""
     from blocks.errors import InputError
@@ -116,7 +116,7 @@ def show(model_id: str, as_json: bool) -> int:
 @click.option("--dry-run", is_flag=True, help="Only show what has changed.")
 @sandbox_option
 @json_option
-@told
+@exits_with
 def update(ids: tuple[str, ...], dry_run: bool, sandbox: bool, as_json: bool) -> int:
     """Read the schemas again, show what has changed, and take it.
 

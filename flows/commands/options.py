@@ -63,7 +63,7 @@ class Lufs(click.ParamType[Decimal | None]):
         return loudness
 
 
-def told(command: Callable[P, int]) -> Callable[P, None]:
+def exits_with(command: Callable[P, int]) -> Callable[P, None]:
     """Turn a command's result into the exit code, and its errors into words instead of traces."""
 
     @wraps(command)

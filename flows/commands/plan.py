@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from blocks.money import column, plain, short, units_told, usd
+from blocks.money import column, plain, short, units_text, usd
 from blocks.providers.base import PriceSource
 from blocks.providers.cards.settling import may_need_a_person
 from flows.commands.stopping import run_stoppable
@@ -110,7 +110,7 @@ def show(plan: Plan) -> None:
     console.print(
         f"\n{plan.to_buy if plan.stills else plan.count('buy')} to buy, "
         f"{plan.count('stored')} in the store, of "
-        f"{len(plan.lines)} clips: {units_told(plan.units_of)} units, [bold]{usd(plan.cost_usd)}[/]"
+        f"{len(plan.lines)} clips: {units_text(plan.units_of)} units, [bold]{usd(plan.cost_usd)}[/]"
         + (f" (up to {usd(plan.most_usd)})" if plan.most_usd > plan.cost_usd else "")
     )
     if waiting := plan.count("waits"):
@@ -127,7 +127,7 @@ def show(plan: Plan) -> None:
 def show_understood(understood: Understood, film: FilmFile) -> None:
     """How the list's file and the film's were read, before what it comes to."""
     console = Console()
-    for said in (*understood.told(), *film.told()):
+    for said in (*understood.sentences(), *film.sentences()):
         console.print(said, style="dim", markup=False, highlight=False)
     console.print()
 
@@ -231,16 +231,16 @@ def show_ahead(outlook: Outlook) -> None:
     for title, shares in words.parts(outlook):
         console.print()
         console.print(grid((title, *words.SHARES), words.share_rows(shares[:MAX_LINES])))
-    first, *named = words.changes_told(outlook.changes) or [""]
+    first, *named = words.change_lines(outlook.changes) or [""]
     if first:
         console.print(f"\n{first}")
     for told in named:
         console.print(f"  {told}", style="dim", markup=False)
-    for told in words.shared_told(outlook):
+    for told in words.shared_lines(outlook):
         console.print(told, style="dim", markup=False)
     console.print()
     console.print(grid(words.OFFERS, words.offer_rows(outlook.offers)))
-    first, *doubts = words.time_told(outlook) or [""]
+    first, *doubts = words.time_lines(outlook) or [""]
     if first:
         console.print(f"\n{first}")
     for told in doubts:

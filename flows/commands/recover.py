@@ -1,4 +1,4 @@
-"""`shotreel recover`: bring home what is paid, settle what is unknown, take a person's decision."""
+"""`shotreel recover`: download what is paid, settle what is unknown, take a person's decision."""
 
 from __future__ import annotations
 

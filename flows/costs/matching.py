@@ -34,8 +34,8 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Held:
-    """What came of holding an account's attempts against its feed.
+class Matched:
+    """How an account's attempts match its billing feed.
 
     `bills` are to be written into the ledger; `unpaid` are failures and losses that the feed,
     whole and past its lag, does not list, so that they were free; `waiting` counts the requests
@@ -48,7 +48,7 @@ class Held:
     findings: tuple[Finding, ...]
 
 
-def hold(
+def match_bills(
     attempts: Iterable[Attempt],
     costs: Mapping[str, Cost],
     bills: Mapping[str, Bill | None],
@@ -57,8 +57,8 @@ def hold(
     until: datetime,
     lag: timedelta,
     refund: timedelta,
-) -> Held:
-    """Hold attempts against `bills`: what the feed says of each request, None: unreadable.
+) -> Matched:
+    """Match attempts with `bills`: what the feed says of each request, None: unreadable.
 
     `lag` is how late the feed may be, `refund` how long after a failure money may come back.
     """
@@ -96,7 +96,7 @@ def hold(
             unpaid.append(attempt)
         elif cost is not None and cost.cost_usd > 0:
             findings.append(not_listed(attempt, cost))
-    return Held(tuple(written), tuple(unpaid), waiting, tuple(findings))
+    return Matched(tuple(written), tuple(unpaid), waiting, tuple(findings))
 
 
 def confirmed(cost: Cost | None, bill: Bill, attempt: Attempt) -> bool:

@@ -31,7 +31,7 @@ from flows.run.context import Clip
 from flows.shots.job import Job
 
 Outcome = Clip | ShotreelError
-Bring = Callable[[Job], Coroutine[Any, Any, Clip]]
+Obtain = Callable[[Job], Coroutine[Any, Any, Clip]]
 
 MAX_SHOWN = 200
 """Stored clips of a run for which Prefect shows a task run, in state Cached: each takes time."""
@@ -47,8 +47,8 @@ async def made_here(fingerprint: str) -> bool:
 class Clips:
     """The clips of a run as they come; `await clips.of(fingerprint)` gives a clip or an error."""
 
-    def __init__(self, bring: Bring, footage: Bring, max_shown: int = 0) -> None:
-        self._bring = bring
+    def __init__(self, obtain: Obtain, footage: Obtain, max_shown: int = 0) -> None:
+        self._obtain = obtain
         self._max_shown = max_shown
         self._footage = footage
         self.task_runs = 0
@@ -60,7 +60,7 @@ class Clips:
         self._stills: set[str] = set()
 
     def start(self, run: Generation, plan: Plan, made_elsewhere: MadeElsewhere = made_here) -> None:
-        """Begin to bring every clip home. `max_shown` clips that are in the store are so by a task
+        """Begin to obtain every clip. `max_shown` clips that are in the store are so by a task
         run, which Prefect finds in its cache; of more there is none."""
         room = {
             service: asyncio.Semaphore(provider.max_in_flight + DOWNLOADS)
@@ -70,13 +70,13 @@ class Clips:
         stored = {line.job.fingerprint for line in plan.every if line.need == "stored"}
         shown = stored if len(stored) <= self._max_shown else frozenset[str]()
 
-        async def bring(job: Job) -> Clip:
+        async def obtain(job: Job) -> Clip:
             self.task_runs += 1
-            return await self._bring(job)
+            return await self._obtain(job)
 
-        async def bring_in_turn(job: Job) -> Clip:
+        async def obtain_in_turn(job: Job) -> Clip:
             async with room[job.service]:
-                return await bring(job)
+                return await obtain(job)
 
         async def one(job: Job, need: Need) -> Outcome:
             try:
@@ -90,10 +90,10 @@ class Clips:
                 clip = await self._stored(run, job) if is_made else None
                 if clip is None:
                     await self._parent(job)
-                    clip = await self._first_that_sells(job, bring_in_turn)
+                    clip = await self._first_that_sells(job, obtain_in_turn)
                     run.watcher.state(job.fingerprint, "stored")
                 elif job.fingerprint in shown:
-                    clip = await bring(job)
+                    clip = await obtain(job)
                 return clip
             except ShotreelError as error:
                 run.watcher.state(job.fingerprint, "failed", error.message)
@@ -111,7 +111,7 @@ class Clips:
                 )
 
     async def _first_that_sells(
-        self, job: Job, bring: Callable[[Job], Coroutine[Any, Any, Clip]]
+        self, job: Job, obtain: Callable[[Job], Coroutine[Any, Any, Clip]]
     ) -> Clip:
         """The clip of the job, or of the first alternative that does not refuse it.
 
@@ -122,7 +122,7 @@ class Clips:
             self._taken[job.fingerprint] = choice
             key = choice.fingerprint
             if key not in self._tried:
-                self._tried[key] = asyncio.create_task(bring(choice), name=choice.name)
+                self._tried[key] = asyncio.create_task(obtain(choice), name=choice.name)
             try:
                 return await asyncio.shield(self._tried[key])
             except (RefusedError, AccountPausedError) as error:

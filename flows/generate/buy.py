@@ -49,7 +49,7 @@ async def buy(run: Generation, job: Job, attempt: Attempt, in_line: InLine) -> N
     """
     provider = run.provider_of(attempt)
     try:
-        stop_if_told(run, attempt)
+        stop_if_asked(run, attempt)
         attempt = await with_files(run, job, provider, attempt)
         await again_until(
             PATIENCE_S, lambda: post_when_room(run, job, provider, attempt, in_line), job.name
@@ -146,9 +146,9 @@ async def claimed_in_turn(
     """What the ledger says when the account has room. Raises CountAwaitedError."""
     gate = run.gates[attempt.service]
     async with gate.turn:
-        begun, told = timing.monotonic(), False
+        begun, is_told = timing.monotonic(), False
         while True:
-            stop_if_told(run, attempt)
+            stop_if_asked(run, attempt)
             gate.freed.clear()
             claimed = await run.ledger.book(
                 run.ledger.claim,
@@ -161,8 +161,8 @@ async def claimed_in_turn(
                 return claimed
             why = await waits_for(run, attempt)
             run.watcher.state(attempt.fingerprint, "reserved", why)
-            if not told and timing.monotonic() - begun > LONG_WAIT_S:
-                told = True
+            if not is_told and timing.monotonic() - begun > LONG_WAIT_S:
+                is_told = True
                 run.watcher.say(f"{job.name}: {why}")
             await room_comes(gate, attempt.service, in_line)
 
@@ -239,7 +239,7 @@ async def post(run: Generation, job: Job, provider: Provider, attempt: Attempt) 
 
 async def note_ticket(run: Generation, attempt: Attempt, ticket: Ticket) -> Attempt:
     """The request id goes to disk; where the ledger fails, to the file of last resort."""
-    stray = (attempt.id, ticket, attempt.fingerprint)
+    accepted = (attempt.id, ticket, attempt.fingerprint)
     try:
         noted_as = await run.ledger.book(run.ledger.mark_submitted, attempt, ticket)
         if noted_as.request_id != ticket.request_id:
@@ -251,7 +251,7 @@ async def note_ticket(run: Generation, attempt: Attempt, ticket: Ticket) -> Atte
         raise late(attempt, ticket, str(error)) from None
     except SetupError as error:
         try:
-            noted = f"is noted in {fallback.note(*stray).name} beside the ledger"
+            noted = f"is noted in {fallback.note(*accepted).name} beside the ledger"
         except OSError:
             noted = "could be noted nowhere: keep this line"
         run.stop = SetupError(
@@ -275,7 +275,7 @@ def late(attempt: Attempt, ticket: Ticket, why: str) -> OutcomeUnknownError:
     )
 
 
-def stop_if_told(run: Generation, attempt: Attempt) -> None:
+def stop_if_asked(run: Generation, attempt: Attempt) -> None:
     if run.stop:
         raise run.stop
     if attempt.service in run.paused:

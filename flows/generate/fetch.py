@@ -58,7 +58,7 @@ async def fetch(run: Generation, attempt: Attempt) -> Clip | None:
     if isinstance(trouble, UnreachableError) and not too_old(run, attempt):
         raise trouble
     if isinstance(trouble, Vanished | UnreachableError):
-        cause = f"the provider no longer has it: {told(trouble)}"
+        cause = f"the provider no longer has it: {reason_of(trouble)}"
         attempt = await run.ledger.book(run.ledger.mark_lost, attempt, cause)
         if attempt.price_source == "no_price":
             return None
@@ -66,7 +66,7 @@ async def fetch(run: Generation, attempt: Attempt) -> Clip | None:
     raise await no_clip(run, attempt, trouble)
 
 
-def told(trouble: Vanished | UnreachableError) -> str:
+def reason_of(trouble: Vanished | UnreachableError) -> str:
     return trouble.reason if isinstance(trouble, Vanished) else trouble.message
 
 

@@ -1,4 +1,4 @@
-"""What the clips of one run share while they are bought and brought home."""
+"""What the clips of one run share while they are bought and downloaded."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from flows.shots import Shot
 from flows.shots.job import models_of, services_of
 
 DOWNLOADS = 8
-"""Clips brought home at one time: bounds memory and open files, not the provider."""
+"""Clips downloaded at one time: bounds memory and open files, not the provider."""
 
 
 class Gate:
@@ -36,8 +36,8 @@ class Generation(RunContext):
     """Attempts that this run has sent: how long they take is known."""
     fresh: set[str] = field(default_factory=set)
     """Attempts that this run has seen become ready: their media URLs are of today."""
-    errands: dict[str, asyncio.Task[None]] = field(default_factory=dict)
-    """Clips that dead processes had ordered and that this run brings home, by fingerprint."""
+    orphans: dict[str, asyncio.Task[None]] = field(default_factory=dict)
+    """Clips that dead processes had ordered and that this run downloads, by fingerprint."""
     driven: set[str] = field(default_factory=set)
     """Fingerprints whose attempts a task of this run goes on with."""
     overcharged: dict[tuple[str, str], OverchargedError] = field(default_factory=dict)
@@ -59,10 +59,10 @@ class Generation(RunContext):
         return self.providers[attempt.service]
 
     async def end_orphans(self) -> None:
-        errands = list(self.errands.values())
-        for errand in errands:
-            errand.cancel()
-        await asyncio.gather(*errands, return_exceptions=True)
+        orphans = list(self.orphans.values())
+        for task in orphans:
+            task.cancel()
+        await asyncio.gather(*orphans, return_exceptions=True)
 
 
 @asynccontextmanager

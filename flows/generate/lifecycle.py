@@ -1,4 +1,4 @@
-"""Bring a clip home: from wherever its attempt stands, to the store.
+"""The life of an attempt: from wherever it stands, to the clip in the store.
 
 Every step reads the attempt from the ledger, does one thing, and writes what came of it. So a
 step can be cut off anywhere, by anything, and the next process goes on from the same place.
@@ -51,20 +51,20 @@ EMPTY_S = 15.0
 IN_PROGRESS = ("reserved", *UNFINISHED)
 
 
-async def bring_home(run: Generation, job: Job, intent: Intent) -> Clip:
+async def obtain(run: Generation, job: Job, intent: Intent) -> Clip:
     """The job's clip: from the store, from the provider that still has it, or newly bought.
 
     Raises a ProviderError (or ClipError, BudgetError) that says what was paid and what to do.
     """
     try:
-        return await until_home(run, job, intent)
+        return await obtain_here(run, job, intent)
     except asyncio.CancelledError:
         if intent.quote.source == "no_price":
             await call_off(run, job)
         raise
 
 
-async def until_home(run: Generation, job: Job, intent: Intent) -> Clip:
+async def obtain_here(run: Generation, job: Job, intent: Intent) -> Clip:
     run.driven.add(job.fingerprint)
     try:
         return await until_stored(run, job, intent)
@@ -84,7 +84,7 @@ async def until_stored(run: Generation, job: Job, intent: Intent) -> Clip:
                 )
             reserved = await run.ledger.book(run.ledger.reserve, [intent], run.run_id)
             held = reserved[job.fingerprint]
-        if job.fingerprint in run.errands:
+        if job.fingerprint in run.orphans:
             await asyncio.sleep(WATCH_S)
             continue
         if held.state in IN_PROGRESS and not run.ledger.is_mine(held):
@@ -112,15 +112,16 @@ def keep_request(attempt: Attempt) -> None:
 
 
 async def taken_over(run: Generation, held: Attempt) -> Attempt | None:
-    """The attempt, from now on this process's; None where a living one is on it, or an errand."""
+    """The attempt, from now on this process's; None where a living one, or a task of this
+    run, is on it."""
     async with run.taking:
-        if held.fingerprint in run.errands:
+        if held.fingerprint in run.orphans:
             return None
         return await run.ledger.book(run.ledger.take_over, held, run.run_id)
 
 
 async def make_room(run: Generation, service: str) -> None:
-    """Bring home, beside all else, what dead processes have ordered: it holds the account's room.
+    """Finish, beside all else, what dead processes have ordered: it holds the account's room.
 
     Else everyone would wait for it, also the one that is to take up the work of the dead.
     """
@@ -129,11 +130,11 @@ async def make_room(run: Generation, service: str) -> None:
         for orphan in await run.ledger.book(run.ledger.orphans, service, account):
             mine = await run.ledger.book(run.ledger.take_over, orphan, run.run_id)
             if mine is not None:
-                errand = asyncio.create_task(see_home(run, mine))
-                run.errands[mine.fingerprint] = errand
+                orphan_task = asyncio.create_task(finish_orphan(run, mine))
+                run.orphans[mine.fingerprint] = orphan_task
 
 
-async def see_home(run: Generation, attempt: Attempt) -> None:
+async def finish_orphan(run: Generation, attempt: Attempt) -> None:
     run.driven.add(attempt.fingerprint)
     try:
         while attempt.state in UNFINISHED:
@@ -143,7 +144,7 @@ async def see_home(run: Generation, attempt: Attempt) -> None:
         pass
     finally:
         run.driven.discard(attempt.fingerprint)
-        del run.errands[attempt.fingerprint]
+        del run.orphans[attempt.fingerprint]
 
 
 async def advance(run: Generation, job: Job | None, attempt: Attempt) -> Clip | None:
@@ -386,11 +387,11 @@ async def known_again(run: Generation, attempt: Attempt) -> bool:
 
 async def explain_end(run: Generation, attempt: Attempt) -> None:
     """Raise what a failure or a loss means; free the fingerprint where the bill says unpaid."""
-    told = "failed" if attempt.state == "failed" else "lost"
+    how = "failed" if attempt.state == "failed" else "lost"
     if attempt.charged in (None, "unknown") and attempt.ticket:
         provider = run.provider_of(attempt)
         bill = await provider.billed(attempt.ticket)
-        may_come_back = told == "failed" and ended_ago_s(attempt) < provider.refund_s
+        may_come_back = how == "failed" and ended_ago_s(attempt) < provider.refund_s
         if bill and bill.cost_usd and may_come_back:
             raise FailedError(
                 f"{attempt.shot_name}: {attempt.cause}",
@@ -402,15 +403,15 @@ async def explain_end(run: Generation, attempt: Attempt) -> None:
         if bill is not None:
             await run.ledger.book(run.ledger.apply_bill, attempt, bill)
             if bill.cost_usd == 0:
-                cause = f"{told}, and the bill says unpaid"
+                cause = f"{how}, and the bill says unpaid"
                 await run.ledger.book(run.ledger.release, attempt, cause)
                 return
-            if told == "failed":
+            if how == "failed":
                 charged = Failed(attempt.cause, "yes")
                 attempt = await run.ledger.book(run.ledger.mark_failed, attempt, charged)
             else:
                 attempt = await run.ledger.book(run.ledger.get, attempt.id)
-    if told == "lost":
+    if how == "lost":
         raise lost(attempt)
     raise FailedError(
         f"{attempt.shot_name}: {attempt.cause}",

@@ -9,12 +9,12 @@ from flows.planning.plan import Plan
 
 AUTOMATIC_ABOVE = 1000
 AUTOMATIC = 500
-"""Clips to bring: from where on a list is bought in parts by itself, and how large they are."""
+"""Clips to buy: from where on a list is bought in parts by itself, and how large they are."""
 
 
 @dataclass(frozen=True)
 class Part:
-    """`clips` are the fingerprints that are to be brought home."""
+    """`clips` are the fingerprints that are to be bought or downloaded."""
 
     sequences: tuple[str, ...]
     clips: tuple[str, ...]
@@ -57,7 +57,7 @@ def parts_of(plan: Plan, split: int | None) -> list[Part]:
 
 
 def only(plan: Plan, clips: Collection[str]) -> Plan:
-    """The lines of a plan that a part is to bring home."""
+    """The lines of a plan that a part is to buy or to download."""
     lines = tuple(line for line in plan.lines if line.job.fingerprint in clips)
     begun = {line.job.previous.fingerprint for line in lines if line.job.previous}
     return Plan(lines, tuple(line for line in plan.stills if line.job.fingerprint in begun))

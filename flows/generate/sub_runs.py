@@ -1,7 +1,7 @@
 """The parts of a list that other workers buy: sub-runs of the deployment `buy-clips`.
 
-What they bring home is in the ledger and in the store, where the run that started them finds it;
-what they do not bring, it brings home itself. So it depends on none of them: not on a worker that
+What they obtain is in the ledger and in the store, where the run that started them finds it; what
+they do not, it obtains itself. So it depends on none of them: not on a worker that
 takes a part, not on one that comes to its end.
 """
 
@@ -75,14 +75,14 @@ class SubRuns:
             await event.wait()
         return event is not None
 
-    async def start(self, errand: SubRun) -> None:
+    async def start(self, sub_run: SubRun) -> None:
         """One sub-run a part. A run that is started again finds those that it has started."""
-        told = errand.parameters | {"run_id": self.run.run_id}
+        common = sub_run.parameters | {"run_id": self.run.run_id}
         for part in self.parts:
             try:
                 run = await arun_deployment(
                     DEPLOYMENT,
-                    parameters=told
+                    parameters=common
                     | {"sequences": list(part.sequences), "clips": list(part.clips)},
                     flow_run_name=part.name,
                     idempotency_key=f"{self.run.run_id} {part.name}",
@@ -154,15 +154,15 @@ class SubRuns:
 
 
 @asynccontextmanager
-async def elsewhere(run: Generation, plan: Plan, errand: SubRun | None) -> AsyncIterator[SubRuns]:
+async def elsewhere(run: Generation, plan: Plan, sub_run: SubRun | None) -> AsyncIterator[SubRuns]:
     """Give the parts of a large plan away, where there are workers to take them."""
-    parts = parts_of(plan, errand.split) if errand else []
+    parts = parts_of(plan, sub_run.split) if sub_run else []
     given = SubRuns(run, parts if parts and await workers_are_there() else ())
-    if not given.parts or not errand:
+    if not given.parts or not sub_run:
         yield given
         return
     await run.ledger.book(run.ledger.lend, run.run_id)
-    await given.start(errand)
+    await given.start(sub_run)
     watching = asyncio.create_task(given.watch())
     try:
         yield given

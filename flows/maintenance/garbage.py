@@ -21,13 +21,13 @@ A_DAY_S = 86400.0
 
 
 @dataclass(frozen=True)
-class Leaving:
+class Garbage:
     kind: str
     path: Path
     num_bytes: int
 
 
-def leavings(home: Path, store: ClipStore, ledger: Ledger, older_than_s: float) -> list[Leaving]:
+def garbage_in(home: Path, store: ClipStore, ledger: Ledger, older_than_s: float) -> list[Garbage]:
     """Files whose last change is longer ago; a download that may go on is never one."""
     found = [
         *(each for kind in DERIVED for each in _old(kind, home / kind, older_than_s)),
@@ -43,29 +43,29 @@ def leavings(home: Path, store: ClipStore, ledger: Ledger, older_than_s: float) 
     return found
 
 
-def _downloads(store: ClipStore, ledger: Ledger, older_than_s: float) -> Iterator[Leaving]:
+def _downloads(store: ClipStore, ledger: Ledger, older_than_s: float) -> Iterator[Garbage]:
     for each in _old("incoming", store.incoming, min(older_than_s, A_DAY_S)):
         attempt = ledger.find(each.path.stem) if each.path.suffix == ".part" else None
         if attempt is None or attempt.state in ENDED:
             yield each
 
 
-def _old(kind: str, folder: Path, older_than_s: float) -> Iterator[Leaving]:
+def _old(kind: str, folder: Path, older_than_s: float) -> Iterator[Garbage]:
     now = time.time()
     for path in sorted(folder.rglob("*")):
         with suppress(FileNotFoundError):
             facts = path.stat()
             if path.is_file() and now - facts.st_mtime > older_than_s:
-                yield Leaving(kind, path, facts.st_size)
+                yield Garbage(kind, path, facts.st_size)
 
 
-def remove(found: list[Leaving], tell: Callable[[Leaving], None] = lambda _: None) -> None:
+def remove(found: list[Garbage], tell: Callable[[Garbage], None] = lambda _: None) -> None:
     for each in found:
         each.path.unlink(missing_ok=True)
         tell(each)
 
 
-def summed(found: list[Leaving]) -> Mapping[str, tuple[int, int]]:
+def summed(found: list[Garbage]) -> Mapping[str, tuple[int, int]]:
     """(files, bytes) by kind."""
     sums: dict[str, tuple[int, int]] = {}
     for each in found:

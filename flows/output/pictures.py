@@ -16,7 +16,7 @@ from blocks.providers.services import is_sandboxed
 from flows.output.contact_sheet import Tile, pages, sheet
 from flows.output.folder import Place, part_of
 from flows.output.otio import in_film_order
-from flows.output.poster import most_telling
+from flows.output.poster import most_varied
 from flows.output.stills import WIDTH_PX, picture_of, still_path
 from flows.stitch.timeline import Timeline
 
@@ -54,7 +54,7 @@ class Pictures:
         Raises ClipError, SetupError.
         """
         if self.scenes:
-            chosen = most_telling([still for still, _ in self.scenes]) or 0
+            chosen = most_varied([still for still, _ in self.scenes]) or 0
             poster = picture_of(self.place.film, 4096, self.scenes[chosen][1])
             _save(poster, self.place.poster, quality=90)
         shown: Image | None = None

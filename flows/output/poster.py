@@ -12,7 +12,7 @@ from PIL import Image
 VERSION = 1
 
 
-def most_telling(stills: Sequence[Path | None]) -> int | None:
+def most_varied(stills: Sequence[Path | None]) -> int | None:
     """The index of the still that says most; of equals the first. None where there is none."""
     best: tuple[float, int] | None = None
     for index, path in enumerate(stills):

@@ -92,7 +92,7 @@ async def gather_files(
         if not name.startswith(("http://", "https://")):
             return await asyncio.to_thread(file_of, Path(name), media)
         async with limit:
-            path = await _bring(client, name, MAX_BYTES[media])
+            path = await _download(client, name, MAX_BYTES[media])
             if media == "video":
                 await asyncio.to_thread(probe, path)
             return await asyncio.to_thread(file_of, path, media)
@@ -128,7 +128,7 @@ async def _check_public(url: str, hosts: Collection[Trusted]) -> None:
         ) from None
 
 
-async def _bring(client: httpx.AsyncClient, url: str, max_bytes: int) -> Path:
+async def _download(client: httpx.AsyncClient, url: str, max_bytes: int) -> Path:
     folder = settings.home() / "pictures"
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / hashlib.sha256(url.encode()).hexdigest()

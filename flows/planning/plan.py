@@ -25,7 +25,7 @@ from flows.shots.job import Job, approval_of, stills_of
 
 Need = Literal["buy", "shared", "bought", "stored", "held", "own", "waits", "out"]
 """buy: a new request · shared: another shot of the list buys the same clip · bought: paid or in
-flight, to be brought home · stored: here · held: ended in a way that a person has to look at · own:
+flight, to be downloaded · stored: here · held: ended in a way that a person has to look at · own:
 footage of one's own · waits: for a person to approve its still · out:
 marked so, and not bought"""
 

@@ -49,14 +49,14 @@ def all_remembered(fingerprints: Sequence[str]) -> dict[str, Clip]:
 async def write_down_remembered(ledger: Ledger, intents: Sequence[Intent], film: str) -> int:
     """Adopt what is remembered of these, which the ledger does not know; gives their number."""
     found = 0
-    sent = {stray.fingerprint: stray for stray in fallback.strays()}
+    sent = {noted.fingerprint: noted for noted in fallback.noted_requests()}
     clips = await asyncio.to_thread(all_remembered, [intent.fingerprint for intent in intents])
     for intent in intents:
         key = intent.fingerprint
         if clip := clips.get(key):
             stored = (clip.attempt_id, clip.sha256, clip.num_frames)
             found += await ledger.book(ledger.adopt_stored, intent, *stored, film)
-        elif stray := sent.get(key):
-            request = (stray.attempt_id, stray.ticket)
+        elif noted := sent.get(key):
+            request = (noted.attempt_id, noted.ticket)
             found += await ledger.book(ledger.adopt_sent, intent, *request, film)
     return found

@@ -20,7 +20,7 @@ class Shared:
     shot: str
     film: str
 
-    def told(self) -> str:
+    def sentence(self) -> str:
         return f"{self.name} has the clip of {self.shot or f'the film {self.film}'}."
 
 

@@ -22,7 +22,7 @@ from prefect.artifacts import (
 )
 from prefect.context import FlowRunContext
 
-from blocks.money import cents, short, units_told, usd
+from blocks.money import cents, short, units_text, usd
 from flows.costs.statement import Statement, reason_of
 from flows.planning.forecast import Outlook
 from flows.planning.plan import Plan
@@ -41,7 +41,7 @@ TELL_EVERY_S = 10
 NEEDS = {
     "buy": "to buy",
     "shared": "shares the clip of another shot",
-    "bought": "bought; to be brought home",
+    "bought": "bought; to be downloaded",
     "stored": "in the store",
     "out": "marked out; not bought",
     "waits": "waits for the approval of its still",
@@ -82,44 +82,46 @@ async def shown(call: Coroutine[Any, Any, T]) -> T | None:
 
 
 @asynccontextmanager
-async def progress_of(board: Progress, plan: Plan) -> AsyncIterator[None]:
+async def progress_of(progress: Progress, plan: Plan) -> AsyncIterator[None]:
     """Show the plan, then how much of the work is done, until the block ends."""
     if FlowRunContext.get() is None:
         yield
         return
-    progress, _ = await asyncio.gather(
-        shown(acreate_progress_artifact(_percent(board), "clips", describe(board))),
+    artifact_id, _ = await asyncio.gather(
+        shown(acreate_progress_artifact(_percent(progress), "clips", describe(progress))),
         show_plan(plan),
     )
-    updates = asyncio.create_task(_update(progress, board))
+    updates = asyncio.create_task(_update(artifact_id, progress))
     try:
         yield
     finally:
         updates.cancel()
         await asyncio.gather(updates, return_exceptions=True)
-        if progress:
-            await shown(aupdate_progress_artifact(progress, _percent(board), describe(board)))
+        if artifact_id:
+            await shown(
+                aupdate_progress_artifact(artifact_id, _percent(progress), describe(progress))
+            )
 
 
-async def _update(progress: UUID | None, board: Progress) -> None:
-    told = describe(board)
+async def _update(artifact_id: UUID | None, progress: Progress) -> None:
+    words = describe(progress)
     while True:
         await asyncio.sleep(EVERY_S)
-        if progress and describe(board) != told:
-            told = describe(board)
-            await shown(aupdate_progress_artifact(progress, _percent(board), told))
+        if artifact_id and describe(progress) != words:
+            words = describe(progress)
+            await shown(aupdate_progress_artifact(artifact_id, _percent(progress), words))
 
 
-def _percent(board: Progress) -> float:
-    return 100.0 * board.share
+def _percent(progress: Progress) -> float:
+    return 100.0 * progress.share
 
 
-def describe(board: Progress) -> str:
-    counts = ", ".join(f"{n} {state}" for state, n in sorted(board.counts.items()))
-    minutes, seconds = divmod(int(board.elapsed_s) // TELL_EVERY_S * TELL_EVERY_S, 60)
+def describe(progress: Progress) -> str:
+    counts = ", ".join(f"{n} {state}" for state, n in sorted(progress.counts.items()))
+    minutes, seconds = divmod(int(progress.elapsed_s) // TELL_EVERY_S * TELL_EVERY_S, 60)
     return (
-        f"{board.doing}; {counts or 'no clips'}; ordered for {usd(board.spent_usd)} in this run; "
-        f"{minutes}:{seconds:02} min"
+        f"{progress.doing}; {counts or 'no clips'}; "
+        f"ordered for {usd(progress.spent_usd)} in this run; {minutes}:{seconds:02} min"
     )
 
 
@@ -135,7 +137,7 @@ async def show_plan(plan: Plan) -> None:
         }
         for line in plan.lines[:MAX_ROWS]
     ]
-    sums = {"USD": cents(plan.cost_usd), "units": units_told(plan.units_of)}
+    sums = {"USD": cents(plan.cost_usd), "units": units_text(plan.units_of)}
     rows.append({"shot": "total", **sums})
     title = _cut("What would be bought", len(plan.lines))
     await shown(acreate_table_artifact(rows, "plan", title))
@@ -163,7 +165,7 @@ async def show_bill(accounts: Statement) -> None:
         }
         for i in items[:MAX_ROWS]
     ]
-    sums = {"USD": cents(accounts.cost_usd), "units": units_told(accounts.units_of)}
+    sums = {"USD": cents(accounts.cost_usd), "units": units_text(accounts.units_of)}
     rows.append({"shot": "total", **sums})
     title = _cut("What the film has cost", len(items))
     await shown(acreate_table_artifact(rows, "bill", title))
@@ -219,7 +221,7 @@ async def show_summary(summary: str, accounts: Statement, files: Sequence[Path])
     if FlowRunContext.get() is None:
         return
     sums = (
-        (t.key, cents(t.cost_usd), units_told(t.units_of), str(t.attempts))
+        (t.key, cents(t.cost_usd), units_text(t.units_of), str(t.attempts))
         for t in accounts.by("sequence")
     )
     lines = [summary, "", *table(("sequence", " USD", " units", " clips"), sums)]

@@ -26,7 +26,7 @@ def ends_in_words(
     """
 
     @wraps(run)
-    async def told(*args: P.args, **kwargs: P.kwargs) -> Any:
+    async def run_in_words(*args: P.args, **kwargs: P.kwargs) -> Any:
         try:
             return await run(*args, **kwargs)
         except ShotreelError as error:
@@ -36,5 +36,5 @@ def ends_in_words(
             return Failed(message=str(error).replace("\n", "; "), data=error)
 
     # Prefect looks the names in annotations up where the function is defined, which is here.
-    told.__signature__ = signature(run, eval_str=True)  # type: ignore[attr-defined]
-    return told
+    run_in_words.__signature__ = signature(run, eval_str=True)  # type: ignore[attr-defined]
+    return run_in_words

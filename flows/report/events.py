@@ -39,24 +39,24 @@ class Events:
         self._waiting: dict[str, list[Row]] = {}
         self._last_s = monotonic()
 
-    def changed(self, board: Progress, fingerprint: str | None) -> None:
+    def changed(self, progress: Progress, fingerprint: str | None) -> None:
         if self._beside:
-            self._beside.changed(board, fingerprint)
-        row = board.rows.get(fingerprint) if fingerprint else None
+            self._beside.changed(progress, fingerprint)
+        row = progress.rows.get(fingerprint) if fingerprint else None
         if row and fingerprint and row.state in KINDS and self._told.get(fingerprint) != row.state:
             self._told[fingerprint] = row.state
             self._waiting.setdefault(KINDS[row.state], []).append(row)
-        if board.phase == "done" or monotonic() - self._last_s > EVERY_S:
-            self.send(board)
+        if progress.phase == "done" or monotonic() - self._last_s > EVERY_S:
+            self.send(progress)
 
-    def send(self, board: Progress) -> None:
+    def send(self, progress: Progress) -> None:
         self._last_s = monotonic()
         for kind, rows in self._waiting.items():
             cost_usd = sum((row.cost_usd for row in rows if row.bought_here), Decimal(0))
             payload: dict[str, Any] = {
                 "count": len(rows),
                 "clips": [row.name for row in rows[:MAX_NAMES]],
-                "spent_usd": plain(board.spent_usd),
+                "spent_usd": plain(progress.spent_usd),
             }
             if kind == "bought":
                 payload["cost_usd"] = plain(cost_usd)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from html import escape
 
-from blocks.money import column, units_told
+from blocks.money import column, units_text
 from flows.planning.changes import Changes
 from flows.planning.comparison import Offer
 from flows.planning.forecast import Outlook, Share
@@ -22,10 +22,10 @@ def markdown(outlook: Outlook) -> str:
     lines: list[str] = []
     for title, shares in parts(outlook):
         lines += [*table((title, *SHARES), share_rows(shares[:MAX_LINES])), ""]
-    lines += [f"- {escape(told)}" for told in changes_told(outlook.changes)]
-    lines += [f"- {escape(told)}" for told in shared_told(outlook)]
+    lines += [f"- {escape(told)}" for told in change_lines(outlook.changes)]
+    lines += [f"- {escape(told)}" for told in shared_lines(outlook)]
     lines += ["", *table(OFFERS, offer_rows(outlook.offers)), ""]
-    return "\n".join([*lines, *time_told(outlook)])
+    return "\n".join([*lines, *time_lines(outlook)])
 
 
 def parts(outlook: Outlook) -> Iterator[tuple[str, Sequence[Share]]]:
@@ -37,10 +37,10 @@ def parts(outlook: Outlook) -> Iterator[tuple[str, Sequence[Share]]]:
 
 def share_rows(shares: Sequence[Share]) -> Iterator[tuple[str, ...]]:
     for share, cost in zip(shares, column(share.cost_usd for share in shares), strict=True):
-        yield share.key, str(share.clips), str(share.to_buy), units_told(share.units_of), cost
+        yield share.key, str(share.clips), str(share.to_buy), units_text(share.units_of), cost
 
 
-def changes_told(changes: Changes) -> list[str]:
+def change_lines(changes: Changes) -> list[str]:
     """Nothing where the film was never made here."""
     if changes.since is None:
         return []
@@ -69,8 +69,8 @@ def changes_told(changes: Changes) -> list[str]:
     ]
 
 
-def shared_told(outlook: Outlook) -> list[str]:
-    return few([each.told() for each in outlook.shared])
+def shared_lines(outlook: Outlook) -> list[str]:
+    return few([each.sentence() for each in outlook.shared])
 
 
 def few(told: list[str]) -> list[str]:
@@ -90,7 +90,7 @@ def offer_rows(offers: Sequence[Offer]) -> Iterator[tuple[str, ...]]:
         yield offer.model, str(offer.clips), known if offer.clips else "", why
 
 
-def time_told(outlook: Outlook) -> list[str]:
+def time_lines(outlook: Outlook) -> list[str]:
     if not outlook.waits:
         return []
     told = [f"About {duration(outlook.wait_s)} until the last clip is there."]

@@ -22,26 +22,28 @@ class LogView:
         self._planned = False
         self._messages = 0
 
-    def changed(self, board: Progress, fingerprint: str | None) -> None:
+    def changed(self, progress: Progress, fingerprint: str | None) -> None:
         if self._beside:
-            self._beside.changed(board, fingerprint)
+            self._beside.changed(progress, fingerprint)
         if fingerprint is not None:
-            self._shot(board, fingerprint)
-        elif board.rows and not self._planned:
+            self._shot(progress, fingerprint)
+        elif progress.rows and not self._planned:
             self._planned = True
-            rows = board.rows.values()
+            rows = progress.rows.values()
             here = sum(row.state == "stored" for row in rows)
-            cost_usd = sum((row.cost_usd for row in rows if row.bought_here), 0 * board.spent_usd)
+            cost_usd = sum(
+                (row.cost_usd for row in rows if row.bought_here), 0 * progress.spent_usd
+            )
             self._logger.info(
                 "%d clips: %d in the store, %d to come; %s to buy",
                 *(len(rows), here, len(rows) - here, usd(cost_usd)),
             )
-        for message in board.messages[self._messages :]:
+        for message in progress.messages[self._messages :]:
             self._logger.info("%s", message)
-        self._messages = len(board.messages)
+        self._messages = len(progress.messages)
 
-    def _shot(self, board: Progress, fingerprint: str) -> None:
-        row = board.rows[fingerprint]
+    def _shot(self, progress: Progress, fingerprint: str) -> None:
+        row = progress.rows[fingerprint]
         say: Callable[..., None] = self._logger.info
         if row.state == "unknown":
             say = self._logger.warning
@@ -52,9 +54,9 @@ class LogView:
         if self._said.get(fingerprint) == row.state:
             return
         self._said[fingerprint] = row.state
-        done = sum(r.state in FINISHED for r in board.rows.values())
+        done = sum(r.state in FINISHED for r in progress.rows.values())
         paid = f", {usd(row.cost_usd)}" if row.bought_here and row.state == "stored" else ""
-        say("%s: %s%s (%d of %d)", row.name, row.words, paid, done, len(board.rows))
+        say("%s: %s%s (%d of %d)", row.name, row.words, paid, done, len(progress.rows))
 
 
 def logged(view: View | None) -> View | None:

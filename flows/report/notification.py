@@ -53,18 +53,18 @@ async def notified(name: str, slug: str | None) -> AsyncIterator[Notification]:
 
     Raises InputError for a slug that names no notification block, before anything is done.
     """
-    notice = Notification(name, await load(slug))
+    notification = Notification(name, await load(slug))
     try:
-        yield notice
+        yield notification
     except ShotreelError as error:
-        await notice.send("stopped", str(error))
+        await notification.send("stopped", str(error))
         raise
     except Exception as error:
-        await notice.send("broken", type(error).__name__)
+        await notification.send("broken", type(error).__name__)
         raise
     else:
-        if notice.body:
-            await notice.send(notice.subject, notice.body)
+        if notification.body:
+            await notification.send(notification.subject, notification.body)
 
 
 async def load(slug: str | None) -> Any:

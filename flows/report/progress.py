@@ -54,7 +54,7 @@ class Row:
 class View(Protocol):
     """Shows a board. `changed` is called after every change, and must be quick."""
 
-    def changed(self, board: Progress, fingerprint: str | None) -> None: ...
+    def changed(self, progress: Progress, fingerprint: str | None) -> None: ...
 
 
 @dataclass

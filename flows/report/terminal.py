@@ -36,7 +36,7 @@ class LiveView:
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._board: Progress | None = None
+        self._progress: Progress | None = None
         self._said = 0
         self._live = Live(
             console=console, refresh_per_second=6, get_renderable=self._render, transient=True
@@ -54,9 +54,9 @@ class LiveView:
     ) -> None:
         self._live.stop()
 
-    def changed(self, board: Progress, fingerprint: str | None) -> None:
-        self._board = board  # drawn by the refresh thread, a few times a second
-        self._said = say_new(self._console, board, self._said)
+    def changed(self, progress: Progress, fingerprint: str | None) -> None:
+        self._progress = progress  # drawn by the refresh thread, a few times a second
+        self._said = say_new(self._console, progress, self._said)
 
     @contextmanager
     def still(self) -> Iterator[None]:
@@ -68,20 +68,20 @@ class LiveView:
             self._live.start()
 
     def _render(self) -> RenderableType:
-        if self._board is None:
+        if self._progress is None:
             return Text("starting Prefect …", style="dim")
-        return draw(self._board, max(3, self._console.height - HEIGHT_KEPT))
+        return draw(self._progress, max(3, self._console.height - HEIGHT_KEPT))
 
 
-def draw(board: Progress, height: int) -> RenderableType:
+def draw(progress: Progress, height: int) -> RenderableType:
     """The view, with at most `height` rows: what is under way comes before what is done."""
-    rows = list(board.rows.values())
+    rows = list(progress.rows.values())
     done = sum(row.state in FINISHED for row in rows)
     table = Table(box=None, padding=(0, 2, 0, 0), show_header=False, expand=False)
     table.add_column(no_wrap=True, max_width=32)
     table.add_column(no_wrap=True)
     table.add_column(justify="right", no_wrap=True)
-    shown = rows if len(rows) <= height else busy_first(board)[:height]
+    shown = rows if len(rows) <= height else busy_first(progress)[:height]
     for row in shown:
         colour = COLOURS.get(row.state, "white")
         cost = usd(row.cost_usd) if row.bought_here else ""
@@ -91,12 +91,12 @@ def draw(board: Progress, height: int) -> RenderableType:
     hidden = len(rows) - len(shown)
     footer = Table.grid(padding=(0, 2, 0, 0))
     footer.add_row(
-        ProgressBar(total=1.0, completed=board.share, width=30),
+        ProgressBar(total=1.0, completed=progress.share, width=30),
         f"{done} of {len(rows)} clips",
-        f"[bold]{usd(board.spent_usd)}[/] ordered",
-        took_words(board.elapsed_s),
-        left_words(board),
-        f"[dim]{escape(board.doing)}[/]",
+        f"[bold]{usd(progress.spent_usd)}[/] ordered",
+        took_words(progress.elapsed_s),
+        left_words(progress),
+        f"[dim]{escape(progress.doing)}[/]",
     )
     parts: list[RenderableType] = [table]
     if hidden:
@@ -104,14 +104,14 @@ def draw(board: Progress, height: int) -> RenderableType:
     return Group(*parts, Text(), footer)
 
 
-def busy_first(board: Progress) -> list[Row]:
+def busy_first(progress: Progress) -> list[Row]:
     order = {"failed": 0, "unknown": 1, "posting": 2, "submitted": 3, "ready": 4, "reserved": 5}
-    return sorted(board.rows.values(), key=lambda row: order.get(row.state, 6))
+    return sorted(progress.rows.values(), key=lambda row: order.get(row.state, 6))
 
 
-def left_words(board: Progress) -> str:
-    left_s = board.left_s
-    if board.phase != "generating" or left_s is None or not board.unfinished():
+def left_words(progress: Progress) -> str:
+    left_s = progress.left_s
+    if progress.phase != "generating" or left_s is None or not progress.unfinished():
         return ""
     return f"about {left_s:.0f} s left" if left_s < 90 else f"about {left_s / 60:.0f} min left"
 
@@ -121,10 +121,10 @@ def took_words(seconds: float) -> str:
     return f"{minutes}:{rest:02}"
 
 
-def say_new(console: Console, board: Progress, said: int) -> int:
-    for message in board.messages[said:]:
+def say_new(console: Console, progress: Progress, said: int) -> int:
+    for message in progress.messages[said:]:
         console.print(message, markup=False, highlight=False, soft_wrap=True)
-    return len(board.messages)
+    return len(progress.messages)
 
 
 class PlainView:
@@ -138,22 +138,22 @@ class PlainView:
         self._stage = ""
         self._messages = 0
 
-    def changed(self, board: Progress, fingerprint: str | None) -> None:
-        self._messages = say_new(self._console, board, self._messages)
-        stage = "drawing" if board.is_drawing else board.phase
+    def changed(self, progress: Progress, fingerprint: str | None) -> None:
+        self._messages = say_new(self._console, progress, self._messages)
+        stage = "drawing" if progress.is_drawing else progress.phase
         if stage != self._stage:
             self._stage = stage
-            told = f"{took_words(board.elapsed_s)} {board.doing}"
+            told = f"{took_words(progress.elapsed_s)} {progress.doing}"
             self._console.print(told, markup=False, highlight=False, soft_wrap=True)
         if fingerprint is None:
             return
-        row = board.rows[fingerprint]
+        row = progress.rows[fingerprint]
         if row.state in self.SAID and self._said.get(fingerprint) != row.state:
             self._said[fingerprint] = row.state
-            done = sum(r.state in FINISHED for r in board.rows.values())
+            done = sum(r.state in FINISHED for r in progress.rows.values())
             self._console.print(
-                f"{row.name}: {row.words} ({done} of {len(board.rows)} done, "
-                f"{usd(board.spent_usd)} ordered)",
+                f"{row.name}: {row.words} ({done} of {len(progress.rows)} done, "
+                f"{usd(progress.spent_usd)} ordered)",
                 markup=False,
                 highlight=False,
                 soft_wrap=True,

@@ -17,7 +17,7 @@ from prefect.settings import PREFECT_API_URL
 from blocks import settings
 from blocks.errors import InputError
 from blocks.ledger import Ledger
-from blocks.ledger.fallback import adopt_strays
+from blocks.ledger.fallback import adopt_noted_requests
 from blocks.ledger.price_history import price_rules
 from blocks.providers.base import Provider
 from blocks.providers.cards import catalogue as cards
@@ -82,7 +82,7 @@ async def open_run(
     ledger = Ledger(await ledger_place())
     with ExitStack() as stack:
         stack.callback(ledger.close)
-        adopt_strays(ledger)
+        adopt_noted_requests(ledger)
         store = ClipStore(await clips_place())
         sandboxed = any(map(is_sandboxed, wanted))
         sandbox = sandbox_url(stack) if sandboxed else ""

@@ -133,7 +133,7 @@ class FilmFile:
                 found.pop(column)
         return found
 
-    def told(self) -> Iterator[str]:
+    def sentences(self) -> Iterator[str]:
         """In words, for the plan: what comes from here."""
         if not self.label:
             return

@@ -45,7 +45,7 @@ class Understood:
             "files": dict(self.files),
         }
 
-    def told(self) -> Iterator[str]:
+    def sentences(self) -> Iterator[str]:
         """In words, a sentence a line."""
         if self.sheet:
             yield f'{self.label}: sheet "{shown(self.sheet)}" of a workbook.'

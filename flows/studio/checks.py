@@ -73,11 +73,11 @@ def no_server() -> Check:
 
 def prefect_version(url: str, served: str) -> Check:
     own = version("prefect")
-    told = f"{url.removesuffix('/api')}, version {served}"
+    text = f"{url.removesuffix('/api')}, version {served}"
     if served.split(".")[:2] != own.split(".")[:2]:
         remedy = f"Serve with the version that is here: prefect {own}."
-        return Check("Prefect", "broken", f"{told}; here it is {own}", remedy)
-    return Check("Prefect", "ok", told)
+        return Check("Prefect", "broken", f"{text}; here it is {own}", remedy)
+    return Check("Prefect", "ok", text)
 
 
 def worker(client: httpx.Client) -> Check:
@@ -124,8 +124,8 @@ def blocks(client: httpx.Client) -> Check:
         for document in documents
         if document["block_type"]["slug"] in BLOCKS
     ]
-    told = ", ".join(saved) if saved else "none saved: the environment decides"
-    return Check("blocks", "ok", f"{len(BLOCKS)} types; {told}")
+    text = ", ".join(saved) if saved else "none saved: the environment decides"
+    return Check("blocks", "ok", f"{len(BLOCKS)} types; {text}")
 
 
 def runs(client: httpx.Client) -> Check:

@@ -27,10 +27,10 @@ def main(arguments: Sequence[str]) -> int:
         return 0
     file = Path(arguments[0]).absolute() if arguments else PREFECT_YAML
     os.chdir(CODE)  # Prefect imports a deployment's flow from the working folder first
-    return tell_server(file)
+    return register_with_server(file)
 
 
-def tell_server(prefect_yaml: Path) -> int:
+def register_with_server(prefect_yaml: Path) -> int:
     commands: dict[str, Sequence[str]] = {
         "work pool": ["work-pool", "create", POOL, "--type", "process"],
         "blocks": ["block", "register", "-m", "flows.studio.blocks"],

@@ -1,4 +1,4 @@
-"""The Prefect task that brings one clip home, and how Prefect remembers its result."""
+"""The Prefect task that generates one clip, and how Prefect caches its result."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from blocks.ledger import Intent
 from flows.generate.all_clips import MAX_SHOWN, Clips
 from flows.generate.footage import keep_footage
 from flows.generate.generation import Generation
-from flows.generate.lifecycle import bring_home
+from flows.generate.lifecycle import obtain
 from flows.generate.sub_runs import SubRun, elsewhere
 from flows.planning.plan import Plan
 from flows.planning.remembered import read_clip, results_folder
@@ -70,8 +70,8 @@ def may_pass(task: Any, task_run: Any, state: Any) -> bool:
     retry_condition_fn=may_pass,
 )
 async def generate_clip(name: str, job: Job, intent: Intent, run: Generation) -> Clip:
-    """Bring the clip of one shot home: attach to the attempt that the ledger knows, or buy it."""
-    return await bring_home(run, job, intent)
+    """The clip of one shot: attach to the attempt that the ledger knows, or buy it."""
+    return await obtain(run, job, intent)
 
 
 @asynccontextmanager
@@ -79,10 +79,10 @@ async def generating(
     run: Generation,
     plan: Plan,
     intents: Mapping[str, Intent],
-    board: Progress,
+    progress: Progress,
     parts: SubRun | None = None,
     *,
-    tells_stop: bool = True,
+    reports_stop: bool = True,
 ) -> AsyncIterator[Clips]:
     """The clips of the plan as they come, each by a task run; `parts` of a large one by sub-runs.
 
@@ -91,7 +91,7 @@ async def generating(
     # Prefect keeps what each task run gave beside the ledger, whatever PREFECT_HOME is.
     kept: Any = generate_clip.with_options(result_storage=results_folder())
 
-    async def bring(job: Job) -> Clip:
+    async def by_task(job: Job) -> Clip:
         intent = intents[job.fingerprint]
         clip: Clip = await kept(job.name, unvisited(job), unvisited(intent), unvisited(run))
         return clip
@@ -99,17 +99,17 @@ async def generating(
     async def own(job: Job) -> Clip:
         return await keep_footage(run, job, intents[job.fingerprint])
 
-    clips = Clips(bring, own, MAX_SHOWN)
-    board.plan(plan, stitches=parts is not None)
+    clips = Clips(by_task, own, MAX_SHOWN)
+    progress.plan(plan, stitches=parts is not None)
     try:
         await end_left_tasks()
-        async with artifacts.progress_of(board, plan), elsewhere(run, plan, parts) as given:
+        async with artifacts.progress_of(progress, plan), elsewhere(run, plan, parts) as given:
             clips.start(run, plan, given.ended)
             yield clips
     except asyncio.CancelledError:
         await clips.stop()
-        if tells_stop:
-            board.say(await left_by_run(run.ledger, list(intents)))
+        if reports_stop:
+            progress.say(await left_by_run(run.ledger, list(intents)))
         raise
     finally:
         await clips.stop()

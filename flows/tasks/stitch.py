@@ -63,12 +63,12 @@ class Films:
     """The sequences and the film of one run, made in `processes`."""
 
     def __init__(
-        self, film: FilmList, board: Progress, processes: Executor, seal: Seal | None = None
+        self, film: FilmList, progress: Progress, processes: Executor, seal: Seal | None = None
     ) -> None:
         self.processes = processes
         self.task_runs = 0
         self._place, self._finish = film.place, film.finish
-        self._board, self._seal = board, seal
+        self._progress, self._seal = progress, seal
         self._stitcher = Stitcher(processes, stitch_cache())
 
     @asynccontextmanager
@@ -101,7 +101,7 @@ class Films:
     async def film(self, plan: Plan, clips: Clips) -> dict[str, Result]:
         """All sequences, in list order."""
         outcomes = await clips.all()
-        self._board.enter("stitching")
+        self._progress.enter("stitching")
         items = film_items(clips.as_made(plan), outcomes, self._finish)
         return {FILM: await self._stitched("film", items, self._place.film, is_film=True)}
 
@@ -119,22 +119,22 @@ class Films:
                 await asyncio.to_thread(_set_aside, out)
                 return None
             self.task_runs += 1
-            self._board.begins(named)
+            self._progress.begins(named)
             return await stitch_items(
                 what, unvisited(items), out, finish, unvisited(self._stitcher), unvisited(seal)
             )
         except ShotreelError as error:
             return error
         finally:
-            self._board.ends(named)
+            self._progress.ends(named)
 
 
 @asynccontextmanager
-async def films_of(film: FilmList, board: Progress) -> AsyncIterator[Films]:
+async def films_of(film: FilmList, progress: Progress) -> AsyncIterator[Films]:
     """Raises InputError where the film could not be signed as the environment asks for."""
     seal = credentials()
     with Processes(WORKERS) as processes:
-        yield Films(film, board, processes, seal)
+        yield Films(film, progress, processes, seal)
 
 
 async def draw_early(stitcher: Stitcher, plan: Plan, clips: Clips, finish: Finish) -> None:

@@ -131,7 +131,7 @@ async def without_prefect(shots: str, at_a_time: int) -> None:
     from flows.generate.all_clips import Clips
     from flows.generate.footage import keep_footage
     from flows.generate.generation import open_generation
-    from flows.generate.lifecycle import bring_home
+    from flows.generate.lifecycle import obtain
     from flows.planning.reserving import plan_list, reserve
     from flows.report.progress import Progress
     from flows.run import opening
@@ -143,7 +143,7 @@ async def without_prefect(shots: str, at_a_time: int) -> None:
         plan = await plan_list(run, rows, live=False)
         intents = await reserve(run, plan, "bench", None)
         clips = Clips(
-            lambda job: bring_home(run, job, intents[job.fingerprint]),
+            lambda job: obtain(run, job, intents[job.fingerprint]),
             lambda job: keep_footage(run, job, intents[job.fingerprint]),
         )
         clips.start(run, plan)

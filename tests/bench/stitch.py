@@ -37,7 +37,7 @@ from blocks.processes import Processes
 from blocks.sandbox import Sandbox
 from flows.generate.all_clips import Clips
 from flows.generate.generation import open_generation
-from flows.generate.lifecycle import bring_home
+from flows.generate.lifecycle import obtain
 from flows.planning.reserving import plan_list, reserve
 from flows.report.progress import Progress
 from flows.run.context import Clip as Stored
@@ -256,7 +256,7 @@ async def arrive(shots: str, folder: Path) -> tuple[float, float]:
     arrived: dict[str, float] = {}
 
     async def bring(job: Job) -> Stored:
-        clip = await bring_home(run, job, intents[job.fingerprint])
+        clip = await obtain(run, job, intents[job.fingerprint])
         await generated.wait()  # all are there: painting them is not what is measured
         await asyncio.sleep(max(0.0, begun + int(job.name[-3:]) * EVERY_S - time.perf_counter()))
         arrived[job.name] = time.perf_counter()

@@ -16,7 +16,7 @@ from blocks.errors import InputError
 from blocks.ledger import Cost, Ledger
 from blocks.ledger.film_runs import adopt_runs, charged_in
 from blocks.ledger.spending import Which
-from blocks.money import units_told
+from blocks.money import units_text
 from blocks.providers.base import Bill, Failed
 from flows.commands.costs import film_known
 from flows.costs.bill import By, charges_frame, to_csv, totals_by
@@ -287,4 +287,4 @@ def test_units_of_two_providers_are_no_sum(ledger: Ledger) -> None:
     in_state(ledger, "stored", "f1")
     in_state(ledger, "stored", "f2", service="wavespeed")
     [total] = totals_by(charges_frame(ledger, Which(live=True)), "sequence")
-    assert units_told(total.units_of) == "4 fal + 4 wavespeed"
+    assert units_text(total.units_of) == "4 fal + 4 wavespeed"

@@ -46,7 +46,7 @@ async def buy(shots: str) -> int:
     """What make-film does until the clips are there, in its own order."""
     from blocks.errors import ShotreelError
     from flows.generate.generation import open_generation
-    from flows.generate.lifecycle import bring_home
+    from flows.generate.lifecycle import obtain
     from flows.planning.reserving import plan_list, reserve
     from flows.report.progress import Progress
     from flows.shots import read_shots
@@ -57,7 +57,7 @@ async def buy(shots: str) -> int:
             plan = await plan_list(run, rows, live=False)
             intents = await reserve(run, plan, "cell", None)
             found = await asyncio.gather(
-                *(bring_home(run, plan.jobs[key], intent) for key, intent in intents.items()),
+                *(obtain(run, plan.jobs[key], intent) for key, intent in intents.items()),
                 return_exceptions=True,
             )
     except ShotreelError as error:

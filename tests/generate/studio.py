@@ -15,7 +15,7 @@ from flows.costs.bill import Item, bill_of
 from flows.generate.all_clips import Clips, Outcome
 from flows.generate.footage import keep_footage
 from flows.generate.generation import open_generation
-from flows.generate.lifecycle import bring_home
+from flows.generate.lifecycle import obtain
 from flows.planning.plan import Plan, check_budget
 from flows.planning.reserving import plan_list, reserve
 from flows.report.progress import Progress
@@ -77,7 +77,7 @@ class Studio:
             of = film if film is not LIST else None
             intents = await reserve(run, plan, film.name, budget_usd, of)
             clips = Clips(
-                lambda job: bring_home(run, job, intents[job.fingerprint]),
+                lambda job: obtain(run, job, intents[job.fingerprint]),
                 lambda job: keep_footage(run, job, intents[job.fingerprint]),
             )
             try:

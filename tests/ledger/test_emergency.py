@@ -9,7 +9,7 @@ import pytest
 
 from blocks.errors import SetupError
 from blocks.ledger import fallback
-from blocks.ledger.fallback import Stray
+from blocks.ledger.fallback import NotedRequest
 from blocks.providers.base import Ticket
 
 FIRST = Ticket("r1", {"status_url": "https://queue.fal.run/s"})
@@ -24,13 +24,16 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_nothing_was_noted_where_there_is_no_file() -> None:
-    assert list(fallback.strays()) == []
+    assert list(fallback.noted_requests()) == []
 
 
 def test_what_was_noted_is_read_back(home: Path) -> None:
     assert fallback.note("a1", FIRST) == home / "emergency.jsonl"
     fallback.note("a2", SECOND)
-    assert list(fallback.strays()) == [Stray("a1", FIRST), Stray("a2", SECOND)]
+    assert list(fallback.noted_requests()) == [
+        NotedRequest("a1", FIRST),
+        NotedRequest("a2", SECOND),
+    ]
 
 
 def test_torn_last_line_is_passed_over(home: Path) -> None:
@@ -39,15 +42,15 @@ def test_torn_last_line_is_passed_over(home: Path) -> None:
     whole = fallback.path().read_bytes()
     for cut in range(len(whole)):
         fallback.path().write_bytes(whole[:cut])
-        found = list(fallback.strays())
-        assert found == [Stray("a1", FIRST), Stray("a2", SECOND)][: len(found)]
+        found = list(fallback.noted_requests())
+        assert found == [NotedRequest("a1", FIRST), NotedRequest("a2", SECOND)][: len(found)]
 
 
 def test_torn_line_does_not_swallow_the_next_one(home: Path) -> None:
     fallback.note("a1", FIRST)
     fallback.path().write_bytes(fallback.path().read_bytes()[:-20])
     fallback.note("a2", SECOND)
-    assert list(fallback.strays()) == [Stray("a2", SECOND)]
+    assert list(fallback.noted_requests()) == [NotedRequest("a2", SECOND)]
 
 
 @pytest.mark.parametrize(
@@ -58,7 +61,7 @@ def test_line_of_another_shape_is_passed_over(home: Path, line: str) -> None:
     with fallback.path().open("a") as file:
         file.write(line + "\n")
     fallback.note("a2", SECOND)
-    assert [s.attempt_id for s in fallback.strays()] == ["a1", "a2"]
+    assert [s.attempt_id for s in fallback.noted_requests()] == ["a1", "a2"]
 
 
 def test_each_line_is_json_that_a_person_can_read(home: Path) -> None:
@@ -78,4 +81,4 @@ def test_note_that_cannot_be_written_is_not_passed_over_in_silence(home: Path) -
 def test_file_that_cannot_be_read_is_said_and_not_passed_over() -> None:
     fallback.path().mkdir(parents=True)
     with pytest.raises(SetupError, match="cannot be read"):
-        list(fallback.strays())
+        list(fallback.noted_requests())

@@ -11,7 +11,7 @@ from PIL import Image
 from flows.output.contact_sheet import SHOTS_A_PAGE, Tile, columns_for, pages, sheet
 from flows.output.folder import Place
 from flows.output.pictures import pictures_of
-from flows.output.poster import most_telling
+from flows.output.poster import most_varied
 from flows.output.stills import WIDTH_PX, still
 from flows.stitch import Clip, Stitched
 from tests.output.test_otio import row
@@ -77,9 +77,9 @@ def test_the_poster_is_the_frame_that_says_most(tmp_path: Path) -> None:
     for name, pixels in pictures.items():
         Image.fromarray(pixels).save(tmp_path / f"{name}.jpg")
         paths.append(tmp_path / f"{name}.jpg")
-    assert most_telling(paths) == 4
-    assert most_telling([None]) is None
-    assert most_telling([]) is None
+    assert most_varied(paths) == 4
+    assert most_varied([None]) is None
+    assert most_varied([]) is None
 
 
 @pytest.fixture

@@ -39,7 +39,7 @@ from blocks.providers.http import open_client
 from flows.generate import fetch
 from flows.generate.all_clips import Clips
 from flows.generate.generation import open_generation
-from flows.generate.lifecycle import bring_home
+from flows.generate.lifecycle import obtain
 from flows.planning.plan import check_budget
 from flows.planning.reserving import plan_list, reserve
 from flows.reconcile import reconcile_all
@@ -400,7 +400,7 @@ class World:
             intents = await reserve(run, plan, film.name, film.budget_usd)
 
             async def bring(job: Planned) -> Clip:
-                return await bring_home(run, job, intents[job.fingerprint])
+                return await obtain(run, job, intents[job.fingerprint])
 
             clips = Clips(bring, bring)
             try:

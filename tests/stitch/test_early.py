@@ -12,7 +12,7 @@ import pytest
 from blocks.processes import Processes
 from flows.generate.all_clips import Clips
 from flows.generate.generation import open_generation
-from flows.generate.lifecycle import bring_home
+from flows.generate.lifecycle import obtain
 from flows.planning.reserving import plan_list, reserve
 from flows.report.progress import Progress
 from flows.run.context import Clip
@@ -60,7 +60,7 @@ async def _hold_back_the_last(segments: Path, finish: Finish = AS_IT_IS) -> None
     released = asyncio.Event()
 
     async def bring(job: Job) -> Clip:
-        clip = await bring_home(run, job, intents[job.fingerprint])
+        clip = await obtain(run, job, intents[job.fingerprint])
         if job.name.endswith("c"):
             await released.wait()
         return clip

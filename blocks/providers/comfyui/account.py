@@ -286,7 +286,7 @@ class ComfyUI:
         body = answer.json() if isinstance(answer, Reply) and answer.ok else None
         if not isinstance(body, dict):
             raise InputError(
-                f"The ComfyUI at {self.url} does not answer: {wire.told_by(answer)}.",
+                f"The ComfyUI at {self.url} does not answer: {wire.message_of(answer)}.",
                 remedy=f"Nothing was bought. Start it. {wire.CHECK_URL}",
             )
         return body

@@ -124,11 +124,11 @@ def classify_submit(answer: Answer) -> Submitted:
     if leaves_open(status):
         return Unknown(what)
     if status in NO_COMFYUI:
-        return Paused(told_by(answer), CHECK_URL)
+        return Paused(message_of(answer), CHECK_URL)
     return Refused(what)
 
 
-def told_by(answer: Answer) -> str:
+def message_of(answer: Answer) -> str:
     """What an answer that is of no use says of the server."""
     if not isinstance(answer, Reply):
         return answer.reason
@@ -187,7 +187,7 @@ def place_in_queue(
     if not isinstance(answer, Reply):
         return Again(answer.reason)
     if not answer.ok:
-        return Again(told_by(answer), answer.retry_after_s)
+        return Again(message_of(answer), answer.retry_after_s)
     if reader is None:
         reader = QueueReader()
         reader.feed(answer.body)
@@ -206,7 +206,7 @@ def history_entry(answer: Answer, request_id: str) -> dict[str, Any] | Again | N
     if not isinstance(answer, Reply):
         return Again(answer.reason)
     if not answer.ok:
-        return Again(told_by(answer), answer.retry_after_s)
+        return Again(message_of(answer), answer.retry_after_s)
     body = answer.json()
     if not isinstance(body, dict):
         return Again(f"HTTP {answer.status} with an unreadable history")
@@ -225,7 +225,7 @@ def classify_entry(entry: Mapping[str, Any], url: str) -> Polled:
             return Failed("it was interrupted in ComfyUI", "no")
     if status.get("status_str") == "error":
         return Failed("ComfyUI says that it failed, and not why", "no")
-    ours, outputs = told_when_sent(entry), entry.get("outputs")
+    ours, outputs = sent_with(entry), entry.get("outputs")
     saver, unlisted = ours.get("saver"), ours.get("file")
     if isinstance(unlisted, dict) and _is_video(unlisted):
         return Ready(view_url(url, _place_of(unlisted)))
@@ -237,7 +237,7 @@ def classify_entry(entry: Mapping[str, Any], url: str) -> Polled:
     return Ready(view_url(url, files[0]))
 
 
-def told_when_sent(entry: Mapping[str, Any]) -> Mapping[str, Any]:
+def sent_with(entry: Mapping[str, Any]) -> Mapping[str, Any]:
     """What we said of the prompt in its `extra_data`; empty where nothing is left of it."""
     sent = entry.get("prompt")
     extra = sent[3] if isinstance(sent, list) and len(sent) > 3 else None
@@ -324,7 +324,7 @@ def _is_video(file: Mapping[str, Any]) -> bool:
 def whole_size(answer: Answer) -> int | Again | None:
     """Bytes of the file of which a part was asked for; None where there is none to be had."""
     if not isinstance(answer, Reply) or leaves_open(answer.status) or answer.status == 429:
-        return Again(told_by(answer))
+        return Again(message_of(answer))
     named = re.fullmatch(r"bytes 0-\d+/(\d{1,18})", answer.headers.get("content-range", ""))
     return int(named[1]) if named and answer.status == 206 else None
 
@@ -426,7 +426,7 @@ def upload_fields(name: str, content_type: str, boundary: str) -> tuple[bytes, b
 def upload_error(answer: Answer) -> str:
     if isinstance(answer, Reply) and answer.status not in NO_COMFYUI:
         return error_of(answer)
-    return told_by(answer)
+    return message_of(answer)
 
 
 def uploaded_name(answer: Answer) -> str | None:

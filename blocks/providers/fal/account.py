@@ -41,7 +41,7 @@ from blocks.providers.clock import ServiceClock
 from blocks.providers.fal import billing, wire
 from blocks.providers.fal.catalogue import Catalogue
 from blocks.providers.fal.upload import Upload
-from blocks.providers.http import Call, Reply, origin, send, told_by
+from blocks.providers.http import Call, Reply, message_of, origin, send
 from blocks.providers.model import Inputs, Model
 from blocks.providers.prices import quote_of, shipped
 from blocks.providers.services import is_sandboxed
@@ -282,7 +282,7 @@ class Fal:
             answer = await self._get(f"{self.block.platform_url}/models/requests/by-endpoint", page)
             items = wire.items_of(answer) if isinstance(answer, Reply) and answer.ok else None
             if items is None:
-                unread = f"the request listing cannot be read: {told_by(answer)}"
+                unread = f"the request listing cannot be read: {message_of(answer)}"
                 break
             found |= {str(item.get("request_id")): item for item in items}
             cursor = answer.object().get("next_cursor")

@@ -37,7 +37,7 @@ from blocks.providers.base import (
 from blocks.providers.cards.card import Card
 from blocks.providers.cards.check import require_current
 from blocks.providers.clock import CLOCK_SKEW, ServiceClock
-from blocks.providers.http import UPLOAD_TIMEOUT_S, Answer, Call, Reply, origin, send, told_by
+from blocks.providers.http import UPLOAD_TIMEOUT_S, Answer, Call, Reply, message_of, origin, send
 from blocks.providers.model import Inputs, Model
 from blocks.providers.prices import require_usd
 from blocks.providers.services import is_sandboxed
@@ -305,7 +305,7 @@ class WaveSpeed:
             answer = await self._send("POST", "predictions", body)
             items = wire.items_of(answer) if isinstance(answer, Reply) and answer.ok else None
             if items is None:
-                why = f"the listing of predictions cannot be read: {told_by(answer)}"
+                why = f"the listing of predictions cannot be read: {message_of(answer)}"
                 return Findings(tuple(found), why)
             found += wire.candidates(items, model.endpoint)
             if len(items) < PAGE_SIZE:
