@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -110,10 +110,11 @@ async def deliver(
     stitched: Mapping[str, Result],
     accounts: Statement,
     films: Films,
+    shown: Callable[[], object],
 ) -> Made:
     """Write the manifest and the page, lay the clips out, hand the film over, and sum it up.
 
-    `plan` is the one that was reserved.
+    `plan` is the one that was reserved; `shown` is called when the page is in place.
     """
     ledger, title, jobs = run.ledger, film.id.name, plan.jobs
     outcomes, plan = await clips.all(), clips.as_made(plan)
@@ -121,9 +122,7 @@ async def deliver(
     attempts = await ledger.book(ledger.holders, list(outcomes))
     here = {key: each for key, each in outcomes.items() if isinstance(each, Clip)}
     failed = {key: each for key, each in outcomes.items() if isinstance(each, ShotreelError)}
-    for line in plan.lines:
-        if clip := here.get(line.job.fingerprint):
-            await asyncio.to_thread(place.lay_out, line.job, clip.path)
+    await asyncio.to_thread(lay_out_clips, plan, here, place)
     errors = {jobs[key].name: error for key, error in failed.items()}
     errors |= {name: made for name, made in stitched.items() if isinstance(made, ShotreelError)}
     errors |= {f"the price of {model}": found for (_, model), found in run.overcharged.items()}
@@ -137,30 +136,46 @@ async def deliver(
     gone = await tidied(ledger, plan, place)
     await asyncio.to_thread(write_manifest, place.manifest, manifest)
     await note(run, film, plan, {clip.sha256 for clip in here.values()})
-    handed = await hand_over(
-        title, manifest, whole, attempts, here.values(), place, films.processes
+
+    async def show() -> list[Seam]:
+        seams: list[Seam] = []
+        try:
+            seams = await report_seams(
+                whole, place, films.processes, matched=film.finish.match_seams
+            )
+        except ShotreelError as error:
+            errors["the seams"] = error
+        try:
+            pasts = await ledger.book(pasts_of, ledger, list(jobs))
+            await write_report(
+                title,
+                plan,
+                manifest,
+                here,
+                failed,
+                stitched,
+                accounts,
+                seams,
+                place,
+                run_id=run.run_id,
+                pasts=pasts,
+                stills=stills,
+                choices=film.choices,
+                processes=films.processes,
+            )
+        except Exception as error:  # noqa: BLE001 - whatever it is, the film is made and paid for
+            errors["the page"] = without_page(error)
+        else:
+            shown()
+        return seams
+
+    seams, handed = await asyncio.gather(
+        show(),
+        hand_over(title, manifest, whole, attempts, here.values(), place, films.processes),
     )
     errors |= handed.errors
     for text in handed.left_out:
         run.watcher.say(text)
-    seams: list[Seam] = []
-    try:
-        seams = await report_seams(whole, place, films.processes, matched=film.finish.match_seams)
-    except ShotreelError as error:
-        errors["the seams"] = error
-    try:
-        pasts = await ledger.book(pasts_of, ledger, list(jobs))
-        shown = (title, plan, manifest, here, failed, stitched, accounts, seams, place)
-        await write_report(
-            *shown,
-            run_id=run.run_id,
-            pasts=pasts,
-            stills=stills,
-            choices=film.choices,
-            processes=films.processes,
-        )
-    except Exception as error:  # noqa: BLE001 - whatever it is, the film is made and paid for
-        errors["the page"] = without_page(error)
     summary = summary_of(len(here), len(outcomes), accounts)
     await artifacts.show_summary(summary, accounts, [place.film, place.report, place.costs])
     context = FlowRunContext.get()
@@ -197,6 +212,12 @@ def summary_of(here: int, wanted: int, accounts: Statement) -> str:
     if beside_usd:
         text += f" The film has cost {usd(accounts.cost_usd)} with what is not in it."
     return text
+
+
+def lay_out_clips(plan: Plan, here: Mapping[str, Clip], place: Place) -> None:
+    for line in plan.lines:
+        if clip := here.get(line.job.fingerprint):
+            place.lay_out(line.job, clip.path)
 
 
 async def lay_out_stills(run: RunContext, plan: Plan, place: Place) -> dict[str, LaidOut]:

@@ -67,15 +67,18 @@ async def make_film(
         plan, budget_usd = await approved(run, plan, budget_usd, approve_above_usd, asker)
         intents = await reserve(run, plan, film.id.name, budget_usd, film.id)
         parts = film.in_parts(split, live=live, budget_usd=budget_usd)
+        chosen = {"reports_stop": caller is NOBODY, "lists_stored": caller.lists_stored}
         async with (
-            generating(run, plan, intents, progress, parts, reports_stop=caller is NOBODY) as clips,
+            generating(run, plan, intents, progress, parts, **chosen) as clips,
             films.beside(plan, clips),
         ):
-            sequences = await films.sequences(plan, clips)
-            whole, accounts = await asyncio.gather(
-                films.film(plan, clips), account(film, plan, clips, run.ledger)
+            sequences, whole, accounts = await asyncio.gather(
+                films.sequences(plan, clips),
+                films.film(plan, clips),
+                account(film, plan, clips, run.ledger),
             )
-        made = await deliver(run, film, plan, clips, sequences | whole, accounts, films)
+        stitched = sequences | whole
+        made = await deliver(run, film, plan, clips, stitched, accounts, films, caller.shown)
         notification.ends(made.exit_code, f"{made.summary} {film.place.film}")
     progress.enter("done")
     caller.made(made)

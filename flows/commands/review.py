@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
+from collections.abc import Callable, Coroutine
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import click
 
 from blocks.errors import InputError
 from blocks.processes import kept_running
+from flows.caller import Caller
 from flows.commands.choose import place_of_choices
 from flows.commands.make import run_flow, start_server
 from flows.commands.stopping import run_stoppable, stoppable
+from flows.deliver import Made
 from flows.shots import list_name, read_shots
 from flows.shots.source import without_key
 from flows.studio.cutting_room import CuttingRoom
@@ -30,11 +36,8 @@ def review(source: str, out: Path | None, *, live: bool, port: int) -> int:
             remedy="Make the film first: shotreel make, with the same list and --out.",
         )
 
-    async def remake(budget_usd: Decimal, *, stills: bool) -> str:
-        made = await run_flow(source, out, live=live, budget_usd=budget_usd, stills=stills)
-        return "; ".join([made.summary, *map(str, made.errors.values())])
-
-    room = CuttingRoom(source, place_of_choices(source), out, remake, live)
+    maker = Maker(partial(run_flow, source, out, live=live))
+    room = CuttingRoom(source, place_of_choices(source), out, maker.remake, live)
     with stoppable():
         start_server()
     with socket.socket() as listening:
@@ -53,6 +56,41 @@ def review(source: str, out: Path | None, *, live: bool, port: int) -> int:
         except KeyboardInterrupt:
             click.echo("Closed. What was chosen is kept.", err=True)
     return 0
+
+
+class Maker:
+    """Makes the film again and again, with `run`."""
+
+    def __init__(self, run: Callable[..., Coroutine[Any, Any, Made]]) -> None:
+        self._run = run
+        self._ending: asyncio.Task[Made] | None = None
+
+    async def remake(self, budget_usd: Decimal, *, stills: bool) -> str:
+        """Returns as soon as the page shows the film. What else lies beside it comes meanwhile, and
+        the next film waits for it."""
+        if self._ending:
+            await asyncio.wait({self._ending})
+        shown = asyncio.Event()
+        caller = Caller(shown=shown.set, lists_stored=False)
+        made = asyncio.create_task(self._run(caller, budget_usd=budget_usd, stills=stills))
+        seen = asyncio.create_task(shown.wait())
+        await asyncio.wait({made, seen}, return_when=asyncio.FIRST_COMPLETED)
+        seen.cancel()
+        if not made.done():
+            self._ending = made
+            made.add_done_callback(tell)
+            return "It is made."
+        film = made.result()
+        return "; ".join([film.summary, *map(str, film.errors.values())])
+
+
+def tell(made: asyncio.Task[Made]) -> None:
+    """Say at the terminal what the page does not wait for."""
+    if made.cancelled():
+        return
+    errors = [made.exception()] if made.exception() else made.result().errors.values()
+    for error in errors:
+        click.echo(f"shotreel: {error}", err=True)
 
 
 async def serve(room: CuttingRoom, listening: socket.socket) -> None:

@@ -83,6 +83,7 @@ async def generating(
     parts: SubRun | None = None,
     *,
     reports_stop: bool = True,
+    lists_stored: bool = True,
 ) -> AsyncIterator[Clips]:
     """The clips of the plan as they come, each by a task run; `parts` of a large one by sub-runs.
 
@@ -99,7 +100,7 @@ async def generating(
     async def own(job: Job) -> Clip:
         return await keep_footage(run, job, intents[job.fingerprint])
 
-    clips = Clips(by_task, own, MAX_SHOWN)
+    clips = Clips(by_task, own, MAX_SHOWN if lists_stored else 0)
     progress.plan(plan, stitches=parts is not None)
     try:
         await end_left_tasks()

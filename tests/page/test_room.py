@@ -24,7 +24,11 @@ import pytest
 import uvicorn
 from PIL import Image
 
+from blocks.errors import BudgetError
 from blocks.files import sha256_file
+from flows.caller import Caller
+from flows.commands.review import Maker
+from flows.deliver import Made
 from flows.generate.all_clips import waiting
 from flows.output.folder import LaidOut
 from flows.planning.plan import Line, awaits_approval
@@ -342,3 +346,29 @@ def test_page_from_disk_exports_what_was_chosen(room: Room, page: Page) -> None:
     assert tomllib.loads(text) == {"sea/a": {"takes": 2, "take": 2, "mark": "again"}}
     room.choices.write_text(text, "utf-8")
     assert [shot.take for shot in read_shots(str(room.list))] == [2, 1]
+
+
+def test_answer_comes_with_the_page_and_the_next_film_waits_for_the_end_of_the_one_before() -> None:
+    order: list[str] = []
+
+    async def scene() -> None:
+        handed_over = asyncio.Event()
+
+        async def run(caller: Caller, *, budget_usd: Decimal, stills: bool) -> Made:
+            order.append(f"begins with {budget_usd}")
+            if not budget_usd:
+                caller.shown()
+                await handed_over.wait()
+            order.append("ends")
+            raise BudgetError("Nothing is left.", remedy="")
+
+        maker = Maker(run)
+        assert await maker.remake(Decimal(0), stills=False) == "It is made."
+        following = asyncio.create_task(maker.remake(Decimal(1), stills=True))
+        await asyncio.sleep(0)
+        handed_over.set()
+        with pytest.raises(BudgetError):
+            await following
+
+    asyncio.run(scene())
+    assert order == ["begins with 0", "ends", "begins with 1", "ends"]
