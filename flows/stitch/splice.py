@@ -174,7 +174,7 @@ def _packets_of(piece: Piece) -> tuple[Packets, bool]:
         with open_media(piece.path) as source:
             stream = picture_stream(source, piece.name)
             packets: Packets = [packet for packet in source.demux(stream) if packet.size]
-            is_mp4 = "mp4" in source.format.name
+            is_mp4 = "mov" in source.format.name  # libav has one demuxer for both
     except (av.FFmpegError, OSError) as error:
         raise ClipError(f"{piece.name} cannot be read: {error.strerror or error}.") from error
     if len(packets) != piece.of_frames:

@@ -4,8 +4,10 @@
 
 All four without a name. The clips are like the services' own: 1280x720 at 24 frames a second, 96
 frames with one keyframe, B-frames, 3 to 8 Mbit/s. shotreel's times include the film's SHA-256 and
-an fsync, which the others do not do. moviepy decodes and encodes every frame, so it is given fewer
-clips and its time is scaled to all of them by their number.
+an fsync, which the others do not do. ffmpeg's chain of dissolves has the settings that shotreel
+draws with; how alike each film is to the same chain without loss (SSIM) is measured beside. moviepy
+decodes and encodes every frame, so it is given fewer clips and its time is scaled to all of them by
+their number.
 """
 
 from __future__ import annotations
@@ -13,18 +15,20 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
+import re
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from shutil import rmtree
 from threading import Event, Thread
+from types import ModuleType
 
 import av
 import imageio_ffmpeg
@@ -43,10 +47,10 @@ from flows.report.progress import Progress
 from flows.run.context import Clip as Stored
 from flows.shots import read_shots
 from flows.shots.job import Job
-from flows.stitch import Clip, cut
+from flows.stitch import Clip, cut, film, splice
 from flows.stitch.assemble import film_items
 from flows.stitch.finish import AS_IT_IS
-from flows.stitch.render import draw
+from flows.stitch.render import X264, draw
 from flows.stitch.stitcher import Stitcher
 from flows.tasks.stitch import WORKERS, draw_early
 from tests.bench.held import DISSOLVE, EVERY
@@ -54,6 +58,7 @@ from tests.stitch.making import stitch
 
 WIDTH, HEIGHT, RATE, NUM_FRAMES = 1280, 720, 24, 96
 MEMORY_CLIPS = (50, 500)
+XFADE = "ffmpeg, a chain of xfade"
 ARRIVING, EVERY_S = 12, 3.0
 
 
@@ -107,6 +112,33 @@ def cuts(folder: Path, clips: Sequence[Clip], given: argparse.Namespace) -> None
         seconds = timed(lambda: moviepy_chain(paths[:few], folder))
         taken[f"moviepy chain, {few} clips, scaled"] = seconds * len(clips) / few
     show(f"{len(clips)} clips, straight cuts", taken, "ffmpeg -f concat -c copy")
+    spliced_s, checked_s = verified(lambda: shotreel(clips, folder))
+    share = checked_s / (spliced_s - checked_s)
+    print(f"the splice took {spliced_s - checked_s:.3f} s; its check {share:.0%} of it more")
+
+
+def verified(way: Callable[[], object]) -> tuple[float, float]:
+    """Seconds of the splice, and of its check of the film as part of it."""
+    spent = {"splice": 0.0, "check": 0.0}
+    with ExitStack() as stack:
+        for module, name in ((film, "splice"), (splice, "check")):
+            stack.enter_context(measured(module, name, spent))
+        way()
+    return spent["splice"], spent["check"]
+
+
+@contextmanager
+def measured(module: ModuleType, name: str, spent: dict[str, float]) -> Iterator[None]:
+    kept = getattr(module, name)
+
+    def call(*given: object) -> None:
+        spent[name] += timed(lambda: kept(*given))
+
+    setattr(module, name, call)
+    try:
+        yield
+    finally:
+        setattr(module, name, kept)
 
 
 def shotreel(clips: Sequence[Clip], folder: Path, pool: Executor | None = None) -> None:
@@ -152,12 +184,47 @@ def dissolves(folder: Path, clips: Sequence[Clip], given: argparse.Namespace) ->
         taken["shotreel, one clip changed"] = timed(lambda: shotreel(changed, folder, pool))
         drawn = num_drawn(folder) - before
         taken["shotreel, all segments cached"] = timed(lambda: shotreel(reel, folder, pool))
+    paths = [clip.path for clip in clips]
+    chained, lossless = folder / "chained.mp4", folder / "lossless.mp4"
+    taken[XFADE] = timed(lambda: ffmpeg_xfade(paths, chained, X264))
+    ffmpeg_xfade(paths, lossless, {"preset": "ultrafast", "qp": "0"})
     if few := given.moviepy_clips:
-        paths = [clip.path for clip in clips[:few]]
-        seconds = timed(lambda: moviepy_composite(paths, folder))
+        seconds = timed(lambda: moviepy_composite(paths[:few], folder))
         taken[f"moviepy CompositeVideoClip, {few} clips, scaled"] = seconds * len(clips) / few
-    show(f"{len(clips)} clips, every seam a 0.5 s dissolve", taken, "shotreel, nothing cached")
+    show(f"{len(clips)} clips, every seam a 0.5 s dissolve", taken, XFADE)
+    for name, made in (("shotreel", folder / "film.mp4"), ("ffmpeg", chained)):
+        print(f"{name}: SSIM {ssim(made, lossless):.4f}, {made.stat().st_size / 1e6:.1f} MB")
     print(f"{before} segments are drawn; with one clip changed, {drawn}")
+
+
+def ffmpeg_xfade(paths: Sequence[Path], out: Path, options: Mapping[str, str]) -> None:
+    """Every frame decoded and encoded, as xfade has it."""
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-y"]
+    for path in paths:
+        command += ["-i", str(path)]
+    chain, last = [], "0:v"
+    for n in range(1, len(paths)):
+        offset_s = n * (NUM_FRAMES / RATE - 0.5)
+        chain.append(f"[{last}][{n}:v]xfade=fade:duration=0.5:offset={offset_s}[f{n}]")
+        last = f"f{n}"
+    command += ["-filter_complex", ";".join(chain), "-map", f"[{last}]", "-pix_fmt", "yuv420p"]
+    command += ["-c:v", "libx264"]
+    for name, value in options.items():
+        threads = "threads=1:"  # shotreel draws in a process for each core; here x264 has them all
+        command += [f"-{name}", value.replace(threads, "")]
+    subprocess.run([*command, str(out)], check=True)
+
+
+def ssim(film: Path, reference: Path) -> float:
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "info", "-i", str(film), "-i", str(reference)]
+    told = subprocess.run(
+        [*command, "-lavfi", "[0:v][1:v]ssim", "-f", "null", "-"],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    (found,) = re.findall(r"SSIM .*All:([\d.]+)", told.stderr)
+    return float(found)
 
 
 def num_drawn(folder: Path) -> int:

@@ -8,6 +8,7 @@ import av
 import pytest
 
 from blocks.errors import StitchError
+from flows.stitch import splice
 from flows.stitch.verify import Payload, check, payload_in, payload_of
 from tests.stitch.conftest import Cut, shoot
 
@@ -55,3 +56,19 @@ def test_a_frame_that_is_missing_or_in_another_place_is_seen(film: tuple[Path, P
         check(path, [*wanted, wanted[-1]])
     with pytest.raises(StitchError, match="not what was written"):
         check(path, [*wanted[:10], wanted[11], wanted[10], *wanted[12:]])
+
+
+def test_a_copied_frame_is_held_against_its_place_in_the_clip(
+    tmp_path: Path, cut: Cut, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its digest would cost more than the splice."""
+    held: list[Payload] = []
+
+    def kept(film: Path, payloads: list[Payload]) -> None:
+        held.extend(payloads)
+        check(film, payloads)
+
+    monkeypatch.setattr(splice, "check", kept)
+    clip = shoot(tmp_path / "clip.mp4", num_frames=48)
+    cut(clip)
+    assert [payload.source for payload in held] == [clip] * 48
