@@ -33,7 +33,7 @@ from flows.generate.generation import Generation
 from flows.output.folder import LaidOut, Place
 from flows.output.manifest import manifest_of, write_manifest
 from flows.planning.changes import noted
-from flows.planning.input_files import content_type
+from flows.planning.input_files import picture_suffix
 from flows.planning.plan import Plan
 from flows.report import artifacts
 from flows.report.page import pasts_of, write_report
@@ -47,7 +47,6 @@ from flows.tasks.stitch import FILM, Films, Result
 MAX_NAMED = 10
 OF_FILM = ("other take", "out", "still")
 """What is not in it, and belongs to it."""
-SUFFIXES = {"image/png": ".png", "image/jpeg": ".jpg"}
 
 
 @dataclass(frozen=True)
@@ -226,9 +225,9 @@ async def lay_out_stills(run: RunContext, plan: Plan, place: Place) -> dict[str,
     jobs = {line.job.fingerprint: line.job for line in plan.stills}
     for key, attempt in (await ledger.book(ledger.holders, list(jobs))).items():
         path = run.store.path(attempt.clip_sha256) if attempt.clip_sha256 else None
-        kind = content_type(path) if path else None
-        if attempt.clip_sha256 and path and kind:
-            target = place.still(jobs[key], SUFFIXES.get(kind, ".webp"))
+        suffix = picture_suffix(path) if path else None
+        if attempt.clip_sha256 and path and suffix:
+            target = place.still(jobs[key], suffix)
             await asyncio.to_thread(place.copy, path, target)
             named = target.relative_to(place.out).as_posix()
             laid_out[key] = LaidOut(named, attempt.clip_sha256)

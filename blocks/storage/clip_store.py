@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 
@@ -14,6 +15,8 @@ from blocks.storage.object_store import ObjectStore
 
 MIN_FREE_BYTES = 64 * 2**20
 CACHE_GB = 20.0
+SUFFIXES = (".mp4", ".png", ".jpg", ".webp")
+"""Of clips, and of stills."""
 IN_USE_S = 3600.0
 """A cached file that any process has used so lately stays, whatever the bound."""
 
@@ -69,12 +72,12 @@ class ClipStore:
         """Where the download of an attempt grows; what is there is resumed."""
         return self.incoming / f"{attempt_id}.part"
 
-    def keep(self, partial: Path, sha256: str) -> Path:
+    def keep(self, partial: Path, sha256: str, suffix: str = SUFFIXES[0]) -> Path:
         """Move a verified file to its place, in one step that a crash cannot halve."""
-        place = self._place(sha256)
+        place = self.folder / name_of(sha256, suffix)
         place.parent.mkdir(parents=True, exist_ok=True)
         if self.remote:
-            self.remote.put(name_of(sha256), partial)
+            self.remote.put(name_of(sha256, suffix), partial)
         partial.chmod(0o400)
         fsync(partial)
         partial.replace(place)
@@ -84,22 +87,27 @@ class ClipStore:
 
     def path(self, sha256: str) -> Path | None:
         """The local file of a clip, checked against its name; None where it is gone or altered."""
-        place = self._place(sha256)
-        if _matches(place, sha256):
-            self._use(place)
-            return place
-        if self.remote is None:
-            return None
+        places = [self.folder / name for name in names_of(sha256)]
+        found = next((place for place in places if _matches(place, sha256)), None)
+        if found is None and self.remote:
+            found = next((place for place in places if self._got(place, sha256)), None)
+        if found:
+            self._use(found)
+        return found
+
+    def _got(self, place: Path, sha256: str) -> bool:
+        """Whether the remote store has the file of this name, which is in its place then."""
+        assert self.remote is not None
         copy = self.incoming / f"{sha256}.{os.getpid()}.copy"
         try:
-            if not self.remote.get(name_of(sha256), copy) or not _matches(copy, sha256):
-                return None
+            name = name_of(sha256, place.suffix)
+            if not self.remote.get(name, copy) or not _matches(copy, sha256):
+                return False
             place.parent.mkdir(parents=True, exist_ok=True)
             copy.replace(place)
         finally:
             copy.unlink(missing_ok=True)
-        self._use(place)
-        return place
+        return True
 
     def clips(self) -> dict[str, tuple[int, datetime | None]]:
         """(bytes, when it was written, where that is known) of every clip, by its SHA-256."""
@@ -107,10 +115,10 @@ class ClipStore:
             return {
                 PurePosixPath(name).stem: (size, None)
                 for name, size in self.remote.sizes().items()
-                if name.endswith(".mp4")
+                if name.endswith(SUFFIXES)
             }
         found: dict[str, tuple[int, datetime | None]] = {}
-        for file in self.folder.glob("*/*.mp4"):
+        for file in self._files():
             facts = file.stat()
             found[file.stem] = (facts.st_size, datetime.fromtimestamp(facts.st_mtime, UTC))
         return found
@@ -118,11 +126,13 @@ class ClipStore:
     def remove(self, sha256: str) -> None:
         """For good: from the store and from what is kept of it here."""
         if self.remote:
-            self.remote.remove(name_of(sha256))
-        self._place(sha256).unlink(missing_ok=True)
+            for name in names_of(sha256):
+                self.remote.remove(name)
+        for name in names_of(sha256):
+            (self.folder / name).unlink(missing_ok=True)
 
-    def _place(self, sha256: str) -> Path:
-        return self.folder / name_of(sha256)
+    def _files(self) -> Iterator[Path]:
+        return (each for each in self.folder.glob("*/*") if each.suffix in SUFFIXES)
 
     # --- the cache of a remote store ----------------------------------------------------------
 
@@ -140,7 +150,7 @@ class ClipStore:
     def _make_room(self) -> int:
         """Remove what was used longest ago, until the bound is kept; the bytes that are left."""
         files = {}
-        for file in self.folder.glob("*/*.mp4"):
+        for file in self._files():
             try:
                 files[file] = file.stat()
             except FileNotFoundError:
@@ -155,8 +165,13 @@ class ClipStore:
         return size
 
 
-def name_of(sha256: str) -> str:
-    return f"{sha256[:2]}/{sha256}.mp4"
+def name_of(sha256: str, suffix: str = SUFFIXES[0]) -> str:
+    return f"{sha256[:2]}/{sha256}{suffix}"
+
+
+def names_of(sha256: str) -> list[str]:
+    """Under which a file may be; earlier versions have given stills the clips' suffix."""
+    return [name_of(sha256, suffix) for suffix in SUFFIXES]
 
 
 def _matches(path: Path, sha256: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +82,7 @@ class ObjectStore:
         return {path[start:]: int(info["size"] or 0) for path, info in found.items()}
 
     def remove(self, name: str) -> None:
-        with self._said("cannot be cleared"):
+        with self._said("cannot be cleared"), suppress(FileNotFoundError):
             self._fs.rm_file(self._path(name))
 
     def _path(self, name: str) -> str:

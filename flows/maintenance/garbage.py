@@ -38,7 +38,7 @@ def garbage_in(home: Path, store: ClipStore, ledger: Ledger, older_than_s: float
         found += [
             each
             for each in _old("clips-cache", store.folder, older_than_s)
-            if there.get(name_of(each.path.stem)) == each.num_bytes
+            if there.get(name_of(each.path.stem, each.path.suffix)) == each.num_bytes
         ]
     return found
 

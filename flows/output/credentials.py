@@ -1,6 +1,6 @@
 """Content Credentials: a C2PA manifest in the film, signed with the user's own certificate.
 
-It says that the film was made by a trained model, and of which clips. Any later change of the
+It says whether a trained model made the film, and of which clips. Any later change of the
 file's bytes breaks it, so signing is the last step on a film. Needs the extra `c2pa`.
 """
 
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from blocks.errors import InputError, StitchError
 from blocks.files import replacing
 from flows.stitch.item import Clip
-from flows.stitch.xmp import SOURCE_TYPE
+from flows.stitch.xmp import source_type_of
 
 if TYPE_CHECKING:
     from c2pa import Signer
@@ -161,11 +161,12 @@ def _builder(manifest: Mapping[str, Any]) -> Any:
 
 
 def _manifest(title: str, clips: Sequence[Clip]) -> dict[str, Any]:
-    """Made by a model, then the clips put in place, in the film's order."""
+    """Made by a model or of several things, then the clips put in place, in the film's order."""
     placed = [
         {"action": "c2pa.placed", "parameters": {"ingredientIds": [_id(clip)]}} for clip in clips
     ]
-    created = {"action": "c2pa.created", "digitalSourceType": SOURCE_TYPE}
+    source_type = source_type_of(clip.is_own for clip in clips)
+    created = {"action": "c2pa.created", "digitalSourceType": source_type}
     return {
         "claim_generator_info": [{"name": "shotreel", "version": metadata.version("shotreel")}],
         "title": title,

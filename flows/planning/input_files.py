@@ -48,7 +48,13 @@ SOUNDS = (
     (b"OggS", "audio/ogg"),
     (b"\xff\xf1", "audio/aac"),
 )
+PICTURE_SUFFIXES = {"image/png": ".png", "image/jpeg": ".jpg", "image/webp": ".webp"}
 PICTURES = ((b"\x89PNG\r\n\x1a\n", "image/png"), (b"\xff\xd8\xff", "image/jpeg"))
+
+
+def picture_suffix(path: Path) -> str | None:
+    """What a picture's name ends with, by its first bytes; None for what is none."""
+    return PICTURE_SUFFIXES.get(content_type(path) or "")
 
 
 def content_type(path: Path) -> str | None:

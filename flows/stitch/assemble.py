@@ -8,6 +8,7 @@ from fractions import Fraction
 from typing import cast
 
 from blocks.errors import ShotreelError
+from blocks.providers.footage import OWN
 from flows.generate.all_clips import Outcome
 from flows.planning.plan import Line, Plan
 from flows.run.context import Clip as Stored
@@ -92,6 +93,7 @@ def _item(shot: Shot, outcome: Outcome | None, *, opens: bool) -> Item:
             use=shot.use,
             voice=shot.voice,
             dialogue=shot.dialogue,
+            is_own=shot.made_by.provider == OWN,
         )
     card = Card(
         "pending",

@@ -47,7 +47,7 @@ from flows.stitch.sound import FinishedSound, finished_sound
 from flows.stitch.sound import made_of as sound_made_of
 from flows.stitch.splice import Piece, splice
 from flows.stitch.timeline import Span, Timeline
-from flows.stitch.xmp import mark
+from flows.stitch.xmp import mark, source_type_of
 
 # Raise it when the same clips would make another film: films that are there are made again.
 VERSION = 5
@@ -152,7 +152,8 @@ def assemble(cutting: Cutting, out: Path, *, cache: Path, seal: Seal | None = No
         with replacing(out) as part:
             cues = cues_of(cutting.timeline)
             splice(pieces, edit.format, part, sound.path if sound else None, cues)
-            mark(part)
+            own = (item.is_own for item in cutting.items if isinstance(item, Clip))
+            mark(part, source_type_of(own))
             unsealed = _close(seal, part, cutting.items)
             with ThreadPoolExecutor(1) as beside:
                 written = beside.submit(fsync, part)
@@ -326,7 +327,8 @@ def _identity(item: Item) -> list[object]:
     beside = [heard, item.dialogue]
     if isinstance(item, Clip):
         shown = [item.sha256, item.title, begins, item.opens, item.caption, item.continues]
-        return [*shown, repr(item.use), *beside]
+        own = ["own"] if item.is_own else []  # films of bought clips alone stay what they are
+        return [*shown, repr(item.use), *beside, *own]
     words = [item.kind, item.name, item.heading, item.text, item.note]
     return [*words, str(item.duration_s), begins, item.opens, *beside]
 

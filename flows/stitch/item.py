@@ -34,7 +34,7 @@ class Clip:
     frame with what is before it, and a fade comes up from black. `caption` is burnt in.
     `continues` says that it was made to go on from the clip before it, `match` how its first frames
     are made to look like that one's last. `use` is what of it is seen, `voice` what is heard
-    beside it, `dialogue` what is said, for those who read.
+    beside it, `dialogue` what is said, for those who read. `is_own` says that no model made it.
     """
 
     path: Path
@@ -49,6 +49,7 @@ class Clip:
     use: Use = WHOLE
     voice: Voice | None = None
     dialogue: str = ""
+    is_own: bool = False
 
     @property
     def title(self) -> str:

@@ -10,30 +10,44 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 from uuid import UUID
 
-SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
+DIGITAL_SOURCE_TYPES = "http://cv.iptc.org/newscodes/digitalsourcetype/"
+MADE_BY_MODEL = DIGITAL_SOURCE_TYPES + "trainedAlgorithmicMedia"
 XMP_BOX = UUID("be7acfcb-97a9-42e8-9c71-999491e3afac").bytes
 
-_PACKET = f"""<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
+_PACKET = """<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
 <x:xmpmeta xmlns:x="adobe:ns:meta/">
  <rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
   <rdf:Description rdf:about=""
     xmlns:xmp="http://ns.adobe.com/xap/1.0/"
     xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
     xmp:CreatorTool="shotreel"
-    Iptc4xmpExt:DigitalSourceType="{SOURCE_TYPE}"/>
+    Iptc4xmpExt:DigitalSourceType="%s"/>
  </rdf:RDF>
 </x:xmpmeta>
-<?xpacket end="r"?>""".encode()
+<?xpacket end="r"?>"""
 
 
-def mark(film: Path) -> None:
+def source_type_of(are_own: Iterable[bool]) -> str:
+    """IPTC's word for a film of clips that are footage of one's own or not.
+
+    Of footage nobody has said what made it: alone it is a composite of whatever it is.
+    """
+    found = set(are_own)
+    if found == {True}:
+        return DIGITAL_SOURCE_TYPES + "composite"
+    mixed = DIGITAL_SOURCE_TYPES + "compositeWithTrainedAlgorithmicMedia"
+    return mixed if True in found else MADE_BY_MODEL
+
+
+def mark(film: Path, source_type: str = MADE_BY_MODEL) -> None:
     """Write the mark into an MP4 that nobody reads yet: before the pictures, else at the end."""
-    box = struct.pack(">I4s16s", 24 + len(_PACKET), b"uuid", XMP_BOX) + _PACKET
+    packet = (_PACKET % source_type).encode()
+    box = struct.pack(">I4s16s", 24 + len(packet), b"uuid", XMP_BOX) + packet
     with film.open("r+b") as file:
         for at, size, kind in _boxes(file):
             left = size - len(box)

@@ -81,8 +81,9 @@ async def hand_over(
     if film and film.unsealed:
         errors["Content Credentials"] = StitchError(film.unsealed)
     try:
-        provenance = provenance_of(manifest["film"], manifest["shots"], attempts)
         timeline = film.timeline if film else None
+        in_film = {span.sha256 for span in timeline.spans if span.sha256} if timeline else set()
+        provenance = provenance_of(manifest["film"], manifest["shots"], attempts, in_film)
         key = key_of(_VERSIONS, editors.is_installed(), title, manifest, provenance, repr(timeline))
         folder = settings.home() / "handover"
         if not await asyncio.to_thread(is_current, folder, place.out, key):

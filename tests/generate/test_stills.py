@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from blocks import settings
 from blocks.errors import AwaitsApprovalError, InputError
 from flows.shots import read_shots
 from flows.shots.choices import Choice, choices_path, write_choices
@@ -66,8 +67,15 @@ def test_only_an_approved_still_becomes_a_clip_that_begins_with_it(
     with Image.open(BytesIO(web.get(url).content)) as sent:
         assert sent.format == "PNG"
     assert {item.in_film for item in made.items if item.model == STILL} == {"still"}
-    studio.make(shots)
-    assert bought(studio) == [CLIP, STILL, STILL]
+    stills = list((settings.home() / "clips").glob("*/*.png"))
+    assert len(stills) == 2
+    for still in stills:  # as earlier versions have kept them
+        still.rename(still.with_suffix(".mp4"))
+    approve(shots, "a", "b")
+    made = studio.make(shots)
+    assert made.clip("a") and made.clip("b")
+    assert bought(studio) == [CLIP, CLIP, STILL, STILL]
+    assert not list((settings.home() / "clips").glob("*/*.png"))
 
 
 def test_another_still_needs_another_approval_and_buys_one_clip_again(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import struct
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -42,6 +43,17 @@ def test_every_film_says_that_it_is_ai_made(tmp_path: Path, clips: list[Clip]) -
     assert order.index(b"moov") < order.index(b"uuid") < order.index(b"mdat")
     ffmpeg("-i", film, "-f", "null", "-")
     assert frames_of(film) == [frame for clip in clips for frame in frames_of(clip.path)]
+
+
+def test_a_film_with_footage_of_ones_own_says_that_it_is_composed(
+    tmp_path: Path, clips: list[Clip]
+) -> None:
+    own, *bought = (replace(clip, is_own=number == 0) for number, clip in enumerate(clips))
+    mixed, alone = [own, *bought], [own]
+    for items, word in ((mixed, "compositeWithTrainedAlgorithmicMedia"), (alone, "composite")):
+        film = stitch(items, tmp_path / "film.mp4", cache=tmp_path / "cache").path
+        assert source_type(film) == "http://cv.iptc.org/newscodes/digitalsourcetype/" + word
+        assert frames_of(film) == [frame for clip in items for frame in frames_of(clip.path)]
 
 
 @pytest.mark.parametrize("room", [0, 100, 511, 512, 519, 5000])
