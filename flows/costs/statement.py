@@ -118,12 +118,6 @@ class Statement:
             sums[item.in_film] = sums.get(item.in_film, Decimal(0)) + item.cost_usd
         return sums
 
-    def differences_by_reason(self) -> Mapping[Why, Decimal]:
-        sums: dict[Why, Decimal] = {}
-        for each in self.differences:
-            sums[each.why] = sums.get(each.why, Decimal(0)) + each.difference_usd
-        return sums
-
 
 def state_accounts(film: str, lines: Sequence[Line], items: Sequence[Item]) -> Statement:
     """The statement of a film's bill. The first items are those of `lines`, in their order."""

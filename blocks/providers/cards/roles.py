@@ -91,8 +91,6 @@ NAMES: Mapping[str, tuple[str, ...]] = {
     ),
     "start_frame": ("start_frame",),
 }
-ROLES = tuple(NAMES)
-
 FITS: Mapping[str, tuple[type, ...]] = {
     "prompt": (Text,),
     "negative_prompt": (Text,),

@@ -74,12 +74,6 @@ def _tree(text: str) -> ast.expr:
         raise FormulaError(f"{text!r} is no formula: {error}") from None
 
 
-def names_in(text: str) -> set[str]:
-    """The inputs that drive it."""
-    nodes = ast.walk(ast.parse(text, mode="eval"))
-    return {node.id for node in nodes if isinstance(node, ast.Name)} - FUNCTIONS.keys()
-
-
 def _value(node: ast.expr, inputs: Inputs) -> Any:
     match node:
         case ast.Constant(value):
