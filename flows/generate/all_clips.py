@@ -93,7 +93,7 @@ class Clips:
                     clip = await self._first_that_sells(job, obtain_in_turn)
                     run.watcher.state(job.fingerprint, "stored")
                 elif job.fingerprint in shown:
-                    clip = await obtain(job)
+                    await obtain(job)  # Prefect finds it in its cache; the ledger's clip counts
                 return clip
             except ShotreelError as error:
                 run.watcher.state(job.fingerprint, "failed", error.message)
