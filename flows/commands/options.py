@@ -118,6 +118,8 @@ FINISH = (
         help="The film's loudness; off leaves the clips' levels alone.",
     ),
     click.option("--match-seams", is_flag=True, help="Even out light and colour across seams."),
+    click.option("--rate", default="", help="The film's frames per second, such as 25 or 23.976."),
+    click.option("--size", default="", help="The film's frame size, such as 1920x1080."),
 )
 
 

@@ -4,6 +4,8 @@
     title = "Harbour at Dawn"
     music = "score.mp3"
     fit = "crop"
+    rate = 25
+    size = "1920x1080"
     max_usd = 0.50
     budget_usd = 20
 
@@ -55,6 +57,8 @@ FINISH = {
     "fit": str,
     "on_missing": str,
     "match_seams": bool,
+    "rate": (str, int, Decimal),
+    "size": str,
 }
 """What is chosen about the film at any time, for nothing, with its types."""
 
@@ -237,12 +241,15 @@ class _Reader:
     def _finish(self, found: Mapping[str, Any]) -> dict[str, Any]:
         finish = {key: found[key] for key in FINISH if key in found}
         for key, value in finish.items():
-            if not isinstance(value, FINISH[key]) or (key == "loudness" and value is True):  # type: ignore[arg-type]
+            is_switch = isinstance(value, bool) and key != "match_seams"
+            if not isinstance(value, FINISH[key]) or is_switch:  # type: ignore[arg-type]
                 raise self._wrong(
                     key, "is not what it takes, such as " + EXAMPLES.get(key, '"words"')
                 )
         if "loudness" in finish:
             finish["loudness_lufs"] = finish.pop("loudness")
+        if "rate" in finish:
+            finish["rate"] = str(finish["rate"])
         if finish.get("music"):
             finish["music"] = str((self._folder / finish["music"]).resolve())
         return finish
@@ -310,4 +317,10 @@ class _Reader:
         )
 
 
-EXAMPLES = {"loudness": '-14, or "off"', "match_seams": "true", "fit": '"crop"'}
+EXAMPLES = {
+    "loudness": '-14, or "off"',
+    "match_seams": "true",
+    "fit": '"crop"',
+    "rate": "25",
+    "size": '"1920x1080"',
+}

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import chain, islice
 from math import floor
@@ -118,14 +118,17 @@ class EditList:
         return sum(segment.num_frames for segment in self.segments)
 
 
-def edit_list(items: Sequence[Item]) -> EditList:
+def edit_list(
+    items: Sequence[Item], rate: Fraction | None = None, size: tuple[int, int] | None = None
+) -> EditList:
     """The items one after another. Every clip has its `info`; at least one clip is needed.
 
     Clips that all agree are copied as they are, if nothing has to be drawn beside them. Otherwise
     the film has the format that is seen longest (the first such in the list), among those that a
-    render can match; where there is none, that of the longest as H.264 in BT.709.
+    render can match; where there is none, that of the longest as H.264 in BT.709. `rate` and `size`
+    (width, height) are those of the film, where they are chosen.
     """
-    film, lead = _format(items)
+    film, lead = _format(items, rate, size)
     places = _places(items, film.rate)
     headers = ParameterSets()
     segments: list[Segment] = []
@@ -285,16 +288,25 @@ def _fits(clip: Clip, lead: MediaInfo) -> bool:
 # the film's format -------------------------------------------------------------------------------
 
 
-def _format(items: Sequence[Item]) -> tuple[Format, MediaInfo | None]:
+def _format(
+    items: Sequence[Item], rate: Fraction | None, size: tuple[int, int] | None
+) -> tuple[Format, MediaInfo | None]:
     """The film's format, and a clip that has it; None where all are drawn."""
     clips = [item for item in items if isinstance(item, Clip)]
     first = info_of(clips[0])
-    if _is_copied_whole(items) and all(_fits(clip, first) for clip in clips):
+    alike = [clip for clip in clips if _has(info_of(clip), rate, size)]
+    if _is_copied_whole(items) and alike == clips and all(_fits(clip, first) for clip in clips):
         return _format_of(first), first
-    if matchable := [clip for clip in clips if _matchable(info_of(clip))]:
+    if matchable := [clip for clip in alike if _matchable(info_of(clip))]:
         lead = _lead(matchable)
         return _format_of(lead), lead
-    return _new_format(_lead(clips)), None
+    film = _new_format(_lead(clips))
+    width, height = size or (film.width, film.height)
+    return replace(film, rate=rate or film.rate, width=width, height=height), None
+
+
+def _has(clip: MediaInfo, rate: Fraction | None, size: tuple[int, int] | None) -> bool:
+    return rate in (None, clip.rate) and size in (None, (clip.width, clip.height))
 
 
 def _is_copied_whole(items: Sequence[Item]) -> bool:

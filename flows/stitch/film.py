@@ -136,10 +136,10 @@ def cut(items: Sequence[Item], finish: Finish, *, cache: Path, name: str) -> Cut
     begun_at = datetime.now(UTC)
     with ThreadPoolExecutor(2) as threads:
         probed = tuple(threads.map(_probed, items))
-    edit = edit_list(probed)
+    edit = edit_list(probed, finish.frame_rate, finish.frame_size)
     if finish.match_seams:
         probed = matched(probed, edit, cache)
-        edit = edit_list(probed)
+        edit = edit_list(probed, finish.frame_rate, finish.frame_size)
     return Cutting(probed, edit, finish, begun_at)
 
 
@@ -314,7 +314,8 @@ def _note(out: Path, cache: Path) -> Path:
 
 
 def _made_of(items: Sequence[Item], finish: Finish, seal: Seal | None) -> list[object]:
-    chosen = finish.model_dump(mode="json", include=_PICTURED)
+    shape = {name for name in ("rate", "size") if getattr(finish, name)}
+    chosen = finish.model_dump(mode="json", include=_PICTURED | shape)
     sealed = seal.identity if seal else ""
     made_by = [VERSION, RENDER_VERSION, MATCH_VERSION, sound_made_of(finish)]
     return [*made_by, sealed, chosen, *map(_identity, items)]

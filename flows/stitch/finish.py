@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from decimal import Decimal
+from fractions import Fraction
 from typing import Annotated, Any, Literal
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -21,6 +24,9 @@ from blocks.fields import EmptyField
 
 OnMissing = Literal["slate", "skip", "fail"]
 Fit = Literal["pad", "crop", "blur"]
+MAX_RATE = 120
+MAX_SIDE = 4096
+SIZE = re.compile(r"([0-9]{1,3}[02468])x([0-9]{1,3}[02468])", re.ASCII)
 
 
 def _from_words(value: Any) -> Any:
@@ -41,6 +47,30 @@ Loudness = Annotated[
 """None, in forms `off`, leaves the clips' levels alone."""
 
 
+def _as_rate(value: str) -> str:
+    if value and not 1 <= rate_of(value) <= MAX_RATE:
+        raise ValueError(f"not a rate from 1 to {MAX_RATE}")
+    return value
+
+
+def rate_of(value: str) -> Fraction:
+    """23.976 and its like are the rates of television, 24000/1001. Raises ValueError."""
+    try:
+        rate = Fraction(value)
+    except ZeroDivisionError:
+        raise ValueError("not a rate") from None
+    television = Fraction(1000 * round(rate + Fraction(1, 100)), 1001)
+    return television if abs(rate - television) < Fraction(1, 100) else rate
+
+
+def _as_size(value: str) -> str:
+    if value:
+        match = SIZE.fullmatch(value)
+        if not match or not all(16 <= int(side) <= MAX_SIDE for side in match.groups()):
+            raise ValueError("not a size of even sides, such as 1920x1080")
+    return value
+
+
 class Finish(BaseModel):
     """Everything about the film that costs nothing and can be changed at any time."""
 
@@ -57,6 +87,19 @@ class Finish(BaseModel):
     loudness_lufs: Annotated[Loudness, Field(title="Loudness (LUFS)")] = Decimal(-14)
     """A number from -70 to 0; off leaves the clips' levels alone."""
     match_seams: Annotated[bool, Field(title="Match the seams")] = False
+    rate: Annotated[str, AfterValidator(_as_rate), Field(title="Frames per second")] = ""
+    """25, 23.976 or 30000/1001, say; empty: that of most of the clips, which are copied then."""
+    size: Annotated[str, AfterValidator(_as_size), Field(title="Frame size")] = ""
+    """1920x1080, say; empty: that of most of the clips, which are copied then."""
+
+    @property
+    def frame_rate(self) -> Fraction | None:
+        return rate_of(self.rate) if self.rate else None
+
+    @property
+    def frame_size(self) -> tuple[int, int] | None:
+        width, _, height = self.size.partition("x")
+        return (int(width), int(height)) if self.size else None
 
     def over(self, file: Mapping[str, Any]) -> Finish:
         """With what the film's own file says where nobody has chosen otherwise.

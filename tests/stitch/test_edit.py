@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from blocks.media.colour import BT709
 from blocks.media.probe import MediaInfo, probe
-from flows.stitch import Clip, EditList, edit_list
+from flows.stitch import Clip, EditList, Finish, edit_list
 from flows.stitch.frames import picture_size
 
 from .conftest import shoot
@@ -49,6 +50,41 @@ def test_the_format_of_most_frames_wins(plain: MediaInfo) -> None:
     long = changed(small, num_frames=300)
     assert kinds(plan_of(plain, long, plain)) == ["render", "copy", "render"]
     assert kinds(plan_of(plain, small, plain)) == ["copy", "render", "copy"]
+
+
+def test_film_has_the_rate_and_the_size_that_are_chosen_and_copies_what_has_them(
+    plain: MediaInfo,
+) -> None:
+    quick = changed(plain, rate=Fraction(25))
+    items = [Clip(Path("clip.mp4"), "", info=clip) for clip in (plain, plain, quick)]
+    told = edit_list(items, Fraction(25))
+    assert kinds(told) == ["render", "render", "copy"]
+    assert told.format.rate == 25
+    drawn = edit_list(items, Fraction(30000, 1001), (640, 360))
+    assert kinds(drawn) == ["render"] * 3
+    made = drawn.format
+    assert (made.rate, made.width, made.height) == (Fraction(30000, 1001), 640, 360)
+    assert [place.num_frames for place in drawn.places] == [120, 120, 115]
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [("25", 25), ("23.976", Fraction(24000, 1001)), ("30000/1001", Fraction(30000, 1001))],
+)
+def test_rate_is_read_as_television_means_it(said: str, meant: Fraction) -> None:
+    assert Finish(rate=said).frame_rate == meant
+
+
+@pytest.mark.parametrize("wrong", ["0", "121", "1/0", "fast", "-25"])
+def test_wrong_rate_is_refused(wrong: str) -> None:
+    with pytest.raises(ValidationError):
+        Finish(rate=wrong)
+
+
+@pytest.mark.parametrize("wrong", ["1920", "1921x1080", "0x0", "8000x8000"])
+def test_wrong_size_is_refused(wrong: str) -> None:
+    with pytest.raises(ValidationError):
+        Finish(size=wrong)
 
 
 def test_of_equals_the_first_in_the_list_wins(plain: MediaInfo) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +10,11 @@ import pytest
 
 from blocks.files import sha256_file
 from blocks.media.probe import probe
-from flows.stitch import Clip, Stitched
+from flows.stitch import Clip, Finish, Stitched
 from flows.stitch.film import cut as decide
 from flows.stitch.finish import AS_IT_IS
 from flows.stitch.render import draw
+from tests.stitch.making import stitch
 
 from .conftest import (
     SIZE,
@@ -30,6 +32,28 @@ FINE = {**X264, "crf": "8"}
 
 def rendered(film: Stitched, start: int) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
     return pictures_of(film.path)[start:]
+
+
+def test_film_of_a_chosen_rate_and_size_lasts_as_long_and_is_made_again_only_for_another(
+    tmp_path: Path,
+) -> None:
+    path = shoot(tmp_path / "clip.mp4")
+    clips = [Clip(path, sha256_file(path), "clip")]
+
+    def made(**chosen: str) -> Stitched:
+        finish = Finish.model_validate({"loudness_lufs": None, **chosen})
+        return stitch(clips, tmp_path / "film.mp4", cache=tmp_path / "cache", finish=finish)
+
+    film = made(rate="30", size="320x180")
+    told = probe(film.path)
+    assert (told.rate, told.width, told.height, told.num_frames) == (
+        Fraction(30),
+        320,
+        180,
+        30,
+    )
+    assert not made(rate="30", size="320x180").made
+    assert made().made and frames_of(film.path) == frames_of(path)
 
 
 def test_copies_beside_a_render_stay_bit_identical(tmp_path: Path, cut: Cut) -> None:
