@@ -32,6 +32,7 @@ from flows.generate.all_clips import Clips
 from flows.generate.generation import Generation
 from flows.output.folder import LaidOut, Place
 from flows.output.manifest import manifest_of, write_manifest
+from flows.output.record import remember_options
 from flows.planning.changes import noted
 from flows.planning.input_files import picture_suffix
 from flows.planning.plan import Plan
@@ -197,8 +198,11 @@ async def deliver(
 
 
 async def note(run: RunContext, film: FilmList, plan: Plan, sha256: set[str]) -> None:
-    """Write down which clips the film has, for the next plan and for who looks for unused ones."""
+    """Write down which clips the film has, for the next plan and for who looks for unused ones; and
+    the options that it was made with, for who makes it again and cannot say them."""
     ledger, out = run.ledger, film.place.out
+    options = film.options.model_dump(mode="json", include=film.options.chosen)
+    await asyncio.to_thread(remember_options, out, options)
     await ledger.book(note_film, ledger, out, film.id.name, run.run_id, sha256)
     live = not any(is_sandboxed(line.job.service) for line in plan.lines)
     await ledger.book(note_list, ledger, film.id.key, run.run_id, noted(plan.lines), live=live)

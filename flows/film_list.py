@@ -27,7 +27,7 @@ from flows.stitch.sound import check_music
 @dataclass(frozen=True)
 class FilmList:
     """`source` is what was given; `file` is what the film's own file says; `finish` is that with
-    what was chosen over it."""
+    the `options` that were chosen over it."""
 
     source: str
     id: FilmId
@@ -35,6 +35,7 @@ class FilmList:
     file: FilmFile
     choices: Choices
     finish: Finish
+    options: Finish
     place: Place
 
     def in_parts(self, clips: int | None, *, live: bool, budget_usd: Decimal | None) -> SubRun:
@@ -60,7 +61,7 @@ async def read_film(source: str, out: str | None, finish: Finish) -> FilmList:
     chosen = finish.over(found.film.finish)
     if chosen.music:
         await asyncio.to_thread(check_music, Path(chosen.music))
-    return FilmList(source, film, found.shots, found.film, found.choices, chosen, place)
+    return FilmList(source, film, found.shots, found.film, found.choices, chosen, finish, place)
 
 
 async def plan_film(

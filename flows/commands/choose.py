@@ -12,7 +12,8 @@ import click
 from blocks.errors import InputError, ShotreelError
 from flows.commands.make import made_film
 from flows.film_list import require_budget
-from flows.shots import read_shots
+from flows.output.record import options_of
+from flows.shots import list_name, read_shots
 from flows.shots.choices import Choice, Choices, choices_of, choices_path, write_choices
 from flows.shots.choosing import (
     overruled,
@@ -72,7 +73,10 @@ def again(
     write(path, wanted)
     try:
         warn_overruled(read_shots(source), wanted)
-        made = made_film(source, out, live=live, budget_usd=budget_usd, as_json=as_json)
+        finish = options_of(out or Path("out") / list_name(source))
+        made = made_film(
+            source, out, live=live, budget_usd=budget_usd, finish=finish, as_json=as_json
+        )
     except ShotreelError:
         write(path, before)
         raise

@@ -16,9 +16,10 @@ from blocks.errors import InputError
 from blocks.processes import kept_running
 from flows.caller import Caller
 from flows.commands.choose import place_of_choices
-from flows.commands.make import run_flow, start_server
+from flows.commands.make import finish_of, run_flow, start_server
 from flows.commands.stopping import run_stoppable, stoppable
 from flows.deliver import Made
+from flows.output.record import options_of
 from flows.shots import list_name, read_shots
 from flows.shots.source import without_key
 from flows.studio.cutting_room import CuttingRoom
@@ -36,7 +37,8 @@ def review(source: str, out: Path | None, *, live: bool, port: int) -> int:
             remedy="Make the film first: shotreel make, with the same list and --out.",
         )
 
-    maker = Maker(partial(run_flow, source, out, live=live))
+    finish = finish_of(options_of(out))
+    maker = Maker(partial(run_flow, source, out, live=live, finish=finish))
     room = CuttingRoom(source, place_of_choices(source), out, maker.remake, live)
     with stoppable():
         start_server()

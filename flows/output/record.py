@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from blocks import settings
 from flows.output.folder import write_atomically
 
 
@@ -30,6 +31,20 @@ def remember(folder: Path, out: Path, key: str, files: Sequence[Path]) -> None:
     """Raises SetupError where the note cannot be written."""
     facts = {"key": key, "files": _looks(file.absolute() for file in files)}
     write_atomically(_note(folder, out), json.dumps(facts))
+
+
+def remember_options(out: Path, options: Mapping[str, Any]) -> None:
+    """What was chosen about the film in `out`, as JSON values. Raises SetupError."""
+    write_atomically(_note(settings.home() / "options", out), json.dumps(options))
+
+
+def options_of(out: Path) -> dict[str, Any]:
+    """What was chosen about the film in `out` when it was made last."""
+    try:
+        found = json.loads(_note(settings.home() / "options", out).read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _note(folder: Path, out: Path) -> Path:

@@ -101,17 +101,22 @@ class Finish(BaseModel):
         width, _, height = self.size.partition("x")
         return (int(width), int(height)) if self.size else None
 
+    @property
+    def chosen(self) -> set[str]:
+        """The fields that were. A form sends every one: there those that are as they always are
+        were not."""
+        given = self.model_fields_set
+        if given != set(Finish.model_fields):
+            return given
+        return {name for name in given if getattr(self, name) != getattr(AS_IT_IS, name)}
+
     def over(self, file: Mapping[str, Any]) -> Finish:
         """With what the film's own file says where nobody has chosen otherwise.
 
-        A form sends every field: there those that are as they always are were not chosen. Raises
-        InputError for what the file cannot say.
+        Raises InputError for what the file cannot say.
         """
-        given = self.model_fields_set
-        if given == set(Finish.model_fields):
-            given = {name for name in given if getattr(self, name) != getattr(AS_IT_IS, name)}
         try:
-            return Finish(**{**file, **{name: getattr(self, name) for name in given}})
+            return Finish(**{**file, **{name: getattr(self, name) for name in self.chosen}})
         except ValidationError as error:
             said = (f"{e['loc'][0]}: {e['msg']}" for e in error.errors())
             raise InputError(

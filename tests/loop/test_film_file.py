@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from blocks.errors import BudgetError, InputError, PriceError
+from flows.output.record import options_of, remember_options
 from flows.planning.film_budget import check_film
 from flows.shots import ShotListError, film_of, read_list, read_shots
 from flows.stitch.finish import AS_IT_IS, Finish
@@ -122,6 +123,17 @@ def test_options_come_first_then_the_file_then_the_defaults(film: Path) -> None:
     # A form sends every field; what it has not changed was not chosen.
     form = Finish.model_validate({**AS_IT_IS.model_dump(mode="json"), "title": "Storm"})
     assert (form.over(file).title, form.over(file).fit) == ("Storm", "crop")
+
+
+def test_options_of_the_last_run_are_kept_by_the_folder_of_its_film(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SHOTREEL_HOME", str(tmp_path / "home"))
+    options = Finish(loudness_lufs=None, title="Dawn", rate="25")
+    remember_options(tmp_path / "out", options.model_dump(mode="json", include=options.chosen))
+    assert Finish(**options_of(tmp_path / "out")) == options
+    assert options_of(tmp_path / "out") == {"loudness_lufs": "off", "title": "Dawn", "rate": "25"}
+    assert options_of(tmp_path / "elsewhere") == {}
 
 
 def test_value_that_the_film_cannot_have_is_named() -> None:
