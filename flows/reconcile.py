@@ -17,7 +17,7 @@ from blocks.ledger import Attempt, Ledger
 from blocks.providers.base import Bill, NoFeed, Provider, Ticket
 from blocks.providers.base import Failed as FailedJob
 from blocks.providers.catalogue import MODELS
-from blocks.providers.clock import CLOCK_SKEW, ServiceClock
+from blocks.providers.clock import CLOCK_SKEW
 from blocks.providers.services import service_name
 from flows import parameters
 from flows.costs.feed import read_feed
@@ -174,7 +174,7 @@ async def reconcile_account(
         {model.endpoint for model in MODELS.values()},
         service,
         account,
-        posting_since=at(clock, await ledger.book(posting_since, ledger, service)),
+        posting_since=await ledger.book(posting_since, ledger, service),
     )
     return Reconciled(
         service,
@@ -207,14 +207,11 @@ def settle_failure(ledger: Ledger, attempt: Attempt, bill: Bill | None) -> None:
 
 
 def posting_since(ledger: Ledger, service: str) -> datetime | None:
-    """When the oldest request was sent whose answer a living process waits for."""
+    """When the oldest request was sent, by the service's clock, whose answer a living process
+    waits for."""
     posting = ledger.in_states(("posting",), [service])
     times = [a.posted_at for a in posting if a.posted_at and ledger.owner_is_alive(a)]
     return min(times, default=None)
-
-
-def at(clock: ServiceClock, moment: datetime | None) -> datetime | None:
-    return None if moment is None else clock.at(moment)
 
 
 def findings_of(accounts: Iterable[Reconciled]) -> list[Finding]:

@@ -172,11 +172,14 @@ class Ledger(Queries):
         max_in_flight: int,
         max_per_minute: int | None = None,
         monthly_budget_usd: Decimal | None = None,
+        ahead: timedelta = timedelta(0),
     ) -> Attempt | None:
         """reserved -> posting, where the account has room for one more request; else None.
 
         Only an attempt that comes back in `posting` may be sent. One that is no longer this
         process's to send comes back as it was seen, also where another process is sending it.
+        `ahead` is how far the service's clock is ahead of this machine's: `posted_at` is by the
+        service's, which all machines share.
         Raises BudgetError where what was charged and is in flight leaves nothing for it,
         CountAwaitedError where its price is not proved enough for one more.
         """
@@ -188,7 +191,7 @@ class Ledger(Queries):
             if self._count(connection, attempt, attempts.c.state.in_(OCCUPYING)) >= max_in_flight:
                 return None
             if max_per_minute is not None:
-                lately = attempts.c.posted_at > now - A_MINUTE
+                lately = attempts.c.posted_at > now + ahead - A_MINUTE
                 if self._count(connection, attempt, lately) >= max_per_minute:
                     return None
             reserved_usd = current.cost_reserved_usd
@@ -204,7 +207,7 @@ class Ledger(Queries):
                 "posting",
                 "room",
                 now,
-                posted_at=now,
+                posted_at=now + ahead,
                 cost_reserved_usd=reserved_usd,
             )
 
@@ -239,8 +242,10 @@ class Ledger(Queries):
         if len(first_ones) >= room(len(proved)):
             raise CountAwaitedError(first_ones)
 
-    def about_to_send(self, attempt: Attempt) -> bool:
+    def about_to_send(self, attempt: Attempt, ahead: timedelta = timedelta(0)) -> bool:
         """Whether a claim still holds; from here on the silence about it is counted.
+
+        `ahead` as for `claim`.
 
         Where the process was suspended since, another may have settled it: then it is not sent.
         """
@@ -252,7 +257,7 @@ class Ledger(Queries):
                     attempts.c.state == "posting",
                     attempts.c.owner_id == self.owner_id,
                 )
-                .values(posted_at=timing.now())
+                .values(posted_at=timing.now() + ahead)
             )
             return held.rowcount == 1
 

@@ -74,6 +74,7 @@ class Attempt:
     num_frames: int | None
     created_at: datetime
     posted_at: datetime | None
+    """By the service's clock, where its answers have told it."""
     submitted_at: datetime | None
     ended_at: datetime | None
     stored_at: datetime | None

@@ -285,7 +285,9 @@ class Provider(Protocol):
 
     async def cancel(self, model: Model, ticket: Ticket) -> None: ...
 
-    async def find(self, order: Order, since: datetime) -> Findings: ...
+    async def find(self, order: Order, since: datetime) -> Findings:
+        """Requests that may be the order's, of those since then by the service's own clock."""
+        ...
 
     async def compare(self, order: Order, found: Found) -> Found | None:
         """The candidate, certain where it was asked the same; None where it is another's."""

@@ -26,6 +26,10 @@ class ServiceClock:
         """What it showed when ours showed this."""
         return moment + (self.ahead or timedelta(0))
 
+    def now(self) -> datetime:
+        """What it shows, as far as its answers have told."""
+        return self.at(timing.now())
+
     @property
     def agrees(self) -> bool:
         return abs(self.ahead or timedelta(0)) <= CLOCK_SKEW

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import timedelta
 from pathlib import Path
 
 from blocks import settings, timing
@@ -156,6 +157,7 @@ async def claimed_in_turn(
                 provider.max_in_flight,
                 provider.max_per_minute,
                 provider.monthly_budget_usd,
+                provider.clock.ahead or timedelta(0),
             )
             if claimed is not None:
                 return claimed
@@ -289,12 +291,14 @@ def stop_if_asked(run: Generation, attempt: Attempt) -> None:
 
 
 def order_of(run: Generation, job: Job, attempt: Attempt) -> Order:
+    clock = run.provider_of(attempt).clock
+
+    async def last_look() -> bool:
+        ahead = clock.ahead or timedelta(0)
+        return await run.ledger.book(run.ledger.about_to_send, attempt, ahead)
+
     return Order(
-        attempt.id,
-        job.model,
-        attempt.inputs,
-        settings.start_timeout_s(),
-        last_look=lambda: run.ledger.book(run.ledger.about_to_send, attempt),
+        attempt.id, job.model, attempt.inputs, settings.start_timeout_s(), last_look=last_look
     )
 
 

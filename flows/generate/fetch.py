@@ -74,7 +74,8 @@ def reason_of(trouble: Vanished | UnreachableError) -> str:
 def too_old(run: Generation, attempt: Attempt) -> bool:
     """Whether the provider no longer promises to have it."""
     sent_at = attempt.posted_at or attempt.created_at
-    return timing.now() - sent_at > run.provider_of(attempt).kept
+    provider = run.provider_of(attempt)
+    return provider.clock.now() - sent_at > provider.kept
 
 
 def vanished_for_s(run: Generation, attempt: Attempt) -> float:

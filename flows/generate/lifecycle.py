@@ -247,7 +247,8 @@ class Doubts:
     """How long an answer is asked again that may be a replica's that lags, or a proxy's."""
 
     def __init__(self, attempt: Attempt, provider: Provider) -> None:
-        sent_ago_s = (timing.now() - (attempt.posted_at or attempt.created_at)).total_seconds()
+        sent_at = attempt.posted_at or attempt.created_at
+        sent_ago_s = (provider.clock.now() - sent_at).total_seconds()
         self._gone_s = max(provider.gone_s - sent_ago_s, min(provider.gone_s, GONE_S))
         self._empty_s = min(provider.gone_s, EMPTY_S)
         self.clear()

@@ -12,7 +12,7 @@ from blocks.errors import OutcomeUnknownError
 from blocks.ledger import Attempt
 from blocks.ledger.states import Adopt, AskPerson, KeepAsking, Release, Settlement, settle
 from blocks.providers.base import BillingPage, BillingRow, Findings, Found, Order, Ticket
-from blocks.providers.clock import CLOCK_SKEW, ServiceClock
+from blocks.providers.clock import CLOCK_SKEW
 from blocks.providers.http import SUBMIT_TIMEOUT_S, read_time
 from flows.generate.generation import Generation
 from flows.shots.job import model_of
@@ -73,7 +73,7 @@ async def settle_unknown(run: Generation, attempt: Attempt) -> None:
                     f"shows its request, `shotreel recover --attempt {attempt.id} --adopt "
                     f"REQUEST`, and where it shows none `shotreel recover --release {attempt.id}`.",
                 )
-            case KeepAsking(for_s, unread) if unread or worth_waiting(attempt, for_s):
+            case KeepAsking(for_s, unread) if unread or worth_waiting(run, attempt, for_s):
                 note = f"asking the provider for it: {unread}" if unread else "asking for it"
                 run.watcher.state(attempt.fingerprint, "unknown", note)
                 await asyncio.sleep(pause if for_s is None else min(pause, for_s))
@@ -128,8 +128,7 @@ async def charged_unnamed(run: Generation, attempt: Attempt) -> tuple[Found, ...
     """
     provider, model = run.provider_of(attempt), model_of(attempt)
     clock = provider.clock
-    since = clock.at(sent_at(attempt)) - CLOCK_SKEW
-    until = clock.at(timing.now()) + CLOCK_SKEW
+    since, until = sent_at(attempt) - CLOCK_SKEW, clock.now() + CLOCK_SKEW
     rows: dict[str, BillingRow] = {}
     cursor: str | None = None
     for _ in range(MAX_BILL_PAGES):
@@ -146,7 +145,7 @@ async def charged_unnamed(run: Generation, attempt: Attempt) -> tuple[Found, ...
     found = []
     for request_id in sorted(rows.keys() - known - set(others)):
         row = Found(Ticket(request_id), read_time(rows[request_id].at), certain=False)
-        if possible(attempt, row, clock) and (like := await provider.compare(order, row)):
+        if possible(attempt, row) and (like := await provider.compare(order, row)):
             found.append(like)
     return tuple(found)
 
@@ -160,26 +159,27 @@ def patience_s(quiet_s: float | None) -> float:
     return min(UNREAD_S, max(quiet_s, UNREAD_LEAST_S))
 
 
-def worth_waiting(attempt: Attempt, for_s: float | None) -> bool:
+def worth_waiting(run: Generation, attempt: Attempt, for_s: float | None) -> bool:
     if for_s is not None:
         return for_s <= WAIT_IN_RUN_S
-    return silent_s(attempt) < LISTING_LAG_S
+    return silent_s(run, attempt) < LISTING_LAG_S
 
 
 def sent_at(attempt: Attempt) -> datetime:
+    """By the service's clock: the machine that asks need not be the one that has sent it."""
     return attempt.posted_at or attempt.created_at
 
 
-def silent_s(attempt: Attempt) -> float:
-    return (timing.now() - sent_at(attempt)).total_seconds()
+def silent_s(run: Generation, attempt: Attempt) -> float:
+    return (run.provider_of(attempt).clock.now() - sent_at(attempt)).total_seconds()
 
 
-def possible(attempt: Attempt, candidate: Found, clock: ServiceClock) -> bool:
+def possible(attempt: Attempt, candidate: Found) -> bool:
     """Whether it was made early enough to be the attempt's.
 
     Days later a listing is full of requests that other runs and other people have made.
     """
-    latest = clock.at(sent_at(attempt)) + timedelta(seconds=SUBMIT_TIMEOUT_S) + CLOCK_SKEW
+    latest = sent_at(attempt) + timedelta(seconds=SUBMIT_TIMEOUT_S) + CLOCK_SKEW
     return candidate.certain or candidate.sent_at is None or candidate.sent_at <= latest
 
 
@@ -189,8 +189,7 @@ async def listed(run: Generation, attempt: Attempt) -> Findings:
     findings = await provider.find(order, sent_at(attempt))
     ids = [c.ticket.request_id for c in findings.candidates]
     known = await known_of(run, attempt, ids)
-    clock = provider.clock
-    unnamed = {c.ticket.request_id: c for c in findings.candidates if possible(attempt, c, clock)}
+    unnamed = {c.ticket.request_id: c for c in findings.candidates if possible(attempt, c)}
     candidates = []
     for number, request_id in enumerate(unnamed.keys() - known):
         like: Found | None = unnamed[request_id]
@@ -207,7 +206,7 @@ async def ask(run: Generation, attempt: Attempt) -> Settlement:
     findings = await listed(run, attempt)
     return settle(
         findings,
-        silent_s=silent_s(attempt),
+        silent_s=silent_s(run, attempt),
         quiet_s=provider.quiet_s,
         clocks_agree=provider.clock.agrees,
     )

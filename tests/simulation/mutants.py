@@ -85,7 +85,7 @@ def _claims_unwritten() -> Patches:
     def claim(self: Ledger, attempt: Any, *_: Any) -> Any:
         return replace(attempt, state="posting")
 
-    def sends(self: Ledger, attempt: Any) -> bool:
+    def sends(self: Ledger, attempt: Any, *_: Any) -> bool:
         return True
 
     return {

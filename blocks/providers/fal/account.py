@@ -243,7 +243,7 @@ class Fal:
 
         Source: platform API, "List requests by endpoint"; payloads are stored for 30 days.
         """
-        listing = await self._listing_since(order.model.endpoint, self.clock.at(since) - LOOK_BACK)
+        listing = await self._listing_since(order.model.endpoint, since - LOOK_BACK)
         found, others = wire.matches(listing.items, order.model.body(order.inputs))
         return Findings(tuple(found), listing.unread, others)
 

@@ -177,9 +177,7 @@ class WaveSpeed:
 
     async def find(self, order: Order, since: datetime) -> Findings:
         """Predictions of the model since then (WaveSpeed docs, List predictions; seven days)."""
-        if self.clock.ahead is None:
-            await self.balance()  # whatever it answers says what time it is there
-        return await self._list(order.model, self.clock.at(since) - CLOCK_SKEW)
+        return await self._list(order.model, since - CLOCK_SKEW)
 
     async def compare(self, order: Order, found: Found) -> Found | None:
         request_id = found.ticket.request_id
@@ -309,7 +307,7 @@ class WaveSpeed:
                 return Findings(tuple(found), why)
             found += wire.candidates(items, model.endpoint)
             if len(items) < PAGE_SIZE:
-                old = self.clock.at(timing.now()) - since >= LISTED_FOR
+                old = self.clock.now() - since >= LISTED_FOR
                 return Findings(
                     tuple(found), "predictions are listed for seven days" if old else ""
                 )
