@@ -35,6 +35,7 @@ from flows.shots.job import InputFile, Job
 PATIENCE_S = 30.0
 LINE_S = 1.0
 TWINS_PATIENCE_S = 900.0
+STUCK_PATIENCE_S = 900.0
 LONG_WAIT_S = 60.0
 """The first in line that has waited so long is told about."""
 
@@ -131,9 +132,25 @@ async def post_in_turn(
         raise
 
 
-async def waits_for(run: Generation, attempt: Attempt) -> str:
+def stop_where_stuck(
+    run: Generation, attempt: Attempt, holding: Sequence[Attempt], waited_s: float
+) -> None:
+    """Raises UnreachableError where unknown outcomes alone hold the account's room, and nobody
+    settles them: those that this run has given up would be taken over when it has ended."""
+    settled = [one for one in holding if one.state != "unknown" or one.fingerprint in run.driven]
+    if not holding or settled:
+        return
+    if waited_s > STUCK_PATIENCE_S or all(map(run.ledger.is_mine, holding)):
+        raise UnreachableError(
+            f"{attempt.shot_name} waits for room at {attempt.service}, which {len(holding)} "
+            f"requests hold whose outcome is unknown: {holding[0].shot_name} the longest.",
+            remedy="Nothing was bought for it. Settle them: `shotreel recover`; then run the same "
+            "command again.",
+        )
+
+
+def waits_for(attempt: Attempt, holding: Sequence[Attempt]) -> str:
     """For whom a shot waits that its account has no room for."""
-    holding = await run.ledger.book(run.ledger.holding_room, attempt.service, attempt.account)
     if not holding:
         return f"waiting for {attempt.service}: its requests of this minute are used up"
     oldest = holding[0]
@@ -144,7 +161,10 @@ async def waits_for(run: Generation, attempt: Attempt) -> str:
 async def claimed_in_turn(
     run: Generation, job: Job, provider: Provider, attempt: Attempt, in_line: InLine
 ) -> Attempt:
-    """What the ledger says when the account has room. Raises CountAwaitedError."""
+    """What the ledger says when the account has room.
+
+    Raises CountAwaitedError, and UnreachableError where nobody would make room.
+    """
     gate = run.gates[attempt.service]
     async with gate.turn:
         begun, is_told = timing.monotonic(), False
@@ -161,7 +181,11 @@ async def claimed_in_turn(
             )
             if claimed is not None:
                 return claimed
-            why = await waits_for(run, attempt)
+            holding = await run.ledger.book(
+                run.ledger.holding_room, attempt.service, attempt.account
+            )
+            stop_where_stuck(run, attempt, holding, timing.monotonic() - begun)
+            why = waits_for(attempt, holding)
             run.watcher.state(attempt.fingerprint, "reserved", why)
             if not is_told and timing.monotonic() - begun > LONG_WAIT_S:
                 is_told = True
