@@ -25,6 +25,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--trace", action="store_true", help="what happened in the first world")
     parser.add_argument("--shrink", action="store_true", help="what of the world's faults it takes")
     parser.add_argument("--mutant", help="play with this protection out, 200 worlds at most")
+    parser.add_argument("--known", action="store_true", help="every mutant on its known seed")
     parser.add_argument("--mutants", action="store_true", help="list the protections")
     given = parser.parse_args(arguments)
 
@@ -37,6 +38,11 @@ def main(arguments: list[str] | None = None) -> int:
         for name, mutant in MUTANTS.items():
             print(f"{name:28} {mutant.protection}")
         return 0
+    if given.known:
+        seeds = {name: each.seed for name, each in MUTANTS.items() if each.seed is not None}
+        caught = {name: found_by(name, seed, worlds=1) for name, seed in seeds.items()}
+        print(json.dumps({name: each.broken if each else [] for name, each in caught.items()}))
+        return 0 if all(caught.values()) else 1
     if given.trace:
         with without(given.mutant):
             report = play(given.seed, traced=True, to_the_end=not given.mutant)
@@ -47,10 +53,10 @@ def main(arguments: list[str] | None = None) -> int:
             print(json.dumps(shrunk(given.seed), indent=1))
         return 1
     if given.mutant:
-        caught = found_by(given.mutant, given.seed)
-        told = {"mutant": given.mutant, "seed": caught and caught.seed}
-        print(json.dumps(told | {"broken": caught.broken if caught else []}, indent=1))
-        return 1 if caught else 0
+        found = found_by(given.mutant, given.seed)
+        told = {"mutant": given.mutant, "seed": found and found.seed}
+        print(json.dumps(told | {"broken": found.broken if found else []}, indent=1))
+        return 1 if found else 0
     result = play_all(given.requests, given.seed, given.seconds, given.parts)
     print(json.dumps(result.told()) if given.json else result.sentence())
     for line in result.broken[:20]:

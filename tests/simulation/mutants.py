@@ -235,7 +235,7 @@ def _late_answers_dropped() -> Patches:
 MUTANTS = {
     "posted-twice": Mutant("at most one POST for an attempt", 20, _sent_once_more),
     "lost-answer-retried": Mutant(
-        "only what proves that nothing arrived is tried again", 3, _lost_answers_retried
+        "only what proves that nothing arrived is tried again", 6, _lost_answers_retried
     ),
     "gateway-believed": Mutant("a gateway's error is no refusal", None, _gateways_believed),
     "killed-post-resent": Mutant(
@@ -246,13 +246,13 @@ MUTANTS = {
         "an unknown outcome holds its fingerprint", None, _not_held("unknown")
     ),
     "in-flight-not-held": Mutant(
-        "an attempt in flight holds its fingerprint", 29, _not_held("submitted", "ready")
+        "an attempt in flight holds its fingerprint", 1, _not_held("submitted", "ready")
     ),
     "failure-not-held": Mutant("a charged failure holds its fingerprint", 2, _not_held("failed")),
     "no-quiet-period": Mutant("silence proves nothing before its time", None, _no_quiet_period),
     "unread-is-empty": Mutant("a listing that fails is not an empty one", None, _unread_is_empty),
     "any-request-adopted": Mutant(
-        "seed and inputs tell whose a request is", 7, _any_request_is_ours
+        "seed and inputs tell whose a request is", 3, _any_request_is_ours
     ),
     "known-request-adopted": Mutant(
         "a request belongs to one attempt", None, _known_requests_again

@@ -562,6 +562,17 @@ class World:
                 self.report.lost += 1
                 self.breaks(f"{job.request_id} ({job.prompt}) was paid and is no clip")
 
+    def end(self) -> None:
+        """What a world that broke leaves under way ends in it, not in the next one."""
+        told, self.report.broken = self.report.broken, []
+        self._to_the_end, self.loop.most_steps = True, self.loop.steps + MOST_STEPS
+        tasks = asyncio.all_tasks(self.loop)
+        for task in tasks:
+            task.cancel()
+        with suppress(StalledError, EndlessError):
+            self.loop.run_until_complete(asyncio.wait(tasks) if tasks else asyncio.sleep(0))
+        self.report.broken = told
+
     def play(self, folder: Path) -> Report:
         url = f"sqlite:///{folder / 'ledger.sqlite'}"
         draw = self.draw
@@ -603,6 +614,7 @@ class World:
             for error in self.loop.errors:
                 self.breaks(f"unheard: {type(error).__name__}: {error}")
             self.report.virtual_s, self.report.steps = self.loop.time(), self.loop.steps
+            self.end()
             asyncio.set_event_loop(None)
             self.loop.close()
         return self.report
