@@ -239,17 +239,15 @@ MUTANTS = {
     ),
     "gateway-believed": Mutant("a gateway's error is no refusal", None, _gateways_believed),
     "killed-post-resent": Mutant(
-        "a POST under which the process died is unknown", None, _killed_posts_sent_again
+        "a POST under which the process died is unknown", 5, _killed_posts_sent_again
     ),
     "claim-unwritten": Mutant("the intent is on disk before the POST", 1, _claims_unwritten),
-    "unknown-not-held": Mutant(
-        "an unknown outcome holds its fingerprint", None, _not_held("unknown")
-    ),
+    "unknown-not-held": Mutant("an unknown outcome holds its fingerprint", 2, _not_held("unknown")),
     "in-flight-not-held": Mutant(
         "an attempt in flight holds its fingerprint", 1, _not_held("submitted", "ready")
     ),
     "failure-not-held": Mutant("a charged failure holds its fingerprint", 2, _not_held("failed")),
-    "no-quiet-period": Mutant("silence proves nothing before its time", None, _no_quiet_period),
+    "no-quiet-period": Mutant("silence proves nothing before its time", 2, _no_quiet_period),
     "unread-is-empty": Mutant("a listing that fails is not an empty one", None, _unread_is_empty),
     "any-request-adopted": Mutant(
         "seed and inputs tell whose a request is", 3, _any_request_is_ours
