@@ -37,7 +37,7 @@ from flows.planning.changes import noted
 from flows.planning.input_files import picture_suffix
 from flows.planning.plan import Plan
 from flows.report import artifacts
-from flows.report.page import pasts_of, write_report
+from flows.report.page.write import pasts_of, write_report
 from flows.run.context import Clip, RunContext
 from flows.stitch import Stitched
 from flows.stitch.seams.seam import Seam

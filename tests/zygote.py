@@ -29,14 +29,23 @@ from typing import Any, Self
 
 ROOT = Path(__file__).parents[1]
 WARM = (
+    "anyio._backends._asyncio",
     "av",
     "blocks.sandbox.server",
     "flows.cli",
     "flows.commands.make",
     "flows.commands.recover",
     "flows.make_film",
+    "flows.studio.place",
     "httpx",
+    "pandas.io.formats.csvs",
+    "prefect.flow_engine",
+    "prefect.task_engine",
+    "prefect.utilities.visualization",
     "sqlalchemy.dialects.sqlite",
+    "tests.crash.runner",
+    "tests.crash.service",
+    "tests.e2e.world",
     "uvicorn",
 )
 START_S = 300

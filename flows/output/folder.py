@@ -7,14 +7,15 @@ import os
 import shutil
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import chain, count
 from pathlib import Path
 
 from blocks.errors import SetupError
-from blocks.files import free_bytes, replacing, sha256_file
+from blocks.files import free_bytes, sha256_file
 from blocks.storage.clip_store import MIN_FREE_BYTES
+from flows.output.writing import part_of
 from flows.shots.job import Job
 from flows.shots.names import file_name
 
@@ -172,23 +173,3 @@ def _file_name(job: Job) -> str:
 def _extras() -> Iterator[str]:
     yield ""
     yield from (f"{number}-" for number in count(2))
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """The file is the old one or the new one, never half of either. Raises SetupError."""
-    with part_of(path) as part:
-        part.write_text(text, encoding="utf-8")
-
-
-@contextmanager
-def part_of(path: Path) -> Iterator[Path]:
-    """A file beside `path` that takes its place when it is filled. Raises SetupError."""
-    try:
-        with replacing(path) as part:
-            yield part
-    except OSError as error:
-        raise SetupError(
-            f"{path} cannot be written: {error.strerror or error}.",
-            remedy="What was bought is kept. Make room, or choose another folder with --out, and "
-            "run the same command again.",
-        ) from None

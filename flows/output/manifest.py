@@ -12,7 +12,8 @@ from blocks.ledger import Attempt
 from blocks.media.probe import duration_of
 from blocks.money import plain
 from flows.costs.statement import Statement, reason_of
-from flows.output.folder import Place, write_atomically
+from flows.output.folder import Place
+from flows.output.writing import write_atomically
 from flows.planning.plan import Line
 from flows.run.context import Clip
 from flows.stitch import Stitched

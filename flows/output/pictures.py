@@ -1,73 +1,24 @@
-"""`poster.jpg` and `contact-sheet.jpg`: drawn in a worker process from stills that are there."""
+"""`poster.jpg` and `contact-sheet.jpg`: what there is to draw."""
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from blocks.money import usd
 from blocks.providers.services import is_sandboxed
-from flows.output.contact_sheet import Tile, pages, sheet
-from flows.output.folder import Place, part_of
+from flows.output.contact_sheet import Tile, pages
+from flows.output.drawing import Pictures
+from flows.output.folder import Place
 from flows.output.otio import in_film_order
-from flows.output.poster import most_varied
-from flows.output.stills import WIDTH_PX, picture_of, still_path
+from flows.output.stills import WIDTH_PX, still_path
 from flows.stitch.timeline import Timeline
-
-if TYPE_CHECKING:
-    from PIL.Image import Image
 
 # Enough to find a good one among, wherever it stands.
 _CANDIDATES = 40
-_SHOWN_PX = 1100
-_MOST_SHOWN_BYTES = 400_000
-
-
-@dataclass(frozen=True)
-class Pictures:
-    """What is drawn. `scenes` are the poster's candidates: a still, and its time in the film."""
-
-    place: Place
-    title: str
-    facts: str
-    tiles: tuple[Tile, ...]
-    aspect: float
-    scenes: tuple[tuple[Path, Fraction], ...]
-
-    @property
-    def files(self) -> list[Path]:
-        sheets = range(1, len(pages(self.tiles)) + 1)
-        return [
-            *([self.place.poster] if self.scenes else []),
-            *map(self.place.contact_sheet, sheets),
-        ]
-
-    def draw(self) -> bytes | None:
-        """Write them, and return the first page small, for Prefect; None where it is large.
-
-        Raises ClipError, SetupError.
-        """
-        if self.scenes:
-            chosen = most_varied([still for still, _ in self.scenes]) or 0
-            poster = picture_of(self.place.film, 4096, self.scenes[chosen][1])
-            _save(poster, self.place.poster, quality=90)
-        shown: Image | None = None
-        drawn = pages(self.tiles)
-        for number, tiles in enumerate(drawn, 1):
-            facts = self.facts
-            if len(drawn) > 1:
-                facts += f" · page {number} of {len(drawn)}"
-            page = sheet(self.title, facts, tiles, self.aspect)
-            _save(page, self.place.contact_sheet(number), quality=88)
-            shown = shown or page
-        _forget_pages(self.place, len(drawn))
-        return _small(shown) if shown else None
 
 
 def pictures_of(
@@ -89,13 +40,16 @@ def pictures_of(
     facts.append(usd(Decimal(manifest["totals"]["cost_usd"])))
     if any(is_sandboxed(str(shot["provider"])) for shot in provenance["shots"]):
         facts.append("sandbox, no money was spent")
+    tiles = tuple(_tile(number, takes, cache) for number, takes in enumerate(shots, 1))
     return Pictures(
-        place,
         title,
         " · ".join(facts),
-        tuple(_tile(number, takes, cache) for number, takes in enumerate(shots, 1)),
+        tiles,
         timeline.width / timeline.height if timeline else 16 / 9,
+        tuple(place.contact_sheet(number) for number in range(1, len(pages(tiles)) + 1)),
+        place.film,
         _scenes(timeline, cache) if timeline else (),
+        place.poster,
     )
 
 
@@ -138,24 +92,3 @@ def _scenes(timeline: Timeline, cache: Path) -> tuple[tuple[Path, Fraction], ...
     ]
     step = -(-len(found) // _CANDIDATES) or 1
     return tuple(found[::step])
-
-
-def _save(picture: Image, path: Path, *, quality: int) -> None:
-    with part_of(path) as part:
-        picture.save(part, format="JPEG", quality=quality, optimize=True, progressive=True)
-
-
-def _forget_pages(place: Place, count: int) -> None:
-    """Remove the pages of a longer list that are left over."""
-    for path in place.out.glob("contact-sheet-*.jpg"):
-        number = path.stem.rpartition("-")[2]
-        if number.isdecimal() and int(number) > max(count, 1):
-            with suppress(OSError):
-                path.unlink()
-
-
-def _small(page: Image) -> bytes | None:
-    page.thumbnail((_SHOWN_PX, _SHOWN_PX * 3))
-    jpeg = io.BytesIO()
-    page.save(jpeg, format="JPEG", quality=72, optimize=True)
-    return jpeg.getvalue() if jpeg.tell() <= _MOST_SHOWN_BYTES else None

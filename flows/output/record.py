@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from blocks import settings
-from flows.output.folder import write_atomically
+from flows.output.writing import write_atomically
 
 
 def key_of(*facts: Any) -> str:

@@ -12,7 +12,8 @@ from flows.costs.bill import bill_of, to_csv
 from flows.costs.statement import Statement, state_accounts
 from flows.film_list import FilmList
 from flows.generate.all_clips import Clips
-from flows.output.folder import Place, write_atomically
+from flows.output.folder import Place
+from flows.output.writing import write_atomically
 from flows.planning.plan import Plan
 from flows.report import artifacts
 from flows.tasks.arguments import unvisited

@@ -20,10 +20,12 @@ from blocks.errors import SetupError, ShotreelError, StitchError
 from blocks.ledger import Attempt
 from flows.generate.all_clips import Clips
 from flows.output import contact_sheet, editors, otio, poster, stills
-from flows.output.folder import Place, write_atomically
-from flows.output.pictures import Pictures, pictures_of
+from flows.output.drawing import Pictures
+from flows.output.folder import Place
+from flows.output.pictures import pictures_of
 from flows.output.provenance import provenance_of
 from flows.output.record import is_current, key_of, remember
+from flows.output.writing import write_atomically
 from flows.planning.plan import Plan
 from flows.report import artifacts
 from flows.run.context import Clip

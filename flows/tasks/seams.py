@@ -10,8 +10,9 @@ from pathlib import Path
 
 from blocks.errors import ShotreelError
 from flows.generate.all_clips import Clips
-from flows.output.folder import Place, write_atomically
+from flows.output.folder import Place
 from flows.output.seams_table import csv_of, row_of
+from flows.output.writing import write_atomically
 from flows.planning.plan import Plan
 from flows.report import artifacts
 from flows.run.context import Clip

@@ -17,8 +17,9 @@ from blocks.media.probe import probe
 from blocks.providers.base import Failed, Quote, Ticket
 from flows.costs.bill import bill_of
 from flows.costs.statement import state_accounts
-from flows.output.folder import LaidOut, Place, write_atomically
+from flows.output.folder import LaidOut, Place
 from flows.output.manifest import manifest_of
+from flows.output.writing import write_atomically
 from flows.planning.plan import Line, Plan
 from flows.report.page.build import report_of
 from flows.report.page.facts import Report, SeamFacts

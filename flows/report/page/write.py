@@ -21,7 +21,8 @@ from typing import Any
 from blocks.errors import ShotreelError
 from blocks.ledger import Ledger
 from flows.costs.statement import Statement
-from flows.output.folder import LaidOut, Place, write_atomically
+from flows.output.folder import LaidOut, Place
+from flows.output.writing import write_atomically
 from flows.planning.plan import Plan
 from flows.report.page.build import report_of
 from flows.report.page.facts import Past, Report
