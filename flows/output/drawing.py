@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from flows.output.contact_sheet import Tile, pages, sheet
 from flows.output.poster import most_varied
 from flows.output.stills import picture_of
+from flows.output.writing import part_of
 
 if TYPE_CHECKING:
     from PIL.Image import Image
