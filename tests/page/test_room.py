@@ -11,6 +11,7 @@ import threading
 import time
 import tomllib
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from decimal import Decimal
 from functools import partial
@@ -370,5 +371,6 @@ def test_answer_comes_with_the_page_and_the_next_film_waits_for_the_end_of_the_o
         with pytest.raises(BudgetError):
             await following
 
-    asyncio.run(scene())
+    with ThreadPoolExecutor(1) as threads:  # in this one the browser's own loop is running
+        threads.submit(lambda: asyncio.run(scene())).result()
     assert order == ["begins with 0", "ends", "begins with 1", "ends"]
