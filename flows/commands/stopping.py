@@ -8,6 +8,7 @@ is in the ledger by then, and the next command finds it.
 from __future__ import annotations
 
 import asyncio
+import logging
 import multiprocessing
 import os
 import signal
@@ -127,6 +128,7 @@ def run_stoppable(work: Coroutine[Any, Any, T]) -> T:
 def leave(code: int) -> NoReturn:
     """End the process; within seconds where nobody waits, whatever it has left behind."""
     if _hurry.is_set():
+        logging.raiseExceptions = False  # what is left behind may log on: Prefect's API is closed
         for name in SIGNALS:
             with suppress(AttributeError, ValueError):  # not on Windows; not the main thread
                 signal.signal(getattr(signal, name), signal.SIG_IGN)

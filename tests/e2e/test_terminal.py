@@ -120,10 +120,13 @@ def begin(world: World) -> Iterator[Begin]:
         os.close(terminal.screen)
 
 
-# It takes the terminal for its own, as a shell's foreground job has it.
+# It takes the terminal for its own, as a shell's foreground job has it, and no signal is ignored,
+# also where these tests run in the background.
 AT_TERMINAL = """
-import fcntl, os, sys, termios
+import fcntl, os, signal, sys, termios
 fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+for each in signal.SIGINT, signal.SIGHUP:
+    signal.signal(each, signal.SIG_DFL)
 os.execv(sys.argv[1], sys.argv[1:])
 """
 
