@@ -271,7 +271,7 @@ async def note_ticket(run: Generation, attempt: Attempt, ticket: Ticket) -> Atte
         if noted_as.request_id != ticket.request_id:
             await run.ledger.book(run.ledger.book_late, noted_as, ticket)
             raise late(attempt, ticket, f"the attempt was {noted_as.state} by then")
-        run.sent.add(attempt.id)
+        run.sent[attempt.id] = noted_as
         return noted_as
     except ValueError as error:
         raise late(attempt, ticket, str(error)) from None

@@ -32,8 +32,9 @@ class Gate:
 class Generation(RunContext):
     watcher: Watcher
     paused: dict[str, AccountPausedError] = field(default_factory=dict)
-    sent: set[str] = field(default_factory=set)
-    """Attempts that this run has sent: how long they take is known."""
+    sent: dict[str, Attempt] = field(default_factory=dict)
+    """Attempts that this run has sent, by id, as they were accepted: how long they take is known,
+    and their requests are, also where the ledger no longer says."""
     fresh: set[str] = field(default_factory=set)
     """Attempts that this run has seen become ready: their media URLs are of today."""
     orphans: dict[str, asyncio.Task[None]] = field(default_factory=dict)

@@ -73,35 +73,40 @@ async def obtain_here(run: Generation, job: Job, intent: Intent) -> Clip:
 
 
 async def until_stored(run: Generation, job: Job, intent: Intent) -> Clip:
+    held: Attempt | None = None
     bought = 0
-    while True:
-        held = await run.ledger.book(run.ledger.holder, job.fingerprint)
-        if held is None:
-            if bought == MAX_ATTEMPTS:
-                raise FailedError(
-                    f"{job.name} failed {MAX_ATTEMPTS} times in ways that may pass.",
-                    remedy="Nothing is owed for it. Run the same command again later.",
-                )
-            reserved = await run.ledger.book(run.ledger.reserve, [intent], run.run_id)
-            held = reserved[job.fingerprint]
-        if job.fingerprint in run.orphans:
-            await asyncio.sleep(WATCH_S)
-            continue
-        if held.state in IN_PROGRESS and not run.ledger.is_mine(held):
-            mine = await taken_over(run, held)
-            if mine is None:
-                run.watcher.state(job.fingerprint, held.state, "another run is on it")
+    try:
+        while True:
+            held = await run.ledger.book(run.ledger.holder, job.fingerprint)
+            if held is None:
+                held = await reserve_again(run, job, intent, bought)
+            if job.fingerprint in run.orphans:
                 await asyncio.sleep(WATCH_S)
                 continue
-            held = mine
-        bought += held.state == "reserved"
-        try:
-            clip = await advance(run, job, held)
-        except SetupError:
-            keep_request(held)
-            raise
-        if clip is not None:
-            return clip
+            if held.state in IN_PROGRESS and not run.ledger.is_mine(held):
+                mine = await taken_over(run, held)
+                if mine is None:
+                    run.watcher.state(job.fingerprint, held.state, "another run is on it")
+                    await asyncio.sleep(WATCH_S)
+                    continue
+                held = mine
+            bought += held.state == "reserved"
+            if clip := await advance(run, job, held):
+                return clip
+    except SetupError:
+        if held:
+            keep_request(held if held.ticket else run.sent.get(held.id, held))
+        raise
+
+
+async def reserve_again(run: Generation, job: Job, intent: Intent, bought: int) -> Attempt:
+    if bought == MAX_ATTEMPTS:
+        raise FailedError(
+            f"{job.name} failed {MAX_ATTEMPTS} times in ways that may pass.",
+            remedy="Nothing is owed for it. Run the same command again later.",
+        )
+    reserved = await run.ledger.book(run.ledger.reserve, [intent], run.run_id)
+    return reserved[job.fingerprint]
 
 
 def keep_request(attempt: Attempt) -> None:
