@@ -40,7 +40,6 @@ class Terminal:
 
     process: subprocess.Popen[bytes]
     screen: int
-    begun: float = field(default_factory=time.monotonic)
     _heard: list[bytes] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -61,9 +60,8 @@ class Terminal:
     def press(self, key: bytes = b"\x03") -> None:
         os.write(self.screen, key)
 
-    def ended(self, within_s: float | None = None) -> int:
-        """Its exit code, and in time: on a busy machine it ends no slower than it has started."""
-        within_s = within_s or max(SOON_S, time.monotonic() - self.begun)
+    def ended(self, within_s: float = SOON_S) -> int:
+        """Its exit code, and in time."""
         try:
             code = self.process.wait(within_s)
         except subprocess.TimeoutExpired:
