@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from datetime import datetime
 from decimal import Decimal
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, select
+from sqlalchemy import Column, ColumnElement, Connection, Engine, select
 
 from blocks import timing
 from blocks.ledger.budget import counts_of, model_counts, run_budget, run_spent
@@ -64,34 +64,28 @@ class Queries:
         return found
 
     def with_seeds(self, seeds: Sequence[int]) -> list[Attempt]:
-        """The attempts that hold a clip of one of these seeds."""
-        found: list[Attempt] = []
-        with self.engine.connect() as connection:
-            for some in chunks(seeds):
-                query = ROWS.where(
-                    attempts.c.seed.in_(some),
-                    attempts.c.holds == 1,
-                    attempts.c.state != "reserved",
-                )
-                found += (Attempt(*row) for row in connection.execute(query))
-        return found
+        """The attempts that hold a clip of one of these seeds, oldest first."""
+        return self._rows_of(
+            attempts.c.seed, seeds, attempts.c.holds == 1, attempts.c.state != "reserved"
+        )
 
     def attempts_for(self, fingerprints: Sequence[str]) -> list[Attempt]:
         """Every attempt at these clips, also those that were given up; oldest first."""
-        found: list[Attempt] = []
-        with self.engine.connect() as connection:
-            for some in chunks(fingerprints):
-                query = ROWS.where(attempts.c.fingerprint.in_(some))
-                found += [Attempt(*row) for row in connection.execute(query)]
-        return sorted(found, key=lambda attempt: (attempt.created_at, attempt.id))
+        return self._rows_of(attempts.c.fingerprint, fingerprints)
 
     def sent_by(self, run_ids: Sequence[str]) -> list[Attempt]:
         """What these runs have sent, oldest first."""
+        return self._rows_of(attempts.c.run_id, run_ids, attempts.c.posted_at.is_not(None))
+
+    def _rows_of(
+        self, column: Column[Any], values: Sequence[Any], *conditions: ColumnElement[bool]
+    ) -> list[Attempt]:
+        """The attempts that have one of these values in the column, oldest first."""
         found: list[Attempt] = []
         with self.engine.connect() as connection:
-            for some in chunks(run_ids):
-                query = ROWS.where(attempts.c.run_id.in_(some), attempts.c.posted_at.is_not(None))
-                found += [Attempt(*row) for row in connection.execute(query)]
+            for some in chunks(values):
+                query = ROWS.where(column.in_(some), *conditions)
+                found += (Attempt(*row) for row in connection.execute(query))
         return sorted(found, key=lambda attempt: (attempt.created_at, attempt.id))
 
     def clip_times_s(self, service: str, model: str, most: int) -> list[float]:

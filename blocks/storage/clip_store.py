@@ -15,7 +15,8 @@ from blocks.storage.object_store import ObjectStore
 
 MIN_FREE_BYTES = 64 * 2**20
 CACHE_GB = 20.0
-SUFFIXES = (".mp4", ".png", ".jpg", ".webp")
+CLIP_SUFFIX = ".mp4"
+SUFFIXES = (CLIP_SUFFIX, ".png", ".jpg", ".webp")
 """Of clips, and of stills."""
 IN_USE_S = 3600.0
 """A cached file that any process has used so lately stays, whatever the bound."""
@@ -72,7 +73,7 @@ class ClipStore:
         """Where the download of an attempt grows; what is there is resumed."""
         return self.incoming / f"{attempt_id}.part"
 
-    def keep(self, partial: Path, sha256: str, suffix: str = SUFFIXES[0]) -> Path:
+    def keep(self, partial: Path, sha256: str, suffix: str = CLIP_SUFFIX) -> Path:
         """Move a verified file to its place, in one step that a crash cannot halve."""
         place = self.folder / name_of(sha256, suffix)
         place.parent.mkdir(parents=True, exist_ok=True)
@@ -165,7 +166,7 @@ class ClipStore:
         return size
 
 
-def name_of(sha256: str, suffix: str = SUFFIXES[0]) -> str:
+def name_of(sha256: str, suffix: str = CLIP_SUFFIX) -> str:
     return f"{sha256[:2]}/{sha256}{suffix}"
 
 

@@ -14,6 +14,7 @@ from blocks.providers.base import Again, Failed, Ready
 from blocks.providers.comfyui.account import ComfyUI
 from blocks.providers.download import Fetched, Patience, Vanished, download
 from blocks.providers.retry import again_until, backoff
+from blocks.storage.clip_store import CLIP_SUFFIX
 from flows.generate.generation import Generation
 from flows.planning.input_files import picture_suffix
 from flows.run.context import Clip
@@ -145,8 +146,8 @@ async def keep(run: Generation, attempt: Attempt) -> Clip:
         part.unlink(missing_ok=True)  # whatever this is, it is no beginning of a clip
         raise
     sha256 = await asyncio.to_thread(sha256_file, part)
-    suffix = picture_suffix(part) if makes == "image" else None
-    path = await asyncio.to_thread(run.store.keep, part, sha256, *filter(None, [suffix]))
+    suffix = (picture_suffix(part) if makes == "image" else None) or CLIP_SUFFIX
+    path = await asyncio.to_thread(run.store.keep, part, sha256, suffix)
     num_frames = info.num_frames if info else 1
     await run.ledger.book(run.ledger.mark_stored, attempt, sha256, num_frames)
     return Clip(attempt.fingerprint, attempt.id, sha256, num_frames, path, info)

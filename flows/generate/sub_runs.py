@@ -1,8 +1,8 @@
 """The parts of a list that other workers buy: sub-runs of the deployment `buy-clips`.
 
 What they obtain is in the ledger and in the store, where the run that started them finds it; what
-they do not, it obtains itself. So it depends on none of them: not on a worker that
-takes a part, not on one that comes to its end.
+they do not, it obtains itself. So it depends on none of them: not on a worker that takes a part,
+not on one that comes to its end.
 """
 
 from __future__ import annotations
