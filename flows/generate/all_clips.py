@@ -102,13 +102,20 @@ class Clips:
                 run.watcher.state(job.fingerprint, "failed", type(error).__name__)
                 return unforeseen(job, error)
 
+        whole = asyncio.current_task()
+
+        def ended(task: asyncio.Task[Outcome]) -> None:
+            # What Prefect raises at SIGTERM may land in one clip's task: it is meant for the run.
+            if whole and not task.cancelled() and task.exception():
+                whole.cancel()
+
         self._stills = {line.job.fingerprint for line in plan.stills}
         for line in plan.every:
             job = line.job
             if line.need != "out" and job.fingerprint not in self._coming:
-                self._coming[job.fingerprint] = asyncio.create_task(
-                    one(job, line.need), name=job.name
-                )
+                coming = asyncio.create_task(one(job, line.need), name=job.name)
+                coming.add_done_callback(ended)
+                self._coming[job.fingerprint] = coming
 
     async def _first_that_sells(
         self, job: Job, obtain: Callable[[Job], Coroutine[Any, Any, Clip]]

@@ -24,7 +24,7 @@ from blocks.ledger import Attempt, fallback
 from blocks.ledger.proof import CountAwaitedError
 from blocks.ledger.states import OCCUPYING
 from blocks.providers.base import Accepted, Again, Order, Paused, Provider, Refused, Ticket, Unknown
-from blocks.providers.http import SUBMIT_TIMEOUT_S, plain
+from blocks.providers.http import plain
 from blocks.providers.model import Media, with_urls
 from blocks.providers.retry import again_until
 from flows.generate.generation import Gate, Generation
@@ -36,6 +36,9 @@ PATIENCE_S = 30.0
 LINE_S = 1.0
 TWINS_PATIENCE_S = 900.0
 STUCK_PATIENCE_S = 900.0
+LAST_ANSWER_S = 15.0
+"""What a run that is stopped waits for the answer to a request on its way: its id is worth a moment
+more than a quick exit. Prefect's worker kills 30 s after it has told a run to end."""
 LONG_WAIT_S = 60.0
 """The first in line that has waited so long is told about."""
 
@@ -127,8 +130,7 @@ async def post_in_turn(
     try:
         return await asyncio.shield(posting)
     except asyncio.CancelledError:
-        # The request is on its way: its id is worth a moment more than a quick exit.
-        await asyncio.wait([posting], timeout=SUBMIT_TIMEOUT_S)
+        await asyncio.wait([posting], timeout=LAST_ANSWER_S)
         raise
 
 

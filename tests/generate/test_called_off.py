@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 from pathlib import Path
 
 import pytest
+from prefect.utilities.engine import capture_sigterm
 
 from blocks.ledger import Ledger
 from blocks.ledger.location import ledger_url
-from flows.generate.generation import DOWNLOADS
+from flows.generate.all_clips import Clips
+from flows.generate.generation import DOWNLOADS, open_generation
+from flows.generate.lifecycle import obtain
+from flows.planning.reserving import plan_list, reserve
+from flows.report.progress import Progress
+from flows.run.context import Clip
 from flows.run.opening import SANDBOX_LIMITS
+from flows.shots import read_shots
+from flows.shots.job import Job
 from tests.generate.conftest import Open
-from tests.generate.studio import Studio, write
+from tests.generate.studio import LIST, Studio, write
 from tests.web import web
 
 FREE = "comfyui/blank.json"
@@ -47,6 +57,39 @@ def test_a_stopped_run_interrupts_its_own_comfyui_and_makes_the_clip_again(
     assert (states(("submitted",)), states(("failed",))) == (0, 1)
     again = open_studio(latency_s=0.1)
     assert again.make(shots).clip("a").path.exists()
+
+
+async def told_to_end_in_one_clip(shots: str) -> None:
+    """Prefect's SIGTERM arrives while the task of `a` is at work and the answer to `b` awaited."""
+    rows = read_shots(shots)
+    async with open_generation(rows, Progress(), live=False) as run:
+        plan = await plan_list(run, rows, live=False)
+        intents = await reserve(run, plan, LIST.name, None)
+
+        async def obtain_or_end(job: Job) -> Clip:
+            if job.shot.shot == "a":
+                while not states(("posting",)):  # noqa: ASYNC110 - it is on disk that it shows
+                    await asyncio.sleep(0.05)
+                os.kill(os.getpid(), signal.SIGTERM)
+            return await obtain(run, job, intents[job.fingerprint])
+
+        clips = Clips(obtain_or_end, obtain_or_end)
+        try:
+            clips.start(run, plan)
+            await clips.all()
+        finally:
+            await clips.stop()
+
+
+def test_a_run_that_is_told_to_end_while_one_clip_is_at_work_ends_whole_and_keeps_every_answer(
+    open_studio: Open, tmp_path: Path
+) -> None:
+    studio = open_studio(latency_s=20.0)
+    studio.misbehave(at="submit", do="answer_late", delay_s=1)
+    shots = write(tmp_path / "list.csv", "shot,prompt", "a,A wave", "b,A rock")
+    with capture_sigterm(), pytest.raises(asyncio.CancelledError):
+        asyncio.run(told_to_end_in_one_clip(shots))
+    assert (states(("posting",)), states(("submitted",))) == (0, 1)
 
 
 def test_a_stopped_run_leaves_what_is_paid_to_be_brought_home(

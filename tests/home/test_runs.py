@@ -70,7 +70,11 @@ def test_a_run_cancelled_on_its_worker_loses_nothing(home: Home) -> None:
     late = {"at": "job", "do": "late", "delay_s": 30, "times": 0, "match": {"prompt": "cancelled"}}
     misbehave(home, late)
     run_id = home.submit("make-film", shots=shot_list("cancelled", count), out="cancelled")
-    under_way = "SELECT id FROM attempts WHERE sequence = 'cancelled' AND state = 'submitted'"
+    # Prefect's signal may drop what is on its way: it counts as ordered until it is settled.
+    under_way = (
+        "SELECT id FROM attempts WHERE sequence = 'cancelled' "
+        "AND state IN ('posting', 'unknown', 'submitted')"
+    )
     until(lambda: len(home.rows(under_way)) >= 5)
     state = {"type": "CANCELLING", "name": "Cancelling"}
     home.api("POST", f"flow_runs/{run_id}/set_state", {"state": state})
