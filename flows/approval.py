@@ -68,16 +68,9 @@ class Question:
     """What is asked. `note` says why it is asked again."""
 
     plan: Plan
-    above_usd: Decimal
+    headline: str
     budget_usd: Decimal | None
     note: str = ""
-
-    @property
-    def headline(self) -> str:
-        return (
-            f"{self.plan.count('buy')} clips would cost {usd(self.plan.most_usd)}, which is above "
-            f"{usd(self.above_usd)}."
-        )
 
 
 Ask = Callable[[Question], Approval]
@@ -92,6 +85,10 @@ class Asker:
     here: Ask | None
     progress: Progress
     notification: Notification
+
+    @property
+    def can_ask(self) -> bool:
+        return self.here is not None or bool(PREFECT_API_URL.value())
 
 
 async def approved(
@@ -108,7 +105,9 @@ async def approved(
     """
     note = ""
     while above_usd is not None and plan.most_usd > above_usd:
-        answer = await ask(asker, Question(plan, above_usd, budget_usd, note))
+        cost = f"{plan.to_buy} would cost {usd(plan.most_usd)}"
+        question = Question(plan, f"{cost}, which is above {usd(above_usd)}.", budget_usd, note)
+        answer = await ask(asker, question)
         if answer.decision == "reject":
             raise BudgetError(
                 f"The plan ({usd(plan.most_usd)}) was rejected.", remedy="Nothing was bought."
@@ -147,7 +146,7 @@ async def ask(asker: Asker, question: Question) -> Approval:
     """Raises BudgetError where nobody can be asked, or nobody answers."""
     if asker.here:
         return await asyncio.to_thread(asker.here, question)
-    if not PREFECT_API_URL.value():
+    if not asker.can_ask:
         raise BudgetError(
             f"{question.headline} Nobody can be asked here.",
             remedy="Nothing was bought. Run it at a terminal, or from the UI (shotreel up); or "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -39,6 +40,7 @@ from flows.planning.plan import Plan
 from flows.report import artifacts
 from flows.report.page.write import pasts_of, write_report
 from flows.run.context import Clip, RunContext
+from flows.shots.source import is_pasted
 from flows.stitch import Stitched
 from flows.stitch.seams.seam import Seam
 from flows.tasks.hand_over import hand_over
@@ -177,7 +179,8 @@ async def deliver(
     for text in handed.left_out:
         run.watcher.say(text)
     summary = summary_of(len(here), len(outcomes), accounts)
-    await artifacts.show_summary(summary, accounts, [place.film, place.report, place.costs])
+    files = [place.film, place.report, place.costs]
+    await artifacts.show_summary(summary, accounts, files, review_command(film, plan))
     context = FlowRunContext.get()
     films_made = (each for each in stitched.values() if isinstance(each, Stitched))
     notes = dict.fromkeys(note for each in films_made for note in each.notes)
@@ -187,7 +190,7 @@ async def deliver(
         errors,
         summary,
         spent_usd=accounts.spent_in(run.run_id),
-        task_runs=clips.task_runs + films.task_runs + 1 + handed.task_runs,
+        task_runs=run.task_runs + films.task_runs + 1 + handed.task_runs,
         flow_run_id=context.flow_run.id if context and context.flow_run else None,
         accounts=accounts,
         notes=[*notes, *gone],
@@ -204,8 +207,25 @@ async def note(run: RunContext, film: FilmList, plan: Plan, sha256: set[str]) ->
     options = film.options.model_dump(mode="json", include=film.options.chosen)
     await asyncio.to_thread(remember_options, out, options)
     await ledger.book(note_film, ledger, out, film.id.name, run.run_id, sha256)
-    live = not any(is_sandboxed(line.job.service) for line in plan.lines)
-    await ledger.book(note_list, ledger, film.id.key, run.run_id, noted(plan.lines), live=live)
+    shots, live = noted(plan.lines), is_live(plan)
+    await ledger.book(note_list, ledger, film.id.key, run.run_id, shots, live=live)
+
+
+def review_command(film: FilmList, plan: Plan) -> str:
+    """What opens the page of this film with hands; empty for a list that is pasted: its choices
+    would have no place."""
+    if is_pasted(film.source):
+        return ""
+    words = ["shotreel", "review", film.source]
+    if film.place.out != Path("out") / film.id.name:
+        words += ["--out", str(film.place.out)]
+    if is_live(plan):
+        words.append("--live")
+    return f"cd {shlex.quote(str(Path.cwd()))} && {shlex.join(words)}"
+
+
+def is_live(plan: Plan) -> bool:
+    return not any(is_sandboxed(line.job.service) for line in plan.lines)
 
 
 def summary_of(here: int, wanted: int, accounts: Statement) -> str:

@@ -19,6 +19,7 @@ from flows.report.events import reported
 from flows.report.notification import notified
 from flows.run_name import run_name
 from flows.served import film_flow
+from flows.stills_first import StillsFirst
 from flows.tasks.account_costs import account
 from flows.tasks.generate_clip import generating
 from flows.tasks.stitch import films_of
@@ -48,7 +49,8 @@ async def make_film(
         out: The output folder. Default: out/ and the shot list's name.
         live: Spend money: buy from the real accounts. Off: from the sandbox, for free.
         budget_usd: Nothing is bought above it. A live run needs one.
-        approve_above_usd: A plan that costs more waits until a person has approved it.
+        approve_above_usd: A plan that costs more waits until a person has approved it; so do
+            the clips of stills, whatever they cost.
         notify: The Prefect notification block to tell, such as slack-webhook/team.
         split: Clips that a sub-run buys, on another worker; 0: none. Default: by the list's length.
         finish: What can be chosen about the film at any time, for nothing.
@@ -65,11 +67,14 @@ async def make_film(
         plan, budget_usd = await plan_film(run, film, budget_usd, live=live, stills=stills)
         asker = Asker(caller.ask, progress, notification)
         plan, budget_usd = await approved(run, plan, budget_usd, approve_above_usd, asker)
+        how = {"reports_stop": caller is NOBODY, "lists_stored": caller.lists_stored}
+        if approve_above_usd is not None and not stills:
+            choosing = StillsFirst(run, film, asker, how, live)
+            film, plan, budget_usd = await choosing.decided(plan, budget_usd)
         intents = await reserve(run, plan, film.id.name, budget_usd, film.id)
         parts = film.in_parts(split, live=live, budget_usd=budget_usd)
-        chosen = {"reports_stop": caller is NOBODY, "lists_stored": caller.lists_stored}
         async with (
-            generating(run, plan, intents, progress, parts, **chosen) as clips,
+            generating(run, plan, intents, progress, parts, **how) as clips,
             films.beside(plan, clips),
         ):
             sequences, whole, accounts = await asyncio.gather(

@@ -46,7 +46,8 @@ async def make_films(
         out: The folder of the films' folders. Default: out.
         live: Spend money: buy from the real accounts. Off: from the sandbox, for free.
         budget_usd: Nothing is bought above it, for all lists together. A live run needs one.
-        approve_above_usd: A list whose plan costs more waits until a person has approved it.
+        approve_above_usd: A list whose plan costs more waits until a person has approved it; so
+            do the clips of stills, whatever they cost.
         notify: The Prefect notification block to tell, such as slack-webhook/team.
     """
     async with notified("films", notify) as notification:

@@ -51,7 +51,6 @@ class Clips:
         self._obtain = obtain
         self._max_shown = max_shown
         self._footage = footage
-        self.task_runs = 0
         self._coming: dict[str, asyncio.Task[Outcome]] = {}
         """By the fingerprint of the job that was planned."""
         self._tried: dict[str, asyncio.Task[Clip]] = {}
@@ -71,7 +70,7 @@ class Clips:
         shown = stored if len(stored) <= self._max_shown else frozenset[str]()
 
         async def obtain(job: Job) -> Clip:
-            self.task_runs += 1
+            run.task_runs += 1
             return await self._obtain(job)
 
         async def obtain_in_turn(job: Job) -> Clip:

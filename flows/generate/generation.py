@@ -45,6 +45,7 @@ class Generation(RunContext):
     """Models that are stopped, by service and name: they were charged far above their quotes."""
     stop: SetupError | None = None
     """Set where money can no longer be written down: nothing more is bought."""
+    task_runs: int = 0
 
     def __post_init__(self) -> None:
         self.gates = {service: Gate() for service in self.providers}

@@ -7,6 +7,7 @@ which would take it longer than the drawing.
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
@@ -63,6 +64,13 @@ class Pictures:
             shown = shown or page
         _forget_pages(self.poster.parent, len(self.sheets))
         return _small(shown) if shown else None
+
+
+def stills_sheet(title: str, tiles: Sequence[Tile]) -> bytes | None:
+    """A small page of stills, for Prefect; None where there is none, or it is large."""
+    some = next(iter(pages(tiles)), ())
+    facts = f"{len(some)} of {len(tiles)} stills" if len(some) < len(tiles) else ""
+    return _small(sheet(title, facts or f"{len(tiles)} stills", some, 16 / 9)) if some else None
 
 
 def _save(picture: Image, path: Path, *, quality: int) -> None:

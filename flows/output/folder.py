@@ -66,9 +66,13 @@ class Place:
         name = self.renamed.get(_key(job)) or _file_name(job)
         return self.out / "clips" / file_name(job.shot.sequence) / name
 
+    @property
+    def stills(self) -> Path:
+        return self.out / "stills"
+
     def still(self, job: Job, suffix: str) -> Path:
         name = f"{file_name(job.shot.shot)}.{job.take}{suffix}"
-        return self.out / "stills" / file_name(job.shot.sequence) / name
+        return self.stills / file_name(job.shot.sequence) / name
 
     @property
     def costs(self) -> Path:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
@@ -12,9 +12,10 @@ from blocks.money import usd
 from blocks.providers.services import is_sandboxed
 from flows.output.contact_sheet import Tile, pages
 from flows.output.drawing import Pictures
-from flows.output.folder import Place
+from flows.output.folder import LaidOut, Place
 from flows.output.otio import in_film_order
 from flows.output.stills import WIDTH_PX, still_path
+from flows.shots.job import Job
 from flows.stitch.timeline import Timeline
 
 # Enough to find a good one among, wherever it stands.
@@ -51,6 +52,24 @@ def pictures_of(
         _scenes(timeline, cache) if timeline else (),
         place.poster,
     )
+
+
+def still_tiles(jobs: Iterable[Job], laid_out: Mapping[str, LaidOut], place: Place) -> list[Tile]:
+    """Stills that are here, each once, for a person to look at."""
+    found = {job.fingerprint: job for job in jobs}
+    return [
+        Tile(
+            number,
+            job.shot.sequence,
+            job.shot.shot,
+            job.shot.model,
+            cost="",
+            length="",
+            state="",
+            still=place.out / laid_out[key].path,
+        )
+        for number, (key, job) in enumerate(found.items(), 1)
+    ]
 
 
 def _length(seconds: float) -> str:

@@ -216,8 +216,13 @@ async def show_problems(problems: Sequence[Problem]) -> None:
     await shown(acreate_table_artifact(rows, "problems", title))
 
 
-async def show_summary(summary: str, accounts: Statement, files: Sequence[Path]) -> None:
-    """The files by their paths: a browser opens no file:// link of a page that a server served."""
+async def show_summary(
+    summary: str, accounts: Statement, files: Sequence[Path], review: str
+) -> None:
+    """The files by their paths: a browser opens no file:// link of a page that a server served.
+
+    `review` is the command that opens the cutting room, which has no address before.
+    """
     if FlowRunContext.get() is None:
         return
     sums = (
@@ -226,6 +231,9 @@ async def show_summary(summary: str, accounts: Statement, files: Sequence[Path])
     )
     lines = [summary, "", *table(("sequence", " USD", " units", " clips"), sums)]
     lines += ["", *(f"- `{file.absolute()}`" for file in files if file.exists())]
+    if review:
+        lines += ["", "The cutting room, to compare takes, choose, mark and ask for more:"]
+        lines += ["", *(f"    {line}" for line in review.splitlines())]
     await shown(acreate_markdown_artifact("\n".join(lines), "film", "The film and what it cost"))
 
 
@@ -234,6 +242,13 @@ async def show_sheet(jpeg: bytes) -> None:
         return
     url = f"data:image/jpeg;base64,{b64encode(jpeg).decode()}"
     await shown(acreate_image_artifact(url, "contact-sheet", "A frame of every shot"))
+
+
+async def show_stills(jpeg: bytes) -> None:
+    if FlowRunContext.get() is None:
+        return
+    url = f"data:image/jpeg;base64,{b64encode(jpeg).decode()}"
+    await shown(acreate_image_artifact(url, "stills", "Pictures that wait for approval"))
 
 
 async def show_seams(rows: Sequence[dict[str, Any]]) -> None:

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import tomllib
+from base64 import b64decode
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
+from io import BytesIO
 from typing import Any
 
+from PIL import Image
+
 from tests.e2e.film import frames_of
+from tests.e2e.prefect_server import PrefectServer, until
 from tests.e2e.world import World
 
 LIST = "shot,prompt,num_frames,resolution\na,Sea,96,480p\nb,Rock,96,480p\n"
@@ -52,3 +59,49 @@ def test_settings_of_the_film_make_the_same_film_again(world: World) -> None:
     assert first["num_frames"] > 192
     assert world.make(shots)["film"]["sha256"] == first["sha256"]
     assert world.make(shots, "--title", "")["film"]["num_frames"] == 192
+
+
+FROM_IMAGE, STILL = "fal-ai/magi-distilled/image-to-video", "fal-ai/nano-banana-pro"
+STILLS = (
+    "shot,prompt,model,resolution,image_prompt,image_model,image_max_usd\n"
+    f"a,it rises,{FROM_IMAGE},480p,a sea at dawn,{STILL},0.50\n"
+    f"b,it falls,{FROM_IMAGE},480p,a gull,{STILL},0.50\n"
+)
+
+
+def test_a_run_that_may_ask_makes_stills_and_then_clips_of_those_that_a_person_approves(
+    world: World, prefect_server: PrefectServer
+) -> None:
+    shots = world.write(STILLS, "stills-first.csv")
+    named = {"name": {"any_": ["stills-first"]}, "state": {"type": {"any_": ["PAUSED"]}}}
+    with ThreadPoolExecutor() as beside:
+        made = beside.submit(world.run, "make", shots, "--approve-above", "9", "--json")
+        (run,) = until(
+            lambda: made.done() or prefect_server.ask("flow_runs/filter", flow_runs=named)
+        )
+        asked = run["state"]["state_details"]["run_input_keyset"]["description"]
+        (form,) = until(
+            lambda: prefect_server.ask(f"flow_runs/{run['id']}/input/filter", prefix=asked)
+        )
+        assert "Look at 2 stills" in form["value"] and "$0.32" in form["value"]
+        assert endpoints(world) == [STILL] * 2
+        pictures = list((world.folder / "out" / "stills-first" / "stills").glob("*/*"))
+        assert [path.name for path in sorted(pictures)] == ["a.1.png", "b.1.png"]
+        answer = {"decision": "approve", "drop": "main/b"}
+        prefect_server.ask(f"flow_runs/{run['id']}/resume", run_input=answer)
+        done = made.result()
+    assert done.code == 3, done.err
+    assert endpoints(world) == [FROM_IMAGE, STILL, STILL]
+    assert "1 clips are not bought" in done.err and "main/b" in done.err
+    assert "main/a" not in done.err
+    chosen = tomllib.loads((world.folder / "stills-first.choices.toml").read_text("utf-8"))
+    assert {name: choice["mark"] for name, choice in chosen.items()} == {"main/a": "approved"}
+    shown = prefect_server.ask("artifacts/filter", flow_runs={"id": {"any_": [run["id"]]}})
+    (sheet,) = (each["data"] for each in shown if each["key"] == "stills")
+    with Image.open(BytesIO(b64decode(sheet.partition(",")[2]))) as picture:
+        assert picture.format == "JPEG"
+    assert world.charged == world.billed
+
+
+def endpoints(world: World) -> list[str]:
+    return sorted(charge["endpoint"] for charge in world.told("charges")["charges"])

@@ -88,6 +88,7 @@ def test_a_run_is_recorded_with_its_tasks_and_artifacts(
     assert {row.get("request") for row in bill[:-1]} == requests
     assert (bill[-1]["units"], bill[-1]["USD"]) == ("12", "0.96")
     assert "$0.96" in artifacts["film"]["data"]
+    assert f"cd {world.folder} && shotreel review recorded.csv" in artifacts["film"]["data"]
 
 
 def test_a_clip_that_is_here_is_a_task_run_which_prefect_has_found_in_its_cache(

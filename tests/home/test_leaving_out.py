@@ -75,6 +75,6 @@ def test_what_a_shot_list_says_is_no_markup_in_the_form() -> None:
     shots = read_shots('sequence,shot,prompt\n"<img src=x>|s",1,Sea\n')
     (job,) = jobs_of(shots, {}, live=False)
     quote = Quote(Decimal(4), Decimal("0.08"), datetime.now(UTC).date(), "price_rule")
-    told = described(Asked(Plan((Line(job, quote, "buy"),)), Decimal(0), None), 3600)
+    told = described(Asked(Plan((Line(job, quote, "buy"),)), "", None), 3600)
     assert "<img" not in told
     assert told.splitlines()[-1].count("|") == 6
