@@ -57,22 +57,25 @@ class Room:
         self.list = folder / "list.csv"
         self.list.write_text(LIST, "utf-8")
         self.stage = Stage(folder, str(self.list))
-        self.stage.buy()
         self.make()
         path = choices_path(str(self.list))
         assert path
         self.choices = path
         self.budgets_usd: list[Decimal] = []
+        self.may_make = threading.Event()
+        self.may_make.set()
         self.served = CuttingRoom(str(self.list), path, self.stage.place.out, self.remake)
 
     def make(self) -> None:
         jobs = jobs_of(read_shots(str(self.list)), {}, live=False)
         self.stage.lines = [Line(job, quote(), "stored") for job in jobs]
+        self.stage.buy()
         self.stage.stitch()
         self.stage.write()
 
     async def remake(self, budget_usd: Decimal, *, stills: bool) -> str:
         self.budgets_usd.append(budget_usd)
+        await asyncio.to_thread(self.may_make.wait)
         await asyncio.to_thread(self.make)
         return "made"
 
@@ -178,6 +181,28 @@ def test_more_takes_show_their_price_and_need_a_budget(
     assert "$0.64" in form.inner_text()
     form.get_by_label("Budget in USD").press("Enter")
     assert room.budgets_usd == []
+
+
+def test_keys_pressed_while_something_is_made_come_after_it_and_buy_nothing_twice(
+    room: Room, address: str, page: Page
+) -> None:
+    page.goto(address)
+    open_first_shot(page)
+    room.may_make.clear()
+    budget = page.locator("form.more").get_by_label("Budget in USD")
+    budget.fill("0.32")
+    budget.press("Enter")
+    page.get_by_text("Being made").wait_for()
+    budget.press("Enter")
+    page.get_by_text("ask for more once it is here").wait_for()
+    page.get_by_role("button", name="again (g)").focus()
+    page.keyboard.press("g")
+    page.get_by_text("as soon as what is being made is here").wait_for()
+    room.may_make.set()
+    page.locator("[data-take='3'][aria-pressed='true']").wait_for()
+    page.locator("[aria-keyshortcuts=g][aria-pressed=true]").wait_for()
+    assert room.budgets_usd == [Decimal("0.32")]
+    assert room.chosen == {"sea/a": {"takes": 3, "take": 3, "mark": "again"}}
 
 
 class StillsRoom(Room):

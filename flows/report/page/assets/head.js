@@ -32,9 +32,15 @@ const head = (() => {
     ];
   };
 
+  /** Why it is missing; the name stands before it. */
+  const reason = (shot) => {
+    if (!shot.error) return stateOf(shot)[0];
+    return shot.error.startsWith(shot.name) ? shot.error.slice(shot.name.length).replace(/^:?\s+/, "") : shot.error;
+  };
+
   const attention = (missing) => {
     const few = missing.slice(0, 3).map(({ shot, index }) =>
-      el("li", {}, el("button", { type: "button", class: "link", onclick: () => viewer.view(index) }, shot.name), ` ${shot.error || stateOf(shot)[0]}`),
+      el("li", {}, el("button", { type: "button", class: "link", onclick: () => viewer.view(index) }, shot.name), ` ${reason(shot)}`),
     );
     $("attention").hidden = false;
     $("attention").append(

@@ -12,7 +12,8 @@ const room = (() => {
   const MARKS = { approved: "a", again: "g", out: "o" };
   const KEPT = "shotreel-room";
   const chosen = new Map(Object.entries(facts.choices));
-  let busy = false;
+  let turn = Promise.resolve(true);
+  let waiting = 0;
 
   const nameOf = (shot) => `${shot.sequence}/${shot.shot}`;
   const takesOf = (shot) => shots.map((other, i) => ({ other, i })).filter(({ other }) => nameOf(other) === nameOf(shot));
@@ -26,9 +27,7 @@ const room = (() => {
     if (line) line.textContent = text;
   };
 
-  const send = async (path, asked) => {
-    if (busy) return null;
-    busy = true;
+  const post = async (path, asked) => {
     try {
       const answer = await fetch(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(asked) });
       const { detail, said } = await answer.json();
@@ -37,13 +36,20 @@ const room = (() => {
     } catch {
       say("The cutting room does not answer: is shotreel review still running?");
       return false;
-    } finally {
-      busy = false;
     }
   };
 
+  /** One after the other: what is asked while something is being made comes after it. */
+  const send = (path, asked) => {
+    if (waiting) say("It is done as soon as what is being made is here\u2026");
+    waiting += 1;
+    turn = turn.then(() => post(path, asked)).finally(() => { waiting -= 1; });
+    return turn;
+  };
+
   /** The page is loaded anew with the new film, and goes on where it was. */
-  const reload = (index) => {
+  const reload = async (index) => {
+    while (waiting) await turn;
     const video = $("player");
     sessionStorage.setItem(KEPT, JSON.stringify({ time_s: video.currentTime, playing: !video.paused, shot: nameOf(shots[index]) }));
     location.reload();
@@ -92,6 +98,10 @@ const room = (() => {
   const toggle = (index, word) => mark(index, { mark: choiceOf(shots[index]).mark === word ? "" : word });
 
   const buy = async (index, path, asked) => {
+    if (waiting) {  // pressed twice, it is not bought twice
+      say("Something is being made: ask for more once it is here.");
+      return;
+    }
     say("Being made\u2026");
     if (await send(path, asked)) reload(index);
   };
