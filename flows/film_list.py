@@ -15,6 +15,7 @@ from flows.output.folder import Place
 from flows.planning.film_budget import within_budgets
 from flows.planning.plan import Plan
 from flows.planning.reserving import plan_list
+from flows.planning.stills_price import stills_words
 from flows.run_name import film_name
 from flows.shots import FilmId, Shot, film_of, read_list
 from flows.shots.choices import Choices
@@ -78,6 +79,8 @@ async def plan_film(
             f"The ledger does not know {plan.adopted} clips that were paid for: was its file moved "
             "or removed? They are written down again, at what they are estimated to have cost."
         )
+    if told := stills_words(plan):
+        run.watcher.say(told)
     left_usd = await within_budgets(run.ledger, plan, film.file, film.id, budget_usd, live=live)
     film.place.check_writable()
     await preflight(run.providers, plan)

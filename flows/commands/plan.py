@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from decimal import Decimal
 from typing import Any
 
 import click
@@ -19,6 +18,7 @@ from flows.commands.stopping import run_stoppable
 from flows.plan import outlook_of
 from flows.planning.forecast import Outlook, Share
 from flows.planning.plan import Line, Plan
+from flows.planning.stills_price import share_of_stills, stills_usd, stills_words
 from flows.report import forecast as words
 from flows.report.artifacts import NEEDS
 from flows.report.forecast import MAX_LINES
@@ -80,11 +80,13 @@ def as_dict(plan: Plan) -> dict[str, Any]:
 
 def stills_of(plan: Plan) -> dict[str, Any]:
     """What the pictures come to, and the clips that wait for them."""
+    share = share_of_stills(plan)
     return {
         "to_buy": sum(line.need == "buy" for line in plan.stills),
-        "cost_usd": plain(sum((line.cost_usd for line in plan.stills), Decimal(0))),
+        "cost_usd": plain(stills_usd(plan)),
         "clips_waiting": plan.count("waits"),
         "clips_waiting_usd": plain(plan.waits_usd),
+        "share_before_approval": None if share is None else plain(round(share, 4)),
     }
 
 
@@ -118,6 +120,8 @@ def show(plan: Plan) -> None:
             f"{waiting} clips wait for the approval of their stills: {usd(plan.waits_usd)} more",
             markup=False,
         )
+    if told := stills_words(plan):
+        console.print(told, markup=False)
     for said in price_notes(plan):
         console.print(said, style="dim", markup=False)
     for name, title in titles_of(plan).items():

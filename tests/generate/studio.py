@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -28,13 +28,14 @@ LIST = FilmId("list", "list", "")
 
 @dataclass(frozen=True)
 class Made:
-    """`outcomes` are by the shots' names; `bill` has a line for each of them."""
+    """`outcomes` are by the shots' names, `found` by fingerprint; `bill` has a line for each shot,
+    `items` are the whole bill."""
 
     plan: Plan
     outcomes: Mapping[str, Outcome]
     bill: Mapping[str, Item]
     items: Sequence[Item] = ()
-    """The whole bill."""
+    found: Mapping[str, Outcome] = field(default_factory=dict)
 
     def clip(self, name: str) -> Clip:
         outcome = self.outcomes[name]
@@ -89,7 +90,8 @@ class Studio:
             items = await run.ledger.book(bill_of, run.ledger, plan.lines, LIST.key)
         names = [line.job.shot.shot for line in plan.lines]
         outcomes = {line.job.shot.shot: found[line.job.fingerprint] for line in plan.lines}
-        return Made(plan, outcomes, dict(zip(names, items, strict=False)), tuple(items))
+        bill = dict(zip(names, items, strict=False))
+        return Made(plan, outcomes, bill, tuple(items), found)
 
 
 def write(path: Path, *rows: str) -> str:

@@ -12,6 +12,7 @@ from PIL import Image
 
 from blocks import settings
 from blocks.errors import AwaitsApprovalError, InputError
+from flows.planning.stills_price import stills_words
 from flows.shots import read_shots
 from flows.shots.choices import Choice, choices_path, write_choices
 from flows.shots.job import approval_of, still_of
@@ -54,6 +55,7 @@ def test_only_an_approved_still_becomes_a_clip_that_begins_with_it(
     planned = studio.plan(shots)
     assert [line.need for line in planned.every] == ["buy", "buy", "waits", "waits"]
     assert planned.waits_usd == Decimal("0.64")
+    assert "$1.00, 61.0% of stills and clips, which is more than 5%" in stills_words(planned)
     made = studio.make(shots)
     assert waits(made, "a") and waits(made, "b")
     assert bought(studio) == [STILL, STILL]
@@ -76,6 +78,14 @@ def test_only_an_approved_still_becomes_a_clip_that_begins_with_it(
     assert made.clip("a") and made.clip("b")
     assert bought(studio) == [CLIP, CLIP, STILL, STILL]
     assert not list((settings.home() / "clips").glob("*/*.png"))
+
+
+def test_stills_for_cents_are_said_to_be_a_small_part_of_the_price(
+    studio: Studio, tmp_path: Path
+) -> None:
+    cheap = write(tmp_path / "cheap.csv", HEAD, ROWS[0].replace("0.50", "0.01"))
+    told = "Spent before an approval: $0.01, 3.0% of stills and clips."
+    assert stills_words(studio.plan(cheap)) == told
 
 
 def test_another_still_needs_another_approval_and_buys_one_clip_again(
