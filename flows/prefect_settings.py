@@ -42,9 +42,12 @@ OF_COMMANDS = tuple(name for name in DEFAULTS if name.startswith("PREFECT_LOGGIN
 
 
 def apply(*, of_commands: bool = False) -> None:
-    """Whoever imports a flow gets it; also after Prefect, which reads its settings once."""
-    for name, value in DEFAULTS.items():
-        if of_commands or name not in OF_COMMANDS:
-            os.environ.setdefault(name, value)
-    if context := sys.modules.get("prefect.context"):
+    """Whoever imports a flow gets it; also after Prefect, which reads its settings once.
+
+    To read them again takes Prefect a third of a second: only where one of them is new.
+    """
+    names = (name for name in DEFAULTS if of_commands or name not in OF_COMMANDS)
+    new = {name: DEFAULTS[name] for name in names if name not in os.environ}
+    os.environ.update(new)
+    if new and (context := sys.modules.get("prefect.context")):
         context.refresh_global_settings_context()

@@ -12,6 +12,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+import trustme
 from hypothesis import HealthCheck, settings
 from sqlalchemy import Engine, create_engine, make_url, text
 
@@ -41,6 +42,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         for item in items:
             if item.get_closest_marker("studio"):
                 item.add_marker(pytest.mark.skip(reason="brings a whole studio up: --studio"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def few_authorities(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Each client of HTTP would read the certificates of the world, for servers on this machine."""
+    path = tmp_path_factory.mktemp("authorities") / "one.pem"
+    trustme.CA().cert_pem.write_to_path(str(path))
+    os.environ["SSL_CERT_FILE"] = str(path)
 
 
 @pytest.fixture(scope="session")

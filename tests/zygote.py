@@ -27,12 +27,18 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
+from flows import prefect_settings
+
 ROOT = Path(__file__).parents[1]
 WARM = (
     "anyio._backends._asyncio",
-    "av",
+    "av.subtitles.stream",
     "blocks.sandbox.server",
+    "coolname.data",
+    "encodings.idna",
+    "fastapi",
     "flows.cli",
+    "flows.commands.costs",
     "flows.commands.make",
     "flows.commands.recover",
     "flows.make_film",
@@ -42,6 +48,8 @@ WARM = (
     "prefect.flow_engine",
     "prefect.task_engine",
     "prefect.utilities.visualization",
+    "pyarrow.pandas_compat",
+    "rich._emoji_codes",
     "sqlalchemy.dialects.sqlite",
     "tests.crash.runner",
     "tests.crash.service",
@@ -148,8 +156,6 @@ def clean_environment() -> dict[str, str]:
 
 def main(path: str) -> int:
     """Gives the exit code of a process that was forked; the zygote itself never returns."""
-    from flows import prefect_settings
-
     prefect_settings.apply(of_commands=True)
     for module in WARM:
         importlib.import_module(module)
@@ -197,7 +203,7 @@ def _run(wanted: dict[str, Any]) -> int:
         os.dup2(source, target)
     faulthandler.register(signal.SIGUSR1, file=sys.stderr, all_threads=True)
     os.environ.clear()
-    os.environ.update(wanted["env"])
+    os.environ.update(prefect_settings.DEFAULTS | wanted["env"])
     os.chdir(wanted["cwd"])
     module, _, name = wanted["call"].partition(":")
     return int(getattr(importlib.import_module(module), name)(wanted["argv"]) or 0)
