@@ -15,7 +15,7 @@ from flows.planning.reserving import plan_list, reserve
 from flows.report.log import logged
 from flows.report.progress import Progress
 from flows.served import served_flow
-from flows.shots import list_name, read_shots
+from flows.shots import list_name, read_list
 from flows.tasks.generate_clip import generating
 
 
@@ -27,6 +27,7 @@ async def buy_clips(
     run_id: str,
     live: bool = False,
     budget_usd: Decimal | None = None,
+    max_usd: Decimal | None = None,
 ) -> Any:
     """Buy some of a list's clips within the budget of the run that has planned them.
 
@@ -37,9 +38,10 @@ async def buy_clips(
         run_id: The run, as the ledger knows it.
         live: As that run.
         budget_usd: As that run.
+        max_usd: As that run.
     """
     progress = Progress(logged(None))
-    rows = [shot for shot in read_shots(shots) if shot.sequence in set(sequences)]
+    rows = [s for s in read_list(shots, max_usd).shots if s.sequence in set(sequences)]
     async with open_generation(rows, progress, live=live, run_id=run_id) as run:
         if not await run.ledger.book(run.ledger.knows_run, run_id):
             raise SetupError(

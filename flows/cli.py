@@ -21,6 +21,7 @@ from flows.commands.options import (
     finish_options,
     json_option,
     live_option,
+    max_usd_option,
     shots_argument,
 )
 
@@ -54,6 +55,7 @@ def main() -> None:
     help="Ask before buying for more: here at a terminal, else in the Prefect UI.",
 )
 @click.option("--stills", is_flag=True, help="Buy no clip: only the stills of an image_prompt.")
+@max_usd_option
 @finish_options
 @json_option
 @exits_with
@@ -64,6 +66,7 @@ def make(
     budget: Decimal | None,
     approve_above: Decimal | None,
     stills: bool,
+    max_usd: Decimal | None,
     as_json: bool,
     **finish: Any,
 ) -> int:
@@ -84,6 +87,7 @@ def make(
         approve_above_usd=approve_above,
         finish=finish,
         stills=stills,
+        max_usd=max_usd,
         as_json=as_json,
     )
 
@@ -193,13 +197,14 @@ def review(shots: str, out: Path | None, live: bool, port: int) -> int:
 @main.command()
 @shots_argument
 @live_option
+@max_usd_option
 @json_option
 @exits_with
-def plan(shots: str, live: bool, as_json: bool) -> int:
+def plan(shots: str, live: bool, max_usd: Decimal | None, as_json: bool) -> int:
     """Show what would be bought and what it would cost. Spends nothing."""
     from flows.commands.plan import plan as run
 
-    return run(shots, live=live, as_json=as_json)
+    return run(shots, live=live, max_usd=max_usd, as_json=as_json)
 
 
 @main.command()

@@ -28,7 +28,7 @@ from flows.stitch.sound import check_music
 @dataclass(frozen=True)
 class FilmList:
     """`source` is what was given; `file` is what the film's own file says; `finish` is that with
-    the `options` that were chosen over it."""
+    the `options` that were chosen over it. `max_usd` is what the run says of a clip."""
 
     source: str
     id: FilmId
@@ -38,10 +38,11 @@ class FilmList:
     finish: Finish
     options: Finish
     place: Place
+    max_usd: Decimal | None = None
 
     def in_parts(self, clips: int | None, *, live: bool, budget_usd: Decimal | None) -> SubRun:
         """What sub-runs are told, each of which buys so many clips."""
-        return SubRun(self.source, live, budget_usd, clips)
+        return SubRun(self.source, live, budget_usd, clips, self.max_usd)
 
 
 def require_budget(budget_usd: Decimal | None, *, live: bool) -> None:
@@ -53,16 +54,20 @@ def require_budget(budget_usd: Decimal | None, *, live: bool) -> None:
         )
 
 
-async def read_film(source: str, out: str | None, finish: Finish) -> FilmList:
+async def read_film(
+    source: str, out: str | None, finish: Finish, max_usd: Decimal | None = None
+) -> FilmList:
     """Raises InputError, ShotListError."""
     refuse_key(source)
     film = film_of(source, film_name(source))
     place = Place(Path(out) if out else Path("out") / film.name)
-    found = read_list(source)
+    found = read_list(source, max_usd)
     chosen = finish.over(found.film.finish)
     if chosen.music:
         await asyncio.to_thread(check_music, Path(chosen.music))
-    return FilmList(source, film, found.shots, found.film, found.choices, chosen, finish, place)
+    return FilmList(
+        source, film, found.shots, found.film, found.choices, chosen, finish, place, max_usd
+    )
 
 
 async def plan_film(

@@ -39,6 +39,7 @@ async def make_film(
     split: parameters.Split = None,
     finish: parameters.Finishing = parameters.NO_FINISH,
     stills: parameters.StillsAlone = False,
+    max_usd: parameters.MostOfClip = None,
     *,
     caller: Caller = NOBODY,
 ) -> Any:  # a State to Prefect, and Made to whoever calls it
@@ -55,9 +56,11 @@ async def make_film(
         split: Clips that a sub-run buys, on another worker; 0: none. Default: by the list's length.
         finish: What can be chosen about the film at any time, for nothing.
         stills: Buy no clip: only the pictures that clips are to begin with.
+        max_usd: The most that a clip may cost, where its row does not say it. Of a model whose
+            price nobody can promise, it is set aside whole.
     """
     progress = reported(caller.view)
-    film = await read_film(shots, out, finish)
+    film = await read_film(shots, out, finish, max_usd)
     require_budget(budget_usd, live=live)
     async with (
         notified(film.id.name, notify) as notification,

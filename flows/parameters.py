@@ -33,6 +33,11 @@ ApproveAbove = Annotated[
     EmptyField("number", maximum=MAX_AMOUNT),
     titled("Ask before buying for more than (USD)"),
 ]
+MostOfClip = Annotated[
+    _Usd | None,
+    EmptyField("number", maximum=MAX_AMOUNT),
+    titled("The most that a clip may cost (USD)"),
+]
 Finishing = Annotated[Finish, titled("Finish")]
 StillsAlone = Annotated[bool, titled("Stills alone")]
 NO_FINISH = AS_IT_IS

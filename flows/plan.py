@@ -15,22 +15,27 @@ from flows.report.ending import ends_in_words
 from flows.run.opening import open_run
 from flows.run_name import run_name
 from flows.served import served_flow
-from flows.shots import FilmId, Shot, film_of, read_shots
+from flows.shots import FilmId, Shot, film_of, read_list
 from flows.shots.job import models_of, services_of
 from flows.shots.source import refuse_key
 
 
 @served_flow(name="plan", flow_run_name=run_name, persist_result=False)
 @ends_in_words
-async def plan(shots: parameters.ShotList, live: parameters.Live = False) -> State[None]:
+async def plan(
+    shots: parameters.ShotList,
+    live: parameters.Live = False,
+    max_usd: parameters.MostOfClip = None,
+) -> State[None]:
     """Read the list, price it, look up what is there already; show it as artifacts.
 
     Args:
         shots: A path, an http(s) or fsspec URL, or the CSV text itself.
         live: Ask the real accounts for their prices. Off: the sandbox.
+        max_usd: The most that a clip may cost, where its row does not say it.
     """
     refuse_key(shots)
-    outlook = await outlook_of(read_shots(shots), film_of(shots), live=live)
+    outlook = await outlook_of(read_list(shots, max_usd).shots, film_of(shots), live=live)
     await artifacts.show_plan(outlook.plan)
     await artifacts.show_outlook(outlook)
     made = outlook.plan

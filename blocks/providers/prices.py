@@ -1,27 +1,27 @@
 """The price book: what a billing unit of a model costs, said by whom and when.
 
-Rules come with shotreel (`prices.toml`, from the models' pages) and from the accounts
+Rules come with shotreel (in its models' cards, from their pages) and from the accounts
 (`shotreel prices`, kept in the ledger). Usage is the fact and money is derived from it, so a price
 that is not known, or no longer, is an error and never 0.
 """
 
 from __future__ import annotations
 
-import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import ROUND_DOWN, Decimal
 from functools import cache
-from importlib.resources import files
-from typing import Any
 
 from blocks.errors import PriceError
 from blocks.providers.base import ListPrice, Quote
+from blocks.providers.cards import catalogue as cards
 from blocks.providers.model import Inputs, Model
 
 CURRENCY = "USD"
 NANO = Decimal("0.000000001")
+PAGE = "https://"
+"""How the source of a price begins that a model's page names; what is read elsewhere is no rule."""
 
 MAX_AGE = timedelta(days=90)
 """A rule that nobody has confirmed for so long is expired. fal's billing can be asked for the last
@@ -126,7 +126,7 @@ def ceiling(model: Model, answer: ListPrice | None, max_usd: Decimal | None, tod
             f"${answer.unit_price} for {answer.unit or 'a unit'}, and how many of them a clip has "
             "comes with it.",
             remedy="Nothing was bought. Name the most that one clip may cost: a column max_usd in "
-            "the list, or max_usd in the price of the model's card. It is set aside whole, and one "
+            "the list, max_usd in the film's file, or --max-usd. It is set aside whole, and one "
             "clip goes first: what it counts is the price of the next ones.",
         )
     if not answer.unit_price:
@@ -156,26 +156,14 @@ def contradicted(rule: PriceRule, answer: ListPrice) -> PriceError:
 
 @cache
 def shipped() -> PriceBook:
-    """The book that comes with shotreel."""
-    return read_book(
-        tomllib.loads(files("blocks.providers").joinpath("prices.toml").read_text("utf-8"))
-    )
-
-
-def read_book(data: Mapping[str, Any]) -> PriceBook:
-    """Raises PriceError for a rule in another currency, KeyError for one that is not whole."""
-    rules = []
-    for row in data["rule"]:
-        price = ListPrice(row["unit"], Decimal(row["unit_price"]), row["currency"])
-        require_usd(price, row["model"])
-        rules.append(
+    """The book that comes with shotreel: what the pages of its cards' models name."""
+    named = ((card.name, card.price) for card in cards.shipped().values())
+    return PriceBook(
+        tuple(
             PriceRule(
-                row["model"],
-                price.unit,
-                price.unit_price,
-                row["source"],
-                row["as_of"],
-                row.get("valid_until"),
+                name, price.unit, price.unit_price, price.source, date.fromisoformat(price.as_of)
             )
+            for name, price in named
+            if price.unit_price is not None and price.source.startswith(PAGE)
         )
-    return PriceBook(tuple(rules))
+    )

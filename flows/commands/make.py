@@ -63,6 +63,7 @@ def make(
     approve_above_usd: Decimal | None = None,
     finish: Mapping[str, Any] | None = None,
     stills: bool = False,
+    max_usd: Decimal | None = None,
     as_json: bool,
 ) -> int:
     """Raises ShotreelError."""
@@ -74,6 +75,7 @@ def make(
         approve_above_usd=approve_above_usd,
         finish=finish,
         stills=stills,
+        max_usd=max_usd,
         as_json=as_json,
     )
     if made is None:
@@ -90,6 +92,7 @@ def made_film(
     approve_above_usd: Decimal | None = None,
     finish: Mapping[str, Any] | None = None,
     stills: bool = False,
+    max_usd: Decimal | None = None,
     as_json: bool,
 ) -> Made | None:
     """What the run has come to, which is told; None where it was stopped. Raises ShotreelError.
@@ -103,7 +106,11 @@ def made_film(
     begun, begun_at = monotonic(), datetime.now(UTC)
     try:
         with shown(Console(stderr=True), quiet=as_json) as caller:
-            limits = {"budget_usd": budget_usd, "approve_above_usd": approve_above_usd}
+            limits = {
+                "budget_usd": budget_usd,
+                "approve_above_usd": approve_above_usd,
+                "max_usd": max_usd,
+            }
             with stoppable():
                 start_server()
             made = run_stoppable(
@@ -203,6 +210,7 @@ async def run_flow(
     approve_above_usd: Decimal | None = None,
     finish: Finish = AS_IT_IS,
     stills: bool = False,
+    max_usd: Decimal | None = None,
 ) -> Made:
     """Run the flow on the server that PREFECT_API_URL names, or on Prefect's embedded one."""
     from prefect.states import get_state_exception
@@ -219,6 +227,7 @@ async def run_flow(
         approve_above_usd,
         finish=finish,
         stills=stills,
+        max_usd=max_usd,
         return_state=True,
     )
     try:

@@ -86,6 +86,9 @@ def exits_with(command: Callable[P, int]) -> Callable[P, None]:
 
 shots_argument = click.argument("shots")
 live_option = click.option("--live", is_flag=True, help="Use the real accounts. Costs money.")
+max_usd_option = click.option(
+    "--max-usd", type=Usd(), help="The most that a clip may cost, where its row does not say it."
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 FINISH = (
     click.option(

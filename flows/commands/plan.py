@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from decimal import Decimal
 from typing import Any
 
 import click
@@ -36,9 +37,9 @@ RESTS_ON: dict[PriceSource, str] = {
 }
 
 
-def plan(shots: str, *, live: bool, as_json: bool) -> int:
+def plan(shots: str, *, live: bool, max_usd: Decimal | None = None, as_json: bool) -> int:
     """Raises ShotreelError. Nothing is reserved, nothing is spent."""
-    found = read_list(shots)
+    found = read_list(shots, max_usd)
     made = run_stoppable(outlook_of(found.shots, film_of(shots), live=live))
     if as_json:
         understood = {"list": found.understood.as_dict(), "film": found.film.as_dict()}

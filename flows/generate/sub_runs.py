@@ -48,6 +48,7 @@ class SubRun:
     budget_usd: Decimal | None
     split: int | None = None
     """Clips in each; None leaves it to the number of clips."""
+    max_usd: Decimal | None = None
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -56,6 +57,7 @@ class SubRun:
             "shots": str(path.absolute()) if path else self.shots,
             "live": self.live,
             "budget_usd": None if self.budget_usd is None else str(self.budget_usd),
+            "max_usd": None if self.max_usd is None else str(self.max_usd),
         }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from functools import cache, partial
 
 from blocks.media.use import WHOLE, Use
@@ -75,12 +76,16 @@ def read_shots(source: str) -> list[Shot]:
     return read_list(source).shots
 
 
-def read_list(source: str) -> ShotList:
+def read_list(source: str, max_usd: Decimal | None = None) -> ShotList:
     """The list of a path, a URL or pasted CSV text.
+
+    `max_usd` is the most that a clip may cost whose row does not say it, in place of what the
+    film's file says.
 
     Raises InputError where there is no list, and ShotListError with every problem of the list.
     """
     found, film, choices = open_source(source), film_file_of(source), choices_of(source)
+    film = film if max_usd is None else replace(film, max_usd=max_usd)
     problems = Problems(found.label)
     table, understood = _read_table(found, problems)
     find = cache(partial(find_model, list_folder=found.folder))

@@ -62,6 +62,14 @@ def test_rows_have_what_the_film_gives_and_their_own_first(film: Path) -> None:
     assert film_of(source).key == "Harbour"
 
 
+def test_what_a_run_says_of_a_clip_s_price_comes_before_the_film_and_after_the_row(
+    film: Path,
+) -> None:
+    source = write(film / "film.csv", "shot,prompt,max_usd", "a,the sea,", "b,the gull,0.20")
+    shots = read_list(source, Decimal(3)).shots
+    assert [shot.max_usd for shot in shots] == [Decimal(3), Decimal("0.20")]
+
+
 def test_model_that_does_not_take_a_default_goes_without_it(film: Path) -> None:
     source = write(film / "film.csv", "prompt,model", "the sea,wavespeed-ai/magi-1-24b")
     assert "resolution" not in read_shots(source)[0].inputs
