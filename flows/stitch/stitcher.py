@@ -38,16 +38,26 @@ class Stitcher:
     async def stitch(
         self, items: Sequence[Item], out: Path, finish: Finish = AS_IT_IS, seal: Seal | None = None
     ) -> Stitched:
-        """Put the items one after another into the MP4 `out`; nothing where it is so already.
+        """As `make`; nothing where it is so already."""
+        known = await self.known(items, out, finish, seal)
+        return known or await self.make(items, out, finish, seal)
+
+    async def known(
+        self, items: Sequence[Item], out: Path, finish: Finish, seal: Seal | None
+    ) -> Stitched | None:
+        """What is known about `out`, where it is the film of these items already."""
+        look = partial(is_current, items, out, cache=self._cache, finish=finish, seal=seal)
+        return await asyncio.to_thread(look)
+
+    async def make(
+        self, items: Sequence[Item], out: Path, finish: Finish, seal: Seal | None
+    ) -> Stitched:
+        """Put the items one after another into the MP4 `out`.
 
         `out` is whole at every moment: the old film or the new one. A film that could not be sealed
         is there without, and is made again the next time. Raises ClipError that names the clip,
         StitchError otherwise.
         """
-        known = partial(is_current, items, out, cache=self._cache, finish=finish, seal=seal)
-        made = await asyncio.to_thread(known)
-        if made is not None:
-            return made
         cutting = await asyncio.to_thread(self.cut, items, finish, out.name)
         await asyncio.gather(*self.draw(cutting.drawings), await self.hear(cutting))
         return await self._work(assemble, cutting, out, cache=self._cache, seal=seal)

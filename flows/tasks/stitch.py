@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from time import monotonic
 
-from prefect import task
+from prefect.assets import Asset, add_asset_metadata, materialize
 from prefect.cache_policies import NO_CACHE
 
 from blocks.errors import ShotreelError
@@ -30,6 +30,7 @@ from flows.stitch.render import Drawing
 from flows.stitch.sound.fades import parts_of
 from flows.stitch.stitcher import stitch_cache
 from flows.tasks.arguments import unvisited
+from flows.tasks.assets import clips_in, film_asset, sequence_asset, sequences_in
 from flows.tasks.hand_over import stills_beside
 from flows.tasks.seams import ends_beside
 
@@ -42,17 +43,25 @@ WORKERS = 2
 _REST = 10
 
 
-@task(name="stitch", task_run_name="stitch-{what}", cache_policy=NO_CACHE)
 async def stitch_items(
     what: str,
     items: Sequence[Item],
     out: Path,
     finish: Finish,
     stitcher: Stitcher,
-    seal: Seal | None = None,
+    seal: Seal | None,
+    asset: Asset,
 ) -> Stitched:
-    """Clips and cards to one file, in this order."""
-    return await stitcher.stitch(items, out, finish, seal)
+    """Clips and cards to one file, in this order: the task that materializes `asset`."""
+    made = await stitcher.make(items, out, finish, seal)
+    facts = {
+        "clips": made.copied + made.rendered,
+        "frames": made.num_frames,
+        "duration_s": float(made.duration_s),
+        "sha256": made.sha256,
+    }
+    add_asset_metadata(asset, facts)
+    return made
 
 
 Result = Stitched | ShotreelError | None
@@ -67,7 +76,7 @@ class Films:
     ) -> None:
         self.processes = processes
         self.task_runs = 0
-        self._place, self._finish = film.place, film.finish
+        self._id, self._place, self._finish = film.id, film.place, film.finish
         self._progress, self._seal = progress, seal
         self._stitcher = Stitcher(processes, stitch_cache())
 
@@ -118,10 +127,28 @@ class Films:
                 # Nothing of the list is in it: under its name it would pass for what was asked for.
                 await asyncio.to_thread(_set_aside, out)
                 return None
+            if known := await self._stitcher.known(items, out, finish, seal):
+                return known
+            asset = film_asset(self._id) if is_film else sequence_asset(self._id, what)
+            made_of = (sequences_in if is_film else clips_in)(self._id, items)
+            stitching = materialize(
+                asset,
+                by="shotreel",
+                asset_deps=[*made_of],
+                name="stitch",
+                task_run_name="stitch-{what}",
+                cache_policy=NO_CACHE,
+            )(stitch_items)
             self.task_runs += 1
             self._progress.begins(named)
-            return await stitch_items(
-                what, unvisited(items), out, finish, unvisited(self._stitcher), unvisited(seal)
+            return await stitching(
+                what,
+                unvisited(items),
+                out,
+                finish,
+                unvisited(self._stitcher),
+                unvisited(seal),
+                unvisited(asset),
             )
         except ShotreelError as error:
             return error
