@@ -152,16 +152,21 @@ class _Process:
             if self._process is None or self._process.poll() is not None:
                 self._process = _spares.take()
             if self._process is None:
-                root = str(Path(__file__).parents[1])
-                self._process = subprocess.Popen(  # noqa: S603 - code of our own
-                    [sys.executable, "-P", "-c", _BOOT, root, *sys.path],
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.PIPE,
-                    # Ctrl-C is for whoever asked; this one ends with its standard input.
-                    start_new_session=True,
-                )
+                self._process = start()
             self._is_busy = True
             return self._process
+
+
+def start() -> subprocess.Popen[bytes]:
+    """A process that serves over its standard streams."""
+    root = str(Path(__file__).parents[1])
+    return subprocess.Popen(  # noqa: S603 - code of our own
+        [sys.executable, "-P", "-c", _BOOT, root, *sys.path],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        # Ctrl-C is for whoever asked; this one ends with its standard input.
+        start_new_session=True,
+    )
 
 
 def serve() -> None:

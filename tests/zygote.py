@@ -3,10 +3,10 @@
     python -m tests.zygote SOCKET
 
 Every connection asks for one process, by a line of JSON: `call` (module:function, given `argv`,
-gives an exit code), `argv`, `cwd`, `env` (whole), and the files `out` and `err`. The answer is its
-pid on a line, and at its end its exit code (negative: the signal) on another. Prefect reads its
-settings when it is imported: they are the zygote's. SIGUSR1 has a process write its threads'
-stacks to `err`.
+gives an exit code), `argv`, `cwd`, `env` (whole), and the files `in`, `out` and `err`. The answer
+is its pid on a line, and at its end its exit code (negative: the signal) on another. Prefect reads
+its settings when it is imported: they are the zygote's. SIGUSR1 has a process write its threads'
+stacks to `err`. What works for such a process (blocks/processes.py) is forked for it as well.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import gc
 import importlib
 import json
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -24,9 +25,11 @@ import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
+from blocks import processes
 from flows import prefect_settings
 
 ROOT = Path(__file__).parents[1]
@@ -127,6 +130,7 @@ class Zygote:
             "argv": list(argv),
             "cwd": str(cwd),
             "env": dict(env),
+            "in": os.devnull,
             "out": str(out),
             "err": str(err),
         }
@@ -143,6 +147,56 @@ class Zygote:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+class Worker:
+    """Forked where blocks.processes would start a process afresh, which it takes it for."""
+
+    def __init__(self, zygote: str) -> None:
+        self.returncode: int | None = None
+        self._connection = socket.socket(socket.AF_UNIX)
+        self._connection.connect(zygote)
+        self._lines = self._connection.makefile()
+        with tempfile.TemporaryDirectory(prefix="shotreel-worker-") as folder:
+            streams = [str(Path(folder) / name) for name in ("in", "out")]
+            for path in streams:
+                os.mkfifo(path)
+            wanted = {
+                "call": "tests.zygote:work",
+                "argv": [],
+                "cwd": str(Path.cwd()),
+                "env": dict(os.environ),
+                "in": streams[0],
+                "out": streams[1],
+                "err": str(Path("/proc/self/fd/2").readlink()),
+            }
+            self._connection.sendall(json.dumps(wanted).encode() + b"\n")
+            self.pid = int(self._lines.readline())
+            # Either waits for the other end.
+            self.stdin = os.fdopen(os.open(streams[0], os.O_WRONLY), "wb")
+            self.stdout = os.fdopen(os.open(streams[1], os.O_RDONLY), "rb")
+
+    def poll(self) -> int | None:
+        if self.returncode is None and select.select([self._connection], [], [], 0)[0]:
+            self.wait()
+        return self.returncode
+
+    def wait(self) -> int:
+        if self.returncode is None:
+            self.returncode = int(self._lines.readline() or -signal.SIGKILL)
+            for stream in (self.stdin, self.stdout, self._lines, self._connection):
+                with suppress(BrokenPipeError):
+                    stream.close()
+        return self.returncode
+
+    def kill(self) -> None:
+        if self.poll() is None:
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, signal.SIGKILL)
+
+
+def work(_: Sequence[str]) -> None:
+    processes.serve()
 
 
 def clean_environment() -> dict[str, str]:
@@ -173,7 +227,7 @@ def main(path: str) -> int:
                     server.close()
                     wanted = _guarded(connection)
                     break
-    return _run(wanted)
+    return _run(wanted, path)
 
 
 def _guarded(connection: socket.socket) -> dict[str, Any]:
@@ -192,15 +246,15 @@ def _guarded(connection: socket.socket) -> dict[str, Any]:
     os._exit(0)
 
 
-def _run(wanted: dict[str, Any]) -> int:
+def _run(wanted: dict[str, Any], zygote: str) -> int:
     os.setsid()
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    out, err = (
-        os.open(wanted[name], os.O_WRONLY | os.O_CREAT | os.O_APPEND) for name in ("out", "err")
-    )
-    for target, source in ((0, nothing), (1, out), (2, err)):
-        os.dup2(source, target)
+    write = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+    for target, (name, how) in enumerate((("in", os.O_RDONLY), ("out", write), ("err", write))):
+        opened = os.open(wanted[name], how)
+        os.dup2(opened, target)
+        os.close(opened)
+    vars(processes)["start"] = partial(Worker, zygote)
     faulthandler.register(signal.SIGUSR1, file=sys.stderr, all_threads=True)
     os.environ.clear()
     os.environ.update(prefect_settings.DEFAULTS | wanted["env"])
