@@ -255,13 +255,16 @@ async def post(run: Generation, job: Job, provider: Provider, attempt: Attempt) 
                 remedy="Nothing was charged. Correct the shot and run the same command again.",
             )
         case Paused(reason, remedy):
-            await run.ledger.book(run.ledger.release, attempt, reason)
-            run.gates[attempt.service].freed.set()
             error = AccountPausedError(
                 f"{attempt.service} account {attempt.account!r} does not buy: {reason}",
                 remedy=remedy,
             )
             run.paused[attempt.service] = error
+            attempt = await run.ledger.book(run.ledger.mark_unknown, attempt, f"refused: {reason}")
+            if not await refusal_stands(run, attempt, of_account=True):
+                return attempt
+            await run.ledger.book(run.ledger.release, attempt, reason)
+            run.gates[attempt.service].freed.set()
             raise error
 
 

@@ -212,18 +212,21 @@ async def ask(run: Generation, attempt: Attempt) -> Settlement:
     )
 
 
-async def refusal_stands(run: Generation, attempt: Attempt) -> bool:
+async def refusal_stands(run: Generation, attempt: Attempt, *, of_account: bool = False) -> bool:
     """Whether neither listing nor bill knows a request that was refused.
 
-    Asked for a few seconds only: what says no in the service's own words was seldom taken.
+    Asked for a few seconds only: what says no in the service's own words was seldom taken. A no to
+    the account, its key or its balance, falls only where what is listed is this very request: such
+    a key may read neither listing nor bill.
     """
     until = timing.monotonic() + REFUSAL_S
     while True:
         findings = await listed(run, attempt)
-        if findings.candidates:
+        if any(found.certain or not of_account for found in findings.candidates):
             return False
         if timing.monotonic() >= until:
-            return findings.complete and not await charged_unnamed(run, attempt)
+            proved = findings.complete and not await charged_unnamed(run, attempt)
+            return of_account or proved
         await asyncio.sleep(ASK_S[0])
 
 

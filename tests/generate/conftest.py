@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from blocks.sandbox import Sandbox
+from flows.generate import settle
 from tests.generate.studio import Studio
 
 Open = Callable[..., Studio]
@@ -18,6 +19,7 @@ def open_studio(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ope
     """Starts a sandbox, by default quick and with tiny clips, for a home of its own."""
     monkeypatch.setenv("NO_PROXY", "*")
     monkeypatch.setenv("SHOTREEL_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(settle, "REFUSAL_S", 1.0)  # the sandbox lists at once what it has taken
     monkeypatch.chdir(tmp_path)
     with ExitStack() as stack:
 

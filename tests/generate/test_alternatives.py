@@ -10,6 +10,7 @@ import pytest
 from blocks.errors import BudgetError, FailedError, InputError, OutcomeUnknownError
 from blocks.ledger import Ledger
 from blocks.ledger.location import ledger_url
+from flows.generate import settle
 from flows.shots import ShotListError, read_shots
 from tests.generate.studio import Studio
 
@@ -64,6 +65,7 @@ def test_what_the_next_has_made_is_kept_when_the_first_sells_again(studio: Studi
 
 def test_unknown_outcome_never_leads_on(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SHOTREEL_QUIET_S", "10000")
+    monkeypatch.setattr(settle, "UNREAD_LEAST_S", 1.0)
     studio.misbehave(at="submit", do="drop_after_accept", match={"model": FAL})
     studio.misbehave(at="listing", do="status", status=500, times=0)
     made = studio.make(EITHER)

@@ -156,7 +156,7 @@ def test_refusal_says_which_input_and_why() -> None:
         pytest.param(reply(422, POLICY, x_fal_billable_units="4"), False, id="422, 4 units"),
         pytest.param(reply(400, infra("bad_request")), False, id="400, no count"),
         pytest.param(reply(404, {"detail": "no app"}), False, id="404, no count: fal may charge"),
-        pytest.param(reply(413, b"big"), True, id="413: not taken in"),
+        pytest.param(reply(413, b"big"), False, id="413: a proxy may have passed it on"),
     ],
 )
 def test_refusal_counts_at_once_only_where_the_answer_shows_that_it_was_free(

@@ -128,7 +128,7 @@ def classify_submit(answer: Answer) -> Submitted:
         return Unknown(what)
     # What was refused before any work says so: without the units header it may be charged (fal's
     # own framework, `api.py`; FAQ: "422 may still be charged if a runner spent GPU time").
-    return Refused(what, proven=status in (405, 413) or read_units(answer) == 0)
+    return Refused(what, proven=read_units(answer) == 0)
 
 
 def classify_direct(answer: Answer, base_url: str = "", place: str = "") -> Submitted:

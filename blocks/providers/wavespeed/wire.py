@@ -97,7 +97,7 @@ def classify_submit(answer: Answer) -> Submitted:
         return Paused(what, TOP_UP)
     if status in (401, 403):
         return Paused(what, CHECK_KEY)
-    return Refused(what, proven=status in (405, 413))
+    return Refused(what, proven=False)
 
 
 def read_ticket(data: Mapping[str, Any]) -> Ticket | None:
