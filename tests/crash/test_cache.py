@@ -97,7 +97,9 @@ def test_a_second_run_pays_nothing(
     assert first.stored == len(ALL)
     monkeypatch.setattr(film, "env", dict(film.env))
     forget(film)
-    assert film.run_anew("make", str(film.folder / "film.csv")) == 0, film.log
+    # Prefect reads its settings once: where there are others, no process is forked.
+    run = film.run_anew if any(name.startswith("PREFECT_") for name in film.env) else film.run
+    assert run("make", str(film.folder / "film.csv")) == 0, film.log
     second = hold(film)
     assert second.stored == len(ALL)
     assert second.service_usd == first.service_usd == second.ledger_usd

@@ -21,7 +21,7 @@ from pathlib import Path
 import pytest
 
 from blocks.sandbox import Sandbox
-from tests.e2e.prefect_server import until
+from tests.e2e.prefect_server import PrefectServer, until
 from tests.e2e.world import SHOTREEL, World
 from tests.web import web
 from tests.zygote import clean_environment
@@ -36,7 +36,7 @@ DRAWN = "shot,prompt,seed,transition,transition_s\n" + "".join(
 
 @dataclass
 class Terminal:
-    """A command at a terminal of its own, on Prefect's embedded server."""
+    """A command at a terminal of its own; on Prefect's embedded server, unless one is named."""
 
     process: subprocess.Popen[bytes]
     screen: int
@@ -79,7 +79,7 @@ def prefect_home(prefect_database: Path, tmp_path_factory: pytest.TempPathFactor
 
 @pytest.fixture
 def world(tmp_path: Path, prefect_home: Path) -> Iterator[World]:
-    with Sandbox(tmp_path / "sandbox", latency_s=60) as sandbox:
+    with Sandbox(tmp_path / "sandbox", latency_s=60, render="thumb") as sandbox:
         env = {"SHOTREEL_SANDBOX_URL": sandbox.url, "PREFECT_HOME": str(prefect_home)}
         folder = tmp_path / "user"
         folder.mkdir()
@@ -167,13 +167,12 @@ def ordered(world: World) -> None:
     time.sleep(0.5)  # the answers are written down
 
 
-@pytest.mark.parametrize("presses", [1, 2])
-def test_ctrl_c_while_clips_are_made_says_what_is_ordered(
-    presses: int, world: World, begin: Begin
+def test_a_second_ctrl_c_while_clips_are_made_says_what_is_ordered_too(
+    world: World, begin: Begin
 ) -> None:
     terminal = begin("make", world.write(LIST))
     ordered(world)
-    for _ in range(presses):
+    for _ in range(2):
         terminal.press()
         time.sleep(0.7)
     assert_stopped(terminal, ORDERED)
@@ -186,7 +185,10 @@ def test_ctrl_c_while_the_server_starts(world: World, prefect_home: Path, begin:
     assert_stopped(terminal, "shotreel: stopped. Nothing that was bought is missing.")
 
 
-def test_ctrl_c_while_the_film_is_stitched(world: World, begin: Begin, tmp_path: Path) -> None:
+def test_ctrl_c_while_the_film_is_stitched(
+    world: World, begin: Begin, prefect_server: PrefectServer, tmp_path: Path
+) -> None:
+    world.env |= prefect_server.env
     with Sandbox(tmp_path / "quick", latency_s=0.1) as quick:
         world.env["SHOTREEL_SANDBOX_URL"] = quick.url
         terminal = begin("make", world.write(DRAWN))
@@ -216,7 +218,10 @@ def test_a_signal_to_the_whole_group_ends_it(
     assert_stopped(terminal, ORDERED)
 
 
-def test_what_is_called_off_at_ones_own_comfyui_is_said(world: World, begin: Begin) -> None:
+def test_what_is_called_off_at_ones_own_comfyui_is_said(
+    world: World, begin: Begin, prefect_server: PrefectServer
+) -> None:
+    world.env |= prefect_server.env
     rows = "".join(f"s{n},comfyui/blank.json,Boat {n},{n}\n" for n in range(1, 3))
     terminal = begin("make", world.write(f"shot,model,prompt,seed\n{rows}"))
     until(lambda: world.posts == 2)
@@ -229,7 +234,7 @@ def test_what_is_called_off_at_ones_own_comfyui_is_said(world: World, begin: Beg
 def test_a_run_whose_prefect_server_dies_makes_its_film_and_ends_with_words(
     world: World, prefect_home: Path, begin: Begin, tmp_path: Path
 ) -> None:
-    with Sandbox(tmp_path / "slow", latency_s=5) as slow:
+    with Sandbox(tmp_path / "slow", latency_s=5, render="thumb") as slow:
         world.env["SHOTREEL_SANDBOX_URL"] = slow.url
         terminal = begin("make", world.write(LIST))
         until(lambda: in_state(world, "submitted") == 4)
@@ -241,7 +246,7 @@ def test_a_run_whose_prefect_server_dies_makes_its_film_and_ends_with_words(
     assert "Traceback" not in terminal.text
 
 
-def test_the_embedded_server_answers_programs_of_this_machine_alone(
+def test_the_embedded_server_answers_this_machine_alone_and_ctrl_c_says_what_is_ordered(
     world: World, prefect_home: Path, begin: Begin
 ) -> None:
     terminal = begin("make", world.write(LIST))
