@@ -7,16 +7,12 @@ from prefect.states import Completed
 
 from blocks.money import usd
 from flows import parameters
-from flows.generate.preflight import preflight
-from flows.planning.forecast import Outlook, look_ahead, sold_services
-from flows.planning.reserving import plan_list
+from flows.outlook import outlook_of
 from flows.report import artifacts
 from flows.report.ending import ends_in_words
-from flows.run.opening import open_run
 from flows.run_name import run_name
 from flows.served import served_flow
-from flows.shots import FilmId, Shot, film_of, read_list
-from flows.shots.job import models_of, services_of
+from flows.shots import film_of, read_list
 from flows.shots.source import refuse_key
 
 
@@ -42,13 +38,3 @@ async def plan(
     return Completed(
         message=f"{made.count('buy')} of {len(made.lines)} clips to buy, for {usd(made.most_usd)}."
     )
-
-
-async def outlook_of(shots: list[Shot], film: FilmId, *, live: bool) -> Outlook:
-    services = services_of(shots, live=live) | await sold_services(live=live)
-    models = models_of(shots)
-    async with open_run(services, spends=False, models=models) as run:
-        plan = await plan_list(run, shots, live=live, name=film.name)
-        if live:
-            await preflight(run.providers, plan)
-        return await look_ahead(run.ledger, run.providers, plan, film, live=live)

@@ -13,8 +13,6 @@ from functools import cache
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 if TYPE_CHECKING:
     from moviepy import VideoClip
 
@@ -159,6 +157,7 @@ def _checked(value: Any, depth: int = 0) -> Literal:
 @cache
 def _fault(effect: Effect) -> str:
     """Why moviepy does not take it, tried on a small clip; empty where it does."""
+    import numpy as np
     from moviepy import ImageClip
 
     width, height = _TRIED_PX

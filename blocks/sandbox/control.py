@@ -54,6 +54,7 @@ class Control:
             Route("/sandbox/requests", self.requests),
             Route("/sandbox/posts", self.posts),
             Route("/sandbox/media-downloads", self.downloads),
+            Route("/sandbox/quotes", self.quotes),
             Route("/sandbox/faults", self.faults, methods=methods),
             Route("/sandbox/models", self.models, methods=methods),
         ]
@@ -88,6 +89,9 @@ class Control:
 
     async def downloads(self, request: Request) -> Response:
         return answer({"downloads": self._studio.store.downloads()})
+
+    async def quotes(self, request: Request) -> Response:
+        return answer({"quotes": [*self._studio.quoted]})
 
     async def faults(self, request: Request) -> Response:
         """GET lists the rules with their counts, POST adds, PUT replaces, DELETE removes all."""

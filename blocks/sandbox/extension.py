@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 from collections import deque
 
-import av
 from PIL import Image
 
 DEFAULT_LEFT_FRAMES = 32
@@ -15,6 +14,8 @@ MAX_FRAMES = 3600
 
 def frame_of(video: bytes, start_frame: object) -> bytes:
     """The frame as PNG; empty for what is no video, or has no such frame."""
+    import av
+
     wanted = start_frame if isinstance(start_frame, int) else None
     last = MAX_FRAMES if wanted is None else min(wanted, MAX_FRAMES)
     kept: deque[av.VideoFrame] = deque(maxlen=DEFAULT_LEFT_FRAMES if wanted is None else 1)

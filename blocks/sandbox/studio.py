@@ -12,9 +12,12 @@ import secrets
 import time
 import urllib.request
 import uuid
+from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote_to_bytes, urlsplit
 
 from starlette.requests import Request
@@ -30,6 +33,7 @@ from .web import DropError, obey
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 MAX_IMAGE_BYTES = 32 * 1024 * 1024
+MOST_QUOTED = 1_000
 _ERROR_TYPES = {422: "content_policy_violation", 504: "generation_timeout"}
 
 
@@ -64,6 +68,7 @@ class Studio:
         self.store = Store(folder / "sandbox.sqlite")
         self.clips = Clips(folder, render)
         self.models = models.Catalogue(folder / "models")
+        self.quoted: deque[Mapping[str, Any]] = deque(maxlen=MOST_QUOTED)
 
     def close(self) -> None:
         self.clips.close()

@@ -262,6 +262,7 @@ class WaveSpeed:
         rule = await self._studio.trouble("pricing", Facts("wavespeed", endpoint))
         inputs = body.get("inputs")
         inputs = inputs if isinstance(inputs, dict) else {}
+        self._studio.quoted.append({"endpoint": endpoint, "inputs": inputs})
         of_v3 = self._studio.models.get("wavespeed", endpoint, "v3")
         if of_v3 is None:
             return refusal(404, f"model {endpoint} not found")

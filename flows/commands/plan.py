@@ -16,17 +16,16 @@ from blocks.money import column, plain, short, units_text, usd
 from blocks.providers.base import PriceSource
 from blocks.providers.cards.settling import may_need_a_person
 from flows.commands.stopping import run_stoppable
-from flows.plan import outlook_of
+from flows.outlook import outlook_of
+from flows.planning.film_order import film_order, title_of
 from flows.planning.forecast import Outlook, Share
 from flows.planning.plan import Line, Plan
 from flows.planning.stills_price import share_of_stills, stills_usd, stills_words
 from flows.report import forecast as words
-from flows.report.artifacts import NEEDS
-from flows.report.forecast import MAX_LINES
+from flows.report.forecast import MAX_LINES, NEEDS
 from flows.shots import film_of, read_list
 from flows.shots.film_file import FilmFile
 from flows.shots.understood import Understood
-from flows.stitch.assemble import film_order, title_of
 
 RESTS_ON: dict[PriceSource, str] = {
     "price_rule": "counted by the rule of its page, at the price book's price",

@@ -12,7 +12,6 @@ import httpx
 from blocks import settings
 from blocks.errors import ClipError, InputError, ShotreelError
 from blocks.files import sha256_file
-from blocks.media.probe import probe
 from blocks.providers.base import Again
 from blocks.providers.download import (
     Fetched,
@@ -100,6 +99,8 @@ async def gather_files(
         async with limit:
             path = await _download(client, name, MAX_BYTES[media])
             if media == "video":
+                from blocks.media.probe import probe
+
                 await asyncio.to_thread(probe, path)
             return await asyncio.to_thread(file_of, path, media)
 

@@ -26,7 +26,7 @@ from blocks.money import cents, short, units_text, usd
 from flows.costs.statement import Statement, reason_of
 from flows.planning.forecast import Outlook
 from flows.planning.plan import Plan
-from flows.report.forecast import markdown
+from flows.report.forecast import NEEDS, markdown
 from flows.report.markdown import table
 from flows.report.progress import Progress
 from flows.shots import Problem
@@ -37,18 +37,6 @@ MAX_ROWS = 2_000
 EVERY_S = 2.0
 TELL_EVERY_S = 10
 """How finely the time is told: each telling is a request to Prefect."""
-
-NEEDS = {
-    "buy": "to buy",
-    "shared": "shares the clip of another shot",
-    "bought": "bought; to be downloaded",
-    "stored": "in the store",
-    "out": "marked out; not bought",
-    "waits": "waits for the approval of its still",
-    "own": "own footage, free",
-    "held": "ended before; see its message",
-}
-
 
 SHOW_S = 10.0
 PAUSE_S = 60.0

@@ -11,6 +11,17 @@ from flows.planning.comparison import Offer
 from flows.planning.forecast import Outlook, Share
 from flows.report.markdown import table
 
+NEEDS = {
+    "buy": "to buy",
+    "shared": "shares the clip of another shot",
+    "bought": "bought; to be downloaded",
+    "stored": "in the store",
+    "out": "marked out; not bought",
+    "waits": "waits for the approval of its still",
+    "own": "own footage, free",
+    "held": "ended before; see its message",
+}
+
 MAX_LINES = 200
 MAX_NAMED = 10
 

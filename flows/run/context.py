@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import httpx
 
 from blocks.ledger import Ledger
-from blocks.media.probe import MediaInfo
 from blocks.providers.base import Provider
 from blocks.storage.clip_store import ClipStore
+
+if TYPE_CHECKING:
+    from blocks.media.probe import MediaInfo
 
 Phase = Literal["reading", "planning", "generating", "stitching", "done"]
 

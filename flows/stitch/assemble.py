@@ -10,6 +10,7 @@ from typing import cast
 from blocks.errors import ShotreelError
 from blocks.providers.footage import OWN
 from flows.generate.all_clips import Outcome
+from flows.planning.film_order import film_order, title_of
 from flows.planning.plan import Line, Plan
 from flows.run.context import Clip as Stored
 from flows.shots import Shot
@@ -22,15 +23,6 @@ _TITLE_S = (Fraction(3), Fraction(10))
 
 Outcomes = Mapping[str, Outcome | None]
 """By fingerprint; None where the clip is still being made."""
-
-
-def film_order(plan: Plan) -> dict[str, list[Line]]:
-    """Lines by sequence, in list order; of a shot the take that is chosen."""
-    order: dict[str, list[Line]] = {}
-    for line in plan.lines:
-        if line.is_chosen:
-            order.setdefault(line.job.shot.sequence, []).append(line)
-    return order
 
 
 def sequence_items(lines: Sequence[Line], outcomes: Outcomes, finish: Finish) -> list[Item] | None:
@@ -51,12 +43,6 @@ def sequence_items(lines: Sequence[Line], outcomes: Outcomes, finish: Finish) ->
         name = lines[0].job.shot.sequence
         items.insert(0, replace(_title(f"title of {name}", title), title_of=name))
     return items
-
-
-def title_of(lines: Sequence[Line]) -> str:
-    """The words on the card before a sequence; empty where it has none."""
-    titles = (line.job.shot.sequence_title for line in lines)
-    return next(filter(None, titles), "")
 
 
 def film_items(plan: Plan, outcomes: Outcomes, finish: Finish) -> list[Item] | None:

@@ -21,10 +21,11 @@ from blocks.processes import Processes
 from flows.film_list import FilmList
 from flows.generate.all_clips import Clips, Outcome
 from flows.output.credentials import credentials
+from flows.planning.film_order import film_order
 from flows.planning.plan import Plan
 from flows.report.progress import Progress
 from flows.stitch import Finish, Item, Stitched, Stitcher
-from flows.stitch.assemble import Outcomes, film_items, film_order, has_clip, sequence_items
+from flows.stitch.assemble import Outcomes, film_items, has_clip, sequence_items
 from flows.stitch.film import Cutting, Seal
 from flows.stitch.render import Drawing
 from flows.stitch.sound.fades import parts_of

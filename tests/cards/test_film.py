@@ -57,6 +57,20 @@ def test_list_of_seven_models_comes_home_and_the_bill_adds_up(studio: Studio, fo
     assert studio.plan(shots).count("buy") == 0
 
 
+def test_the_very_body_that_is_posted_is_quoted_once_its_files_are_there(
+    studio: Studio, folder: Path
+) -> None:
+    """How long a sound is, and so what the clip costs, a service measures at its URL."""
+    Image.new("RGB", (320, 180), "navy").save(folder / "a.png")
+    model = MAGI_2.replace("text", "image")
+    studio.make(write(folder / "list.csv", "prompt,model,image,duration_s", f"Fog,{model},a.png,4"))
+    [posted] = studio.told("requests")["requests"]
+    assert posted["inputs"]["image"].startswith("http")
+    quotes = [each["inputs"] for each in studio.told("quotes")["quotes"]]
+    assert posted["inputs"] == quotes[-1]
+    assert "image" not in quotes[0], "the plan was priced before the upload"
+
+
 def test_price_that_nobody_can_promise_is_refused_without_a_ceiling(
     studio: Studio, folder: Path
 ) -> None:

@@ -15,7 +15,7 @@ from blocks.providers.comfyui import wire
 from blocks.providers.comfyui.account import ComfyUI
 from blocks.providers.comfyui.models import FOLDER
 from blocks.providers.comfyui.workflow import Workflow, read_workflow
-from flows.plan import outlook_of
+from flows.outlook import outlook_of
 from flows.shots import film_of, read_shots
 from tests.comfyui.conftest import Server, followed, order, sent
 

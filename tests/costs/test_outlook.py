@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from blocks.providers.catalogue import counted_models
-from flows.plan import outlook_of
+from flows.outlook import outlook_of
 from flows.planning.changes import last_takes
 from flows.planning.comparison import Offer, compare
 from flows.planning.duration import TYPICAL_S, Limits, waits_of

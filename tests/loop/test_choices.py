@@ -8,10 +8,10 @@ import pytest
 
 from blocks.errors import InputError
 from flows.commands.choose import choose
+from flows.planning.film_order import film_order
 from flows.shots import read_shots
 from flows.shots.choices import Choice, choices_of, choices_path, read_choices, write_choices
 from flows.shots.choosing import shot_named, with_more
-from flows.stitch.assemble import film_order
 from tests.generate.studio import Studio, write
 from tests.loop.test_takes import HEAD, charges, row
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.plan import outlook_of
+from flows.outlook import outlook_of
 from flows.planning.forecast import Outlook
 from flows.shots import ShotListError, film_of, read_shots
 from tests.generate.studio import Studio

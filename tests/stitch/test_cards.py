@@ -16,12 +16,13 @@ from blocks.errors import RefusedError, ShotreelError
 from blocks.files import sha256_file
 from blocks.providers.base import Quote
 from flows.commands.plan import titles_of
+from flows.planning.film_order import film_order
 from flows.planning.plan import Line, Plan
 from flows.run.context import Clip as Stored
 from flows.shots import read_shots
 from flows.shots.job import jobs_of
 from flows.stitch import Begin, Card, Finish, Item
-from flows.stitch.assemble import film_items, film_order, sequence_items
+from flows.stitch.assemble import film_items, sequence_items
 from flows.stitch.card import caption_picture, card_picture
 from flows.stitch.lettering import LINE, fitted, width_of
 
