@@ -12,7 +12,7 @@ from blocks.errors import InputError, SetupError
 
 
 def back_up(url: str, file: Path) -> int:
-    """Copy an SQLite ledger to `file`, whole or not at all; its bytes.
+    """Copy an SQLite ledger to `file`, whole or not at all, for its owner alone; its bytes.
 
     Raises InputError where `file` exists or the ledger is Postgres', SetupError where it cannot be
     read or written.
@@ -28,6 +28,7 @@ def back_up(url: str, file: Path) -> int:
     part = file.with_name(f".{file.name}.part")
     try:
         part.unlink(missing_ok=True)
+        part.touch(0o600)
         source = f"file:{place.database}?mode=ro"
         with (
             closing(sqlite3.connect(source, uri=True, timeout=60)) as ledger,

@@ -94,6 +94,7 @@ def test_a_backup_holds_what_the_ledger_holds(world: World) -> None:
     world.make(world.write(LIST))
     copy = world.folder / "copy.sqlite"
     assert world.run("backup", str(copy), "--json").json["bytes"] == copy.stat().st_size
+    assert copy.stat().st_mode & 0o777 == 0o600, "prompts and request ids are in it"
     with sqlite3.connect(copy) as found:
         rows = found.execute("SELECT * FROM attempts ORDER BY id").fetchall()
     assert rows == world.rows("SELECT * FROM attempts ORDER BY id")
