@@ -57,6 +57,9 @@ def main() -> None:
 @click.option("--stills", is_flag=True, help="Buy no clip: only the stills of an image_prompt.")
 @max_usd_option
 @finish_options
+@click.option(
+    "--forget-options", is_flag=True, help="Make the film without the options of its last run."
+)
 @json_option
 @exits_with
 def make(
@@ -67,6 +70,7 @@ def make(
     approve_above: Decimal | None,
     stills: bool,
     max_usd: Decimal | None,
+    forget_options: bool,
     as_json: bool,
     **finish: Any,
 ) -> int:
@@ -88,6 +92,7 @@ def make(
         finish=finish,
         stills=stills,
         max_usd=max_usd,
+        forget_options=forget_options,
         as_json=as_json,
     )
 

@@ -32,11 +32,12 @@ from flows.commands.plan import table_of
 from flows.commands.stopping import run_stoppable, stoppable
 from flows.deliver import Made
 from flows.film_list import require_budget
+from flows.output.record import options_of
 from flows.output.seams_table import words_of
 from flows.report.progress import View
 from flows.report.stopped import left_by
 from flows.report.terminal import LiveView, PlainView
-from flows.shots import read_list
+from flows.shots import list_name, read_list
 from flows.shots.source import without_key
 from flows.stitch.finish import AS_IT_IS, Finish
 
@@ -64,6 +65,7 @@ def make(
     finish: Mapping[str, Any] | None = None,
     stills: bool = False,
     max_usd: Decimal | None = None,
+    forget_options: bool = False,
     as_json: bool,
 ) -> int:
     """Raises ShotreelError."""
@@ -76,6 +78,7 @@ def make(
         finish=finish,
         stills=stills,
         max_usd=max_usd,
+        forget_options=forget_options,
         as_json=as_json,
     )
     if made is None:
@@ -93,6 +96,7 @@ def made_film(
     finish: Mapping[str, Any] | None = None,
     stills: bool = False,
     max_usd: Decimal | None = None,
+    forget_options: bool = False,
     as_json: bool,
 ) -> Made | None:
     """What the run has come to, which is told; None where it was stopped. Raises ShotreelError.
@@ -101,8 +105,11 @@ def made_film(
     """
     require_budget(budget_usd, live=live)
     shots = without_key(shots)
-    chosen = finish_of(finish or {})
-    chosen.over(read_list(shots).film.finish)
+    given, file = finish or {}, read_list(shots).film.finish
+    place = out or Path("out") / list_name(shots)
+    kept = {} if forget_options else options_kept(place, given, file)
+    chosen = finish_of({**kept, **given})
+    chosen.over(file)
     begun, begun_at = monotonic(), datetime.now(UTC)
     try:
         with shown(Console(stderr=True), quiet=as_json) as caller:
@@ -135,6 +142,25 @@ def made_film(
         if not isinstance(error, AwaitsApprovalError):
             click.echo(f"shotreel: {name}: {error}", err=True)
     return made
+
+
+def options_kept(out: Path, given: Mapping[str, Any], file: Mapping[str, Any]) -> dict[str, Any]:
+    """Options of the film's last run, which is made again: those that neither this run names nor
+    the film's file. They are told."""
+    usual = AS_IT_IS.model_dump(mode="json")
+    kept = {
+        name: value
+        for name, value in options_of(out).items()
+        if name not in given and name not in file and value != usual.get(name)
+    }
+    if kept:
+        named = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in kept.items())
+        click.echo(
+            f"shotreel: as in the last run of this film: {named} (--forget-options makes it "
+            "without).",
+            err=True,
+        )
+    return kept
 
 
 def finish_of(chosen: Mapping[str, Any]) -> Finish:

@@ -55,10 +55,15 @@ def test_again_and_choose_put_the_take_into_the_film(world: World) -> None:
 def test_settings_of_the_film_make_the_same_film_again(world: World) -> None:
     world.write('title = "Harbour"\n', "film.toml")
     shots = world.write(LIST, "film.csv")
-    first = world.make(shots)["film"]
-    assert first["num_frames"] > 192
-    assert world.make(shots)["film"]["sha256"] == first["sha256"]
-    assert world.make(shots, "--title", "")["film"]["num_frames"] == 192
+    titled = world.make(shots)["film"]["num_frames"]
+    assert titled > 192
+    ended = world.make(shots, "--end-title", "Fin")["film"]
+    assert ended["num_frames"] > titled
+    again = world.run("make", shots, "--json")
+    assert again.json["film"]["sha256"] == ended["sha256"]
+    assert "as in the last run of this film: end title Fin" in again.err
+    plain = world.make(shots, "--title", "", "--forget-options")["film"]
+    assert plain["num_frames"] == 192
 
 
 FROM_IMAGE, STILL = "fal-ai/magi-distilled/image-to-video", "fal-ai/nano-banana-pro"
