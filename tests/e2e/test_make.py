@@ -5,8 +5,11 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import threading
 from collections.abc import Iterator
 from decimal import Decimal
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,6 +18,7 @@ import pytest
 from flows.output.editors import ADAPTERS, is_installed
 from tests.e2e.conftest import NewWorld
 from tests.e2e.film import assert_clock_is_right, frames_of, size_of
+from tests.e2e.prefect_server import PrefectServer
 from tests.e2e.world import FAL, WAVESPEED, World
 
 LIST = f"""\
@@ -226,6 +230,24 @@ def test_a_list_is_read_from_a_pasted_text_and_from_a_url_too(world: World) -> N
     named = world.make((world.folder / "named.csv").as_uri())
     assert pasted["shots"][0]["fingerprint"] == named["shots"][0]["fingerprint"]
     assert world.posts == 1
+
+
+def test_a_key_in_the_link_to_a_list_is_nowhere_in_prefect(
+    world: World, prefect_server: PrefectServer
+) -> None:
+    world.write("shot,prompt,seed\na,Linked,1\n", "linked.csv")
+    handler = partial(SimpleHTTPRequestHandler, directory=str(world.folder))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as site:
+        threading.Thread(target=site.serve_forever, daemon=True).start()
+        link = f"http://127.0.0.1:{site.server_port}/linked.csv?token=hunter2"
+        assert world.make(link)["shots"][0]["state"] == "stored"
+        site.shutdown()
+    (run,) = prefect_server.ask("flow_runs/filter", flow_runs={"name": {"any_": ["linked"]}})
+    assert run["parameters"]["shots"].endswith("linked.csv")
+    for file in prefect_server.home.glob("prefect.db*"):
+        assert b"hunter2" not in file.read_bytes()
+    for file in world.home.glob("ledger.sqlite*"):
+        assert b"hunter2" not in file.read_bytes()
 
 
 def test_every_seam_of_the_film_is_measured(film: Film) -> None:

@@ -86,6 +86,7 @@ def test_a_run_is_recorded_with_its_tasks_and_artifacts(
     assert {"plan", "clips", "bill", "film", "contact-sheet"} <= set(artifacts)
     assert artifacts["clips"]["data"] == 100
     plan = json.loads(artifacts["plan"]["data"])
+    assert [*plan[0]][:2] == ["shot", "USD"], "a table is cut off at the right"
     assert [(row["shot"], row["USD"]) for row in plan][-1] == ("total", "0.96")
     bill = json.loads(artifacts["bill"]["data"])
     requests = {r["request_id"] for r in world.told("requests")["requests"]}

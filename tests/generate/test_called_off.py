@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from flows.generate.generation import DOWNLOADS, open_generation
 from flows.generate.lifecycle import obtain
 from flows.planning.reserving import plan_list, reserve
 from flows.report.progress import Progress
+from flows.report.stopped import left_by_run
 from flows.run.context import Clip
 from flows.run.opening import SANDBOX_LIMITS
 from flows.shots import read_shots
@@ -44,6 +46,13 @@ def states(which: tuple[str, ...]) -> int:
         return len(ledger.in_states(which))  # type: ignore[arg-type]
     finally:
         ledger.close()
+
+
+def said() -> str:
+    """What a run in Prefect says of what it has ordered, when it is told to end."""
+    with closing(Ledger(ledger_url())) as ledger:
+        held = [attempt.fingerprint for attempt in ledger.in_states(("submitted", "stored"))]
+        return asyncio.run(left_by_run(ledger, held))
 
 
 def test_a_stopped_run_interrupts_its_own_comfyui_and_makes_the_clip_again(
@@ -99,7 +108,12 @@ def test_a_stopped_run_leaves_what_is_paid_to_be_brought_home(
     shots = write(tmp_path / "list.csv", "shot,prompt", "a,A wave")
     asyncio.run(stopped_at_work(studio, shots))
     assert states(("submitted",)) == 1
+    assert said() == (
+        "Stopped. 1 clip ($0.32) is ordered and not here yet. It is not lost: press Retry in the "
+        "menu of this run, or run the deployment recover."
+    )
     assert studio.make(shots).clip("a").path.exists()
+    assert said() == "Stopped. Nothing that was bought is missing."
     assert len(studio.told("charges")["charges"]) == 1
 
 

@@ -53,6 +53,17 @@ async def test_lost_answers_looked_for_at_once_are_found_by_two_readings(desk: D
 
 
 @queue
+async def test_request_that_the_queue_forgot_and_the_listing_calls_ended_has_its_result_asked_for(
+    desk: Desk,
+) -> None:
+    ticket = await desk.buy()
+    assert isinstance(await desk.ended(ticket), Ready)
+    await desk.misbehave(at="poll", do="not_found", times=0)
+    await desk.misbehave(at="listing", do="no_output", times=0)
+    assert isinstance(await desk.provider.poll(desk.model, ticket), Ready)
+
+
+@queue
 @pytest.mark.parametrize(
     "name",
     ["fal-ai/magi", "fal-ai/magi-distilled/image-to-video", "fal-ai/magi-distilled/extend-video"],

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+import tomllib
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from prefect.settings.models.server.api import ServerAPISettings
 
 from flows import prefect_settings
 from tests.zygote import ROOT
@@ -29,6 +31,15 @@ def test_the_image_runs_prefect_as_it_was_measured() -> None:
     for name, value in prefect_settings.DEFAULTS.items():
         if name not in ONLY_AT_A_TERMINAL | EMBEDDED:
             assert f"{name}={value}" in text, name
+
+
+def test_a_server_that_is_started_by_hand_is_closed_to_other_pages() -> None:
+    """As Prefect reads it where it is started in the project's folder."""
+    told = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["prefect"]["server"]["api"]
+    assert set(told) <= set(ServerAPISettings.model_fields)
+    assert told["csrf_protection_enabled"] is True
+    assert "*" not in told["cors_allowed_origins"]
+    assert "flows.studio.server" in compose()["services"]["server"]["command"]
 
 
 def test_the_image_is_not_root_s() -> None:
