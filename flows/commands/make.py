@@ -151,7 +151,7 @@ def options_kept(out: Path, given: Mapping[str, Any], file: Mapping[str, Any]) -
     kept = {
         name: value
         for name, value in options_of(out).items()
-        if name not in given and name not in file and value != usual.get(name)
+        if name in usual and name not in given and name not in file and value != usual[name]
     }
     if kept:
         named = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in kept.items())

@@ -200,6 +200,21 @@ def test_failure_that_nobody_counted_is_settled_by_the_feed(studio: Studio, tmp_
     assert billed_usd(tmp_path) == charged_usd(studio) == USD("0.56")
 
 
+def test_clip_that_was_lost_while_the_bill_was_late_is_in_it_later(
+    studio: Studio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SHOTREEL_START_TIMEOUT_S", "1")
+    for at, do in (("poll", "not_found"), ("listing", "hidden"), ("billing", "lag")):
+        studio.misbehave(at=at, do=do, times=0)
+    made(studio, tmp_path, "shot,prompt,seed", "a,Sea,1")
+    assert asked(tmp_path, "SELECT state FROM attempts") == [("lost",)]
+    assert billed_usd(tmp_path) == 0
+    web.delete(f"{studio.sandbox.url}/sandbox/faults")
+    found = reconciled()["fal"]
+    assert (found.waiting, found.findings) == (0, ())
+    assert billed_usd(tmp_path) == charged_usd(studio) == USD("0.32")
+
+
 def test_deduction_is_not_believed_while_it_may_come_back(studio: Studio, tmp_path: Path) -> None:
     studio.misbehave(at="job", do="fail", status=500, refund_after_s=4)
     studio_list = ("prompt,model,seed", f"Rock,{WAVESPEED},2")

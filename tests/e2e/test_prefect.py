@@ -20,6 +20,8 @@ from uuid import UUID
 import httpx
 import pytest
 import yaml
+from prefect.client.orchestration import get_client
+from prefect.context import FlowRunContext
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from flows.generate import sub_runs
@@ -28,6 +30,7 @@ from flows.generate.parts import Part
 from flows.generate.sub_runs import SubRuns
 from flows.report.log import logged
 from flows.report.progress import Progress
+from flows.run.prefect_record import end_left_tasks
 from flows.shots import FilmId, list_name
 from flows.stitch import Clip
 from flows.studio import api
@@ -367,6 +370,31 @@ def test_a_sub_run_that_is_given_up_leaves_no_task_run_that_looks_as_if_it_ran(
     named = {"id": {"any_": [str(key) for key in runs]}}
     ended = {run["state_type"] for run in prefect_server.ask("flow_runs/filter", flow_runs=named)}
     assert ended == {"CANCELLING", "CANCELLED"}
+
+
+def test_a_run_that_is_taken_up_again_ends_the_task_runs_of_its_dead_process(
+    prefect_server: PrefectServer,
+) -> None:
+    flow_id = prefect_server.ask("flows/", name="taken-up")["id"]
+    run = prefect_server.ask("flow_runs/", flow_id=flow_id)
+    for kind in ("RUNNING", "CRASHED", "SCHEDULED", "RUNNING"):
+        asked = {"state": {"type": kind}, "force": True}
+        prefect_server.ask(f"flow_runs/{run['id']}/set_state", **asked)
+    for n in range(3):
+        task = {"task_key": "generate-clip", "dynamic_key": str(n), "flow_run_id": run["id"]}
+        prefect_server.ask("task_runs/", **task, state={"type": "RUNNING"})
+
+    async def go_on() -> None:
+        async with get_client() as client:
+            known = await client.read_flow_run(UUID(run["id"]))
+        assert known.run_count == 2
+        context_of: Any = FlowRunContext.model_construct
+        with context_of(flow_run=known):
+            await end_left_tasks()
+
+    with temporary_settings({PREFECT_API_URL: prefect_server.url}):
+        asyncio.run(go_on())
+    assert [task["state_type"] for task in task_runs(prefect_server, run)] == ["CRASHED"] * 3
 
 
 @pytest.fixture
