@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from random import Random
 from typing import Any
 
 
@@ -36,9 +35,9 @@ class _Selector:
 class SimulatedLoop(asyncio.BaseEventLoop):
     """Blocking work runs at once, in its place: a file on this machine takes no virtual time."""
 
-    def __init__(self, draw: Random, most_steps: int) -> None:
+    def __init__(self, rank: Callable[[asyncio.Handle], float], most_steps: int) -> None:
         super().__init__()
-        self._draw, self.most_steps = draw, most_steps
+        self._rank, self.most_steps = rank, most_steps
         self._seconds = 0.0
         self._selector = _Selector(self)
         self.steps = 0
@@ -62,8 +61,7 @@ class SimulatedLoop(asyncio.BaseEventLoop):
             raise EndlessError
         ready: deque[Any] = self._ready  # type: ignore[attr-defined]
         if len(ready) > 1:
-            mixed = list(ready)
-            self._draw.shuffle(mixed)
+            mixed = sorted(ready, key=self._rank)
             ready.clear()
             ready.extend(mixed)
         super()._run_once()  # type: ignore[misc]

@@ -27,8 +27,6 @@ Patches = dict[str, Any]
 @dataclass(frozen=True)
 class Mutant:
     protection: str
-    seed: int | None
-    """A world that fails without it; None: none is known yet."""
     patches: Callable[[], Patches]
 
 
@@ -232,44 +230,73 @@ def _late_answers_dropped() -> Patches:
     return {"blocks.ledger.ledger.Ledger.book_late": booked}
 
 
+def _gateway_hides_refusal() -> Patches:
+    weigh = fal_wire.weigh
+
+    def weighed(told: Any, listed: Any, done: Any) -> Any:
+        if isinstance(told, fal_wire.Doubted) and isinstance(listed, Failed):
+            return told.failed
+        return weigh(told, listed, done)
+
+    return {"blocks.providers.fal.wire.weigh": weighed}
+
+
+def _sent_by_own_clock() -> Patches:
+    claim, send = Ledger.claim, Ledger.about_to_send
+
+    def claimed(self: Ledger, attempt: Any, *given: Any) -> Any:
+        return claim(self, attempt, *given[:3])
+
+    def sends(self: Ledger, attempt: Any, *_: Any) -> bool:
+        return send(self, attempt)
+
+    return {
+        "blocks.ledger.ledger.Ledger.claim": claimed,
+        "blocks.ledger.ledger.Ledger.about_to_send": sends,
+    }
+
+
+def _stuck_waited_for() -> Patches:
+    return {"flows.generate.buy.stop_where_stuck": _nothing}
+
+
 MUTANTS = {
-    "posted-twice": Mutant("at most one POST for an attempt", 20, _sent_once_more),
+    "posted-twice": Mutant("at most one POST for an attempt", _sent_once_more),
     "lost-answer-retried": Mutant(
-        "only what proves that nothing arrived is tried again", 6, _lost_answers_retried
+        "only what proves that nothing arrived is tried again", _lost_answers_retried
     ),
-    "gateway-believed": Mutant("a gateway's error is no refusal", None, _gateways_believed),
+    "gateway-believed": Mutant("a gateway's error is no refusal", _gateways_believed),
     "killed-post-resent": Mutant(
-        "a POST under which the process died is unknown", 5, _killed_posts_sent_again
+        "a POST under which the process died is unknown", _killed_posts_sent_again
     ),
-    "claim-unwritten": Mutant("the intent is on disk before the POST", 1, _claims_unwritten),
-    "unknown-not-held": Mutant("an unknown outcome holds its fingerprint", 2, _not_held("unknown")),
+    "claim-unwritten": Mutant("the intent is on disk before the POST", _claims_unwritten),
+    "unknown-not-held": Mutant("an unknown outcome holds its fingerprint", _not_held("unknown")),
     "in-flight-not-held": Mutant(
-        "an attempt in flight holds its fingerprint", 1, _not_held("submitted", "ready")
+        "an attempt in flight holds its fingerprint", _not_held("submitted", "ready")
     ),
-    "failure-not-held": Mutant("a charged failure holds its fingerprint", 2, _not_held("failed")),
-    "no-quiet-period": Mutant("silence proves nothing before its time", 2, _no_quiet_period),
-    "unread-is-empty": Mutant("a listing that fails is not an empty one", None, _unread_is_empty),
-    "any-request-adopted": Mutant(
-        "seed and inputs tell whose a request is", 3, _any_request_is_ours
+    "failure-not-held": Mutant("a charged failure holds its fingerprint", _not_held("failed")),
+    "no-quiet-period": Mutant("silence proves nothing before its time", _no_quiet_period),
+    "unread-is-empty": Mutant("a listing that fails is not an empty one", _unread_is_empty),
+    "any-request-adopted": Mutant("seed and inputs tell whose a request is", _any_request_is_ours),
+    "known-request-adopted": Mutant("a request belongs to one attempt", _known_requests_again),
+    "clocks-believed": Mutant("a wrong clock proves no silence", _clocks_agree),
+    "budget-unchecked": Mutant("the budget is held in the claim's transaction", _no_budget),
+    "failures-unpaid": Mutant("whether a failure was charged is asked", _failures_unpaid),
+    "no-corrections": Mutant("the bill corrects with rows of its own", _no_corrections),
+    "count-ignored": Mutant("the service's count is the fact", _charged_at_the_quote),
+    "dead-keep-theirs": Mutant("what the dead have ordered is taken over", _dead_never_die),
+    "ended-forgotten": Mutant("what is lost or has failed is asked about again", _ended_forgotten),
+    "limit-uncounted": Mutant("an account's limit is counted in the ledger", _any_number_in_flight),
+    "bills-unread": Mutant("reconcile writes down what was billed", _bills_unread),
+    "gateway-hides-refusal": Mutant(
+        "a gateway's 502 does not say that a refusal was unpaid", _gateway_hides_refusal
     ),
-    "known-request-adopted": Mutant(
-        "a request belongs to one attempt", None, _known_requests_again
+    "sent-by-own-clock": Mutant("a request is sent at the service's own time", _sent_by_own_clock),
+    "stuck-waited-for": Mutant(
+        "nobody waits for room that only unsettled outcomes hold", _stuck_waited_for
     ),
-    "clocks-believed": Mutant("a wrong clock proves no silence", None, _clocks_agree),
-    "budget-unchecked": Mutant("the budget is held in the claim's transaction", None, _no_budget),
-    "failures-unpaid": Mutant("whether a failure was charged is asked", None, _failures_unpaid),
-    "no-corrections": Mutant("the bill corrects with rows of its own", 1, _no_corrections),
-    "count-ignored": Mutant("the service's count is the fact", None, _charged_at_the_quote),
-    "dead-keep-theirs": Mutant("what the dead have ordered is taken over", None, _dead_never_die),
-    "ended-forgotten": Mutant(
-        "what is lost or has failed is asked about again", None, _ended_forgotten
-    ),
-    "limit-uncounted": Mutant(
-        "an account's limit is counted in the ledger", None, _any_number_in_flight
-    ),
-    "bills-unread": Mutant("reconcile writes down what was billed", None, _bills_unread),
     "late-answer-dropped": Mutant(
-        "an answer after the attempt was given up is booked", None, _late_answers_dropped
+        "an answer after the attempt was given up is booked", _late_answers_dropped
     ),
 }
 

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import format_datetime
-from random import Random
 from typing import Any
+
+from tests.simulation.chance import Chance
 
 QUEUE, PLATFORM, MEDIA = (
     "https://queue.fal.test",
@@ -38,6 +40,7 @@ class Job:
     accepted_at: float
     ends_at: float
     listed_at: float
+    name: str
     succeeds: bool = True
     charged_failure: bool = False
     units: int = 4
@@ -70,17 +73,22 @@ class Services:
 
     def __init__(
         self,
-        draw: Random,
+        chance: Chance,
         time: Callable[[], float],
         clip: Callable[[str], bytes],
         on_charge: Callable[[Job], None],
     ) -> None:
-        self.draw, self.time, self.clip, self.on_charge = draw, time, clip, on_charge
+        self.chance, self.time, self.clip, self.on_charge = chance, time, clip, on_charge
         self.jobs: dict[str, Job] = {}
-        self.times_the_quote = 1
-        self.fault_rate = 0.0
-        self.failure_rate = 0.0
-        self.strangers = 0
+        self._accepted: Counter[str] = Counter()
+        self._asked: Counter[str] = Counter()
+        draw = chance.of("the services")
+        self.fault_rate = draw.choice((0.0, 0.1, 0.4, 0.8))
+        self.failure_rate = draw.choice((0.0, 0.05, 0.2))
+        dear = draw.random() < 0.2 and chance.happens("twice the quote is charged")
+        self.times_the_quote = 2 if dear else 1
+        late = self.fault_rate and chance.happens("the billing feed is late")
+        self.billing_lag_s = 90.0 if late else 0.0
 
     # --- what arrives -------------------------------------------------------------------------
 
@@ -101,23 +109,35 @@ class Services:
             return self._wavespeed(method, path.removeprefix("api/v3/"), body)
         return self._media(url.removeprefix(MEDIA).strip("/"))
 
-    def troubled(self, rate: float = 1.0) -> bool:
-        return self.draw.random() < self.fault_rate * rate
+    def troubled(self, matter: str, rate: float) -> bool:
+        """Whether it is answered wrongly this time."""
+        self._asked[matter] += 1
+        name = f"{matter}, time {self._asked[matter]}"
+        drawn = self.fault_rate and self.chance.of(name).random() < self.fault_rate * rate
+        return bool(drawn) and self.chance.happens(name)
 
     def accept(self, service: str, endpoint: str, inputs: dict[str, Any]) -> Job:
         now = self.time()
-        request_id = f"{service}-{len(self.jobs):06d}-{self.draw.getrandbits(32):08x}"
-        failing = self.draw.random() < self.failure_rate
+        prompt = str(inputs.get("prompt", ""))
+        self._accepted[prompt] += 1
+        name = f"{prompt} #{self._accepted[prompt]}"
+        draw = self.chance.of(name)
+        request_id = f"{service}-{len(self.jobs):06d}-{draw.getrandbits(32):08x}"
+        ends_at, listed_at = now + draw.uniform(1.0, 12.0), now + draw.uniform(0.0, 20.0)
+        fails, charged = draw.random() < self.failure_rate, draw.random() < 0.3
+        fails = fails and self.chance.happens(f"{name} fails")
+        late = self.fault_rate and self.chance.happens(f"{name} is listed late")
         job = Job(
             request_id,
             service,
             endpoint,
             inputs,
             now,
-            now + self.draw.uniform(1.0, 12.0),
-            now + (self.draw.uniform(0.0, 20.0) if self.fault_rate else 0.0),
-            succeeds=not failing,
-            charged_failure=failing and self.draw.random() < 0.3,
+            ends_at,
+            listed_at if late else now,
+            name=name,
+            succeeds=not fails,
+            charged_failure=fails and charged,
             units=4 * self.times_the_quote,
         )
         unit = FAL_UNIT_NANO if service == "fal" else WAVESPEED_RUN_NANO // 4
@@ -126,8 +146,8 @@ class Services:
         loop = asyncio.get_running_loop()
         if service == "wavespeed":  # deducted at the start, given back within hours
             self.charge(job)
-            if failing and not job.charged_failure:
-                loop.call_later(self.draw.uniform(60, 9_000), self.refund, job)
+            if fails and not charged:
+                loop.call_later(draw.uniform(60, 9_000), self.refund, job)
         elif job.succeeds or job.charged_failure:
             loop.call_later(job.ends_at - now, self.charge, job)
         return job
@@ -139,13 +159,12 @@ class Services:
     def refund(self, job: Job) -> None:
         job.charges.append((self.time(), -job.cost_nano))
 
-    def stranger(self) -> None:
+    def stranger(self, number: int) -> None:
         """Somebody else on the account buys from the same models."""
-        self.strangers += 1
-        prompt = f"a stranger's {self.strangers}"
-        service = self.draw.choice(("fal", "wavespeed"))
+        prompt = f"a stranger's {number}"
+        service = self.chance.of(prompt).choice(("fal", "wavespeed"))
         endpoint = {"fal": "fal-ai/magi-distilled", "wavespeed": "wavespeed-ai/magi-1-24b"}
-        self.accept(service, endpoint[service], {"prompt": prompt, "seed": self.strangers})
+        self.accept(service, endpoint[service], {"prompt": prompt, "seed": number})
 
     # --- fal ----------------------------------------------------------------------------------
 
@@ -159,7 +178,7 @@ class Services:
             return answered({"request_id": job.request_id, **urls, "queue_position": 0})
         request_id, _, act = rest.partition("/")
         job_asked = self.jobs.get(request_id)
-        if job_asked is None or self.troubled(0.3):
+        if job_asked is None or self.troubled(f"{job_asked.name} is not found", 0.3):
             return NOT_FOUND
         return self._status(job_asked) if act == "status" else self._result(job_asked)
 
@@ -177,7 +196,7 @@ class Services:
     def _result(self, job: Job) -> Answer:
         if self.time() < job.ends_at:
             return answered({"detail": "Request is still in progress"}, 400)
-        if self.troubled(0.5):
+        if self.troubled(f"{job.name} has no result", 0.5):
             return answered({"detail": "Gateway Timeout", "error_type": "runner_error"}, 504)
         if not job.succeeds:
             status = 422 if job.charged_failure else 500
@@ -186,7 +205,8 @@ class Services:
             detail: object = "it failed" if status == 500 else [{"msg": "no", "type": kind}]
             body = {"detail": detail, "error_type": kind}
             return answered(body, status, x_fal_billable_units=units, x_fal_error_type=kind)
-        counted = {"x_fal_billable_units": str(job.units)} if not self.troubled(0.2) else {}
+        silent = self.troubled(f"{job.name} has no count", 0.2)
+        counted = {} if silent else {"x_fal_billable_units": str(job.units)}
         return answered({"video": {"url": f"{MEDIA}/{job.request_id}"}, "seed": 1}, 200, **counted)
 
     def _platform(self, path: str, query: dict[str, str]) -> Answer:
@@ -200,7 +220,7 @@ class Services:
         return answered({"error": {"type": "not_found", "message": path}}, 404)
 
     def _listing(self, query: dict[str, str]) -> Answer:
-        if self.troubled(0.3):
+        if self.troubled("fal's listing fails", 0.3):
             return answered({"error": {"type": "internal", "message": "later"}}, 503)
         now, wanted = self.time(), query.get("request_id")
         start = datetime.fromisoformat(query["start"]).timestamp() if "start" in query else 0.0
@@ -232,12 +252,12 @@ class Services:
         if now >= job.ends_at:
             row["ended_at"] = moment(job.ends_at)
             row["status_code"] = 200 if job.succeeds else 422 if job.charged_failure else 500
-            if job.succeeds and not self.troubled(0.5):
+            if job.succeeds and not self.troubled(f"{job.name} is listed without its clip", 0.5):
                 row["json_output"] = {"video": {"url": f"{MEDIA}/{job.request_id}"}}
         return row
 
     def _billing(self, query: dict[str, str]) -> Answer:
-        wanted, lag_s = query.get("request_id"), 90.0 if self.fault_rate else 0.0
+        wanted, lag_s = query.get("request_id"), self.billing_lag_s if self.fault_rate else 0.0
         start = datetime.fromisoformat(query["start"]).timestamp() if "start" in query else 0.0
         end = datetime.fromisoformat(query["end"]).timestamp() if "end" in query else 1e12
         events = []
@@ -286,9 +306,9 @@ class Services:
         if path.startswith("predictions/"):
             job = self.jobs.get(path.split("/")[1])
             old = job is not None and job.accepted_at < self.time() - 7 * DAY_S
-            if job is None or old or self.troubled(0.3):
+            if job is None or old or self.troubled(f"{job.name} is not found", 0.3):
                 return answered({"code": 404, "message": "prediction not found"}, 404)
-            if self.troubled(0.3):
+            if self.troubled(f"{job.name} times out", 0.3):
                 return 504, {}, b"<html>504 Gateway Time-out</html>"
             return data({**self._prediction(job), "input": job.inputs})
         return data(self._prediction(self.accept("wavespeed", path, body)))
@@ -338,7 +358,8 @@ class Services:
 
     def _media(self, path: str) -> Answer:
         request_id = path.rpartition("/")[2]
-        if request_id not in self.jobs or self.troubled(0.3):
+        job = self.jobs.get(request_id)
+        if job is None or self.troubled(f"{job.name} has no clip", 0.3):
             return 404, {}, b""
         content = self.clip(request_id)
         return 200, {"content-type": "video/mp4", "content-length": str(len(content))}, content

@@ -1,30 +1,79 @@
-"""What it takes for a world to fail: fewer films, fewer shots, fewer kinds of trouble."""
+"""From a world that fails to the fewest of its events with which it still does: delta debugging."""
 
 from __future__ import annotations
 
-from typing import Any
+import re
+import time
+from collections.abc import Callable, Iterator
 
-from tests.simulation.world import TROUBLES, play
+from tests.simulation.world import NUM_FILMS, Report, play
+
+TOGETHER = (
+    *(rf"film[- ]{number}\b" for number in range(NUM_FILMS)),
+    "recover",
+    "reconcile",
+    "(a )?stranger",
+    "tasks go on",
+    "fal's listing",
+    ".* is listed",
+    ".* (is not found|times out|has no)",
+    ".* (is refused a connection|is lost|comes too soon)",
+    ".* is answered by a gateway",
+    ".* loses its answer",
+    ".* has a wrong clock",
+    ".* is interrupted",
+    ".* is killed",
+    ".* fails",
+)
+"""Events of one actor or of one kind: they are left out together before they are one by one."""
+
+SLACK_S = 3600.0
+"""A shorter world may fail later than the longer one, by so much."""
 
 
-def shrunk(seed: int) -> dict[str, Any]:
-    """The smallest options with which the seed's world still fails; each is tried by itself.
+def shrink(seed: int, seconds: float, tell: Callable[[Report], None]) -> Report:
+    """The shortest failing world of the seed that is found in so many seconds of work.
 
-    `play(seed, **options)` plays it again.
+    `tell` is given each shorter one as it is found. What comes after the first broken invariant is
+    not played; of the rest, actors and kinds of events are left out, then halves, quarters, ...,
+    single events.
     """
-    options: dict[str, Any] = {}
-    if play(seed).held:
-        return {"seed": seed, "held": True}
-    for smaller in (
-        *({"num_films": number} for number in (1, 2, 3, 4)),
-        *({"num_shots": number} for number in (1, 2, 4, 6)),
-    ):
-        name = next(iter(smaller))
-        if name not in options and not play(seed, **options, **smaller).held:
-            options |= smaller
-    spared: frozenset[str] = frozenset()
-    for trouble in TROUBLES:
-        if not play(seed, **options, spared=spared | {trouble}).held:
-            spared |= {trouble}
-    report = play(seed, **options, spared=spared)
-    return {"seed": seed, **options, "spared": sorted(spared), "broken": report.broken}
+    ends = time.process_time() + seconds
+    shortest = play(seed, to_the_end=False)
+    if shortest.held:
+        return shortest
+    tell(shortest)
+
+    def without(left_out: set[str]) -> bool:
+        nonlocal shortest
+        only = frozenset(shortest.happened) - left_out
+        if not left_out.intersection(shortest.happened) or time.process_time() > ends:
+            return False
+        report = play(
+            seed,
+            only=only,
+            to_the_end=False,
+            most_s=shortest.virtual_s + SLACK_S,
+            most_steps=2 * shortest.steps,
+        )
+        if report.held:
+            return False
+        shortest = report
+        tell(shortest)
+        return True
+
+    for kind in TOGETHER:
+        without({event for event in shortest.happened if re.match(kind, event)})
+    size = len(shortest.happened)
+    while size > 1 and time.process_time() < ends:
+        size = min(-(-size // 2), len(shortest.happened))
+        shorter = True
+        while shorter:
+            tried = [without(part) for part in parts(shortest.happened, size)]
+            shorter = size == 1 and any(tried)
+    return shortest
+
+
+def parts(events: list[str], size: int) -> Iterator[set[str]]:
+    """From the last to the first: what came late was brought about by what came before it."""
+    return (set(events[max(end - size, 0) : end]) for end in range(len(events), 0, -size))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import atexit
 import os
-import random
 import shutil
 import tempfile
 from collections import Counter
@@ -48,6 +47,7 @@ from flows.report.progress import Progress
 from flows.run.context import Clip
 from flows.shots import read_shots
 from flows.shots.job import Job as Planned
+from tests.simulation.chance import Chance
 from tests.simulation.loop import EndlessError, SimulatedLoop, StalledError
 from tests.simulation.services import DAY_S, MEDIA, PLATFORM, QUEUE, WAVESPEED, Job, Services
 
@@ -67,8 +67,7 @@ SPENT = text(
     FROM runs r WHERE r.id = :run"""
 )
 
-TROUBLES = ("faults", "failures", "prices", "kills", "clocks", "interrupts", "strangers")
-"""What a world can be spared, to see what of it a failure needs."""
+NUM_FILMS, NUM_SHOTS = 6, 8
 
 MOST_STEPS = 40_000
 """Of the loop, in one world: who comes to more asks without end."""
@@ -92,20 +91,25 @@ class Process:
     """What dies at once: its memory, its connections, its open transaction."""
 
     name: str
+    """Its own in its world: each process is a machine, too."""
+    chance: Chance
     ahead: timedelta = timedelta(0)
     """How far its machine's clock is ahead of the services'."""
     dies_at: int | None = None
     dead: bool = False
     steps: int = 0
-    number: int = 0
-    """Of all processes of its world: each is a machine of its own."""
+    requests: int = 0
     tasks: dict[asyncio.Task[Any], None] = field(default_factory=dict)
     """In the order of their start, which a set would not keep from one replay to the next."""
+
+    def __post_init__(self) -> None:
+        self.order = self.chance.of(f"order of the tasks of {self.name}")
+        self.draw = self.chance.of(f"what {self.name} draws")
 
     def step(self) -> None:
         """A place where it may be killed. Raises CancelledError in what is dead."""
         self.steps += 1
-        if self.dies_at is not None and self.steps >= self.dies_at and not self.dead:
+        if self.steps == self.dies_at and self.chance.happens(f"{self.name} is killed"):
             self.die()
         if self.dead:
             raise asyncio.CancelledError
@@ -183,32 +187,42 @@ class Wire(httpx.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         world, process = self._world, PROCESS.get()
         assert process is not None
-        draw, rate = world.draw, world.services.fault_rate
         process.step()
+        process.requests += 1
+        name = f"{process.name} request {process.requests}"
+        draw, rate = world.chance.of(name), world.services.fault_rate
         fate = draw.random() / rate if rate else 1.0
-        await asyncio.sleep(world.latency_s())
-        if fate < 0.08:
+
+        def befalls(least: float, most: float, what: str) -> bool:
+            return least <= fate < most and world.chance.happens(f"{name} {what}")
+
+        await asyncio.sleep(latency_s(draw))
+        if befalls(0.0, 0.08, "is refused a connection"):
             raise httpx.ConnectError("connection refused", request=request)
         trace = request.extensions.get("trace")
         if trace:
             await trace("http11.send_request_headers.started", {})
         process.step()
-        if 0.08 <= fate < 0.16:
-            await asyncio.sleep(world.latency_s())
+        if befalls(0.08, 0.16, "is lost"):
+            await asyncio.sleep(latency_s(draw))
             raise httpx.ReadError("reset before it arrived", request=request)
-        if 0.16 <= fate < 0.20:
+        if befalls(0.16, 0.20, "comes too soon"):
             return reply(429, {"retry-after": "2"}, b"{}")
         came: asyncio.Future[tuple[int, dict[str, str], bytes]] = world.loop.create_future()
-        world.loop.call_later(world.latency_s(), world.arrives, request, process, came)
+        world.loop.call_later(latency_s(draw), world.arrives, request, came)
         status, headers, content = await came
-        await asyncio.sleep(world.latency_s())
+        await asyncio.sleep(latency_s(draw))
         process.step()
-        if 0.20 <= fate < 0.32:
+        if befalls(0.20, 0.32, "loses its answer"):
             raise httpx.ReadError("reset after it arrived", request=request)
-        if 0.32 <= fate < 0.40:
+        if befalls(0.32, 0.40, "is answered by a gateway"):
             return reply(502, {}, b"<html>nginx</html>")
         world.trace(f"{request.method} {request.url.path} {status}")
         return reply(status, headers, content)
+
+
+def latency_s(draw: Random) -> float:
+    return draw.expovariate(20.0) if draw.random() > 0.01 else draw.uniform(1, 9)
 
 
 @cache
@@ -264,6 +278,8 @@ class Report:
     difference_nano: int = 0
     unsettled: int = 0
     broken: list[str] = field(default_factory=list)
+    happened: list[str] = field(default_factory=list)
+    """The events of the seed that came to pass."""
     trace: list[str] = field(default_factory=list)
 
     @property
@@ -274,29 +290,38 @@ class Report:
 
 
 class World:
+    """`only`: of the seed's events these alone come to pass; None: all of them.
+
+    A world that is not played `to_the_end` ends at its first broken invariant, and as one that
+    holds at `most_s` (of its own time) or `most_steps` (of its loop).
+    """
+
     def __init__(
         self,
         seed: int,
         *,
-        num_films: int = 6,
-        num_shots: int = 8,
+        only: frozenset[str] | None = None,
         traced: bool = False,
         to_the_end: bool = True,
-        spared: frozenset[str] = frozenset(),
+        most_s: float = 90 * DAY_S,
+        most_steps: int = MOST_STEPS,
     ) -> None:
-        self.spared, self._to_the_end = spared, to_the_end
-        self.draw = Random(seed)
-        self.loop = SimulatedLoop(self.draw, MOST_STEPS)
+        self._to_the_end, self._traced = to_the_end, traced
+        self._most_s, self._most_steps = most_s, most_steps
+        self.chance = Chance(seed, only, self.trace)
+        self.loop = SimulatedLoop(self.rank, most_steps)
         self.loop.set_task_factory(self._task)
         self.report = Report(seed)
-        self.services = Services(self.draw, self.time, clip_of, self.charged)
-        self.films = [self._film(number, num_shots) for number in range(num_films)]
+        self.draw = self.chance.of("what the world draws")
+        self._in_order = not self.chance.happens("tasks go on in any order")
+        self.services = Services(self.chance, self.time, clip_of, self.charged)
+        films = [self._film(number) for number in range(NUM_FILMS)]
+        self.films = [film for film in films if film.prompts]
         self.paid: Counter[str] = Counter()
         self.allowed: Counter[str] = Counter()
         """Second purchases that a person has agreed to, by prompt."""
-        self.films_open = num_films
-        self.num_processes = 0
-        self._traced = traced
+        self.films_open = len(self.films)
+        self.processes: Counter[str] = Counter()
         self._engine: Engine | None = None
 
     # --- time and tasks -----------------------------------------------------------------------
@@ -310,9 +335,6 @@ class World:
         there = datetime.fromtimestamp(self.time(), UTC)
         return there + process.ahead if process else there
 
-    def latency_s(self) -> float:
-        return self.draw.expovariate(20.0) if self.draw.random() > 0.01 else self.draw.uniform(1, 9)
-
     def _task(self, loop: Any, coro: Any, **options: Any) -> asyncio.Task[Any]:
         task: asyncio.Task[Any] = asyncio.Task(coro, loop=loop, **options)
         process = PROCESS.get()
@@ -324,6 +346,21 @@ class World:
     def trace(self, line: str) -> None:
         if self._traced:
             self.report.trace.append(f"{self.loop.time():.6f} {line}")
+
+    def rank(self, handle: asyncio.Handle) -> float:
+        """Among what is ready; of each process by draws of its own."""
+        if self._in_order:
+            return 0.0
+        process = handle._context.get(PROCESS)  # type: ignore[attr-defined]
+        return (process.order if process else self.draw).random()
+
+    def bytes(self, size: int) -> bytes:
+        process = PROCESS.get()
+        return (process.draw if process else self.draw).randbytes(size)
+
+    def random(self) -> float:
+        process = PROCESS.get()
+        return (process.draw if process else self.draw).random()
 
     # --- invariants ---------------------------------------------------------------------------
 
@@ -351,7 +388,7 @@ class World:
         if not self._to_the_end:
             self.loop.most_steps = 0
 
-    def arrives(self, request: httpx.Request, process: Process, came: asyncio.Future[Any]) -> None:
+    def arrives(self, request: httpx.Request, came: asyncio.Future[Any]) -> None:
         body = None
         content = request.content
         if content:
@@ -379,17 +416,19 @@ class World:
 
     # --- actors -------------------------------------------------------------------------------
 
-    def _film(self, number: int, num_shots: int) -> Film:
+    def _film(self, number: int) -> Film:
+        name = f"film-{number}"
+        draw = self.chance.of(name)
         rows, prompts, cost = ["shot,prompt,model,seed"], [], Decimal(0)
-        for shot in range(num_shots):
-            model = self.draw.choice(("", "", "wavespeed-ai/magi-1-24b"))
-            seed = self.draw.choice(("", "", str(1000 * number + shot)))
-            prompt = f"film {number} shot {shot}"
-            rows.append(f"{shot},{prompt},{model},{seed}")
-            prompts.append(prompt)
-            cost += Decimal("0.32")
-        budget = cost * self.draw.choice((3, 3, 3, 1, Decimal("0.5")))
-        return Film(f"film-{number}", "\n".join(rows) + "\n", prompts, budget)
+        for shot in range(NUM_SHOTS):
+            model = draw.choice(("", "", "wavespeed-ai/magi-1-24b"))
+            seed = draw.choice(("", "", str(1000 * number + shot)))
+            if self.chance.happens(f"{name} has shot {shot}"):
+                prompts.append(f"film {number} shot {shot}")
+                rows.append(f"{shot},{prompts[-1]},{model},{seed}")
+                cost += Decimal("0.32")
+        budget = cost * draw.choice((3, 3, 3, 1, Decimal("0.5")))
+        return Film(name, "\n".join(rows) + "\n", prompts, budget)
 
     async def make(self, film: Film, run_id: str) -> bool:
         """The flow's work between the list and the clips; whether every clip is here."""
@@ -410,22 +449,18 @@ class World:
                 await clips.stop()
         return all(isinstance(outcome, Clip) for outcome in outcomes.values())
 
-    async def run(self, name: str, work: Callable[[], Any], *, mortal: bool) -> Any:
+    async def run(self, actor: str, work: Callable[[], Any], *, mortal: bool) -> Any:
         """Work in a process of its own; what it gives, or the error that it ends with."""
-        self.num_processes += 1
-        process = Process(name, number=self.num_processes)
+        self.processes[actor] += 1
+        name = f"{actor}/{self.processes[actor]}"
+        process, draw = Process(name, self.chance), self.chance.of(name)
         if mortal:
-            if self.draw.random() < 0.4:
-                process.dies_at = self.draw.randrange(1, 250)
-            if "kills" in self.spared:
-                process.dies_at = None
-            fate = self.draw.random()
-            if fate < 0.06:
-                process.ahead = timedelta(seconds=self.draw.choice((-180, 180)))
-            elif fate < 0.10:
-                process.ahead = timedelta(hours=self.draw.choice((-9, -1, 1)))
-            if "clocks" in self.spared:
-                process.ahead = timedelta(0)
+            if draw.random() < 0.4:
+                process.dies_at = draw.randrange(1, 250)
+            fate = draw.random()
+            if fate < 0.10 and self.chance.happens(f"{name} has a wrong clock"):
+                seconds = (-180, 180) if fate < 0.06 else (-9 * 3600, -3600, 3600)
+                process.ahead = timedelta(seconds=draw.choice(seconds))
 
         async def body() -> Any:
             try:
@@ -437,9 +472,8 @@ class World:
         context = copy_context()
         context.run(PROCESS.set, process)
         main = self.loop.create_task(body(), context=context)
-        interrupted = mortal and process.dies_at is None and self.draw.random() < 0.15
-        if interrupted and "interrupts" not in self.spared:
-            self.loop.call_later(self.draw.uniform(0.5, 60), main.cancel)  # Ctrl-C
+        if mortal and process.dies_at is None and draw.random() < 0.15:
+            self.loop.call_later(draw.uniform(0.5, 60), self.interrupt, name, main)
         with suppress(asyncio.CancelledError):
             await asyncio.wait([main])
         while process.dead and (left := [t for t in process.tasks if not t.done()]):
@@ -456,8 +490,14 @@ class World:
             self.breaks(f"{name} ended with {type(error).__name__}: {error}")
         return None if error else main.result()
 
+    def interrupt(self, name: str, main: asyncio.Task[Any]) -> None:
+        """Ctrl-C."""
+        if not main.done() and self.chance.happens(f"{name} is interrupted"):
+            main.cancel()
+
     async def maker(self, film: Film) -> None:
-        await asyncio.sleep(self.draw.uniform(0, 5 * 3600))
+        draw = self.chance.of(f"the maker of {film.name}")
+        await asyncio.sleep(draw.uniform(0, 5 * 3600))
         run_id = uuid4().hex
         for _ in range(12):
             film.run_ids.append(run_id)
@@ -465,22 +505,28 @@ class World:
             if made is True:
                 film.made = True
                 break
-            if self.draw.random() < 0.6:
+            if draw.random() < 0.6:
                 run_id = uuid4().hex
-            await asyncio.sleep(self.draw.choice((1.0, 30.0, 700.0, 4000.0, 30_000.0)))
+            await asyncio.sleep(draw.choice((1.0, 30.0, 700.0, 4000.0, 30_000.0)))
         self.films_open -= 1
 
     async def rescuer(self) -> None:
+        draw, number = self.chance.of("the rescuer"), 0
         while self.films_open:
-            await asyncio.sleep(self.draw.uniform(600, 20_000))
-            if self.draw.random() < 0.3 and "strangers" not in self.spared:
-                self.services.stranger()
-            await self.run("recover", rescue_all, mortal=True)
+            number += 1
+            await asyncio.sleep(draw.uniform(600, 20_000))
+            if draw.random() < 0.3 and self.chance.happens(f"stranger {number} buys"):
+                self.services.stranger(number)
+            if self.chance.happens(f"recover {number}"):
+                await self.run("recover", rescue_all, mortal=True)
 
     async def accountant(self) -> None:
+        number = 0
         while self.films_open:
+            number += 1
             await asyncio.sleep(DAY_S / 2)
-            await self.run("reconcile", lambda: reconcile_all(live=True), mortal=True)
+            if self.chance.happens(f"reconcile {number}"):
+                await self.run("reconcile", lambda: reconcile_all(live=True), mortal=True)
 
     async def person(self) -> None:
         """Looks at what nobody else can tell, with the provider's page open."""
@@ -575,16 +621,6 @@ class World:
 
     def play(self, folder: Path) -> Report:
         url = f"sqlite:///{folder / 'ledger.sqlite'}"
-        draw = self.draw
-        self.services.fault_rate = draw.choice((0.0, 0.1, 0.4, 0.8))
-        self.services.failure_rate = draw.choice((0.0, 0.05, 0.2))
-        self.services.times_the_quote = draw.choice((1, 1, 1, 1, 2))
-        if "faults" in self.spared:
-            self.services.fault_rate = 0.0
-        if "failures" in self.spared:
-            self.services.failure_rate = 0.0
-        if "prices" in self.spared:
-            self.services.times_the_quote = 1
         environment = {
             "SHOTREEL_HOME": str(folder),
             "SHOTREEL_LEDGER_URL": url,
@@ -604,16 +640,19 @@ class World:
             stack.enter_context(seams(self))
             asyncio.set_event_loop(self.loop)
             try:
-                self.loop.run_until_complete(asyncio.wait_for(self.live(), 90 * DAY_S))
+                self.loop.run_until_complete(asyncio.wait_for(self.live(), self._most_s))
             except StalledError:
                 self.breaks("everyone waits for someone who does not come")
             except EndlessError:
-                self.breaks(f"it is not over after {MOST_STEPS} steps")
+                if self.report.held and self._most_steps == MOST_STEPS:
+                    self.breaks(f"it is not over after {MOST_STEPS} steps")
             except TimeoutError:
-                self.breaks("it is not over after 90 days")
+                if self._to_the_end:
+                    self.breaks("it is not over after 90 days")
             for error in self.loop.errors:
                 self.breaks(f"unheard: {type(error).__name__}: {error}")
             self.report.virtual_s, self.report.steps = self.loop.time(), self.loop.steps
+            self.report.happened = list(self.chance.happened)
             self.end()
             asyncio.set_event_loop(None)
             self.loop.close()
@@ -626,7 +665,7 @@ def seams(world: World) -> Iterator[None]:
 
     def host() -> str:
         process = PROCESS.get()
-        return f"machine-{process.number}" if process else "nowhere"
+        return process.name if process else "nowhere"
 
     with (
         patch.object(timing, "now", world.now),
@@ -638,13 +677,13 @@ def seams(world: World) -> Iterator[None]:
         patch("blocks.ledger.owners.this_host", host),
         patch("blocks.ledger.shared_budget.this_host", host),
         patch.object(fetch, "probe", probe_once),
-        patch("os.urandom", world.draw.randbytes),
-        patch("random._urandom", world.draw.randbytes),
+        patch("os.urandom", world.bytes),
+        patch("random._urandom", world.bytes),
+        patch("random.random", world.random),
         ExitStack() as pauses,
     ):
         for place, pause in PAUSES.items():
             pauses.enter_context(patch(place, pause))
-        random.seed(world.report.seed)
         yield
 
 
