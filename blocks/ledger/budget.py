@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, case, func, insert, select
+from sqlalchemy import Connection, Select, bindparam, case, func, insert, select
 
 from blocks.errors import BudgetError
 from blocks.ledger.proof import RECENT, Count
@@ -18,6 +19,13 @@ from blocks.money import in_nano, usd
 
 SOURCES: tuple[CostSource, ...] = ("no_price", "estimate", "provider", "billing_feed")
 """From the weakest to the strongest word about what a request has cost."""
+
+CHARGES = (
+    select(charges.c.units, charges.c.cost_usd, charges.c.source)
+    .where(charges.c.attempt_id == bindparam("attempt_id"))
+    .order_by(charges.c.id)
+)
+BUDGET = select(runs.c.budget_usd).where(runs.c.id == bindparam("run_id"))
 
 
 def charge_up_to(
@@ -36,32 +44,27 @@ def charge_up_to(
     changes nothing.
     """
     units, cost_usd = in_nano(units), in_nano(cost_usd)
-    rows = connection.execute(
-        select(charges.c.units, charges.c.cost_usd, charges.c.source)
-        .where(charges.c.attempt_id == attempt.id)
-        .order_by(charges.c.id)
-    ).all()
+    rows = connection.execute(CHARGES, {"attempt_id": attempt.id}).all()
     if rows and SOURCES.index(rows[-1].source) > SOURCES.index(source):
         return
     add_units = units - sum((row.units for row in rows), Decimal(0))
     add_cost = cost_usd - sum((row.cost_usd for row in rows), Decimal(0))
     if rows and rows[-1].source == source and not add_cost and not add_units:
         return
-    connection.execute(
-        insert(charges).values(
-            attempt_id=attempt.id,
-            run_id=attempt.run_id,
-            service=attempt.service,
-            account=attempt.account,
-            request_id=attempt.request_id,
-            at=now,
-            units=add_units,
-            cost_usd=add_cost,
-            currency="USD",
-            source=source,
-            cause=cause if not rows else f"correction: {cause}",
-        )
-    )
+    row = {
+        "attempt_id": attempt.id,
+        "run_id": attempt.run_id,
+        "service": attempt.service,
+        "account": attempt.account,
+        "request_id": attempt.request_id,
+        "at": now,
+        "units": add_units,
+        "cost_usd": add_cost,
+        "currency": "USD",
+        "source": source,
+        "cause": cause if not rows else f"correction: {cause}",
+    }
+    connection.execute(insert(charges), row)
 
 
 def check_monthly_budgets(connection: Connection, intents: Sequence[Intent], now: datetime) -> None:
@@ -149,21 +152,30 @@ def model_counts(
     *,
     most: int = RECENT,
 ) -> list[Count]:
+    asked = {"service": service, "account": account, "model": model, "most": most}
+    if price_key is not None:
+        asked["price_key"] = price_key
+    counted = connection.execute(_counted(same_kind=price_key is not None), asked)
+    return [Count(*row) for row in counted]
+
+
+@cache
+def _counted(*, same_kind: bool) -> Select[Any]:
     charged = (
         select(attempts.c.id, attempts.c.price_key, attempts.c.cost_quoted_usd)
         .where(
-            attempts.c.service == service,
-            attempts.c.account == account,
-            attempts.c.model == model,
+            attempts.c.service == bindparam("service"),
+            attempts.c.account == bindparam("account"),
+            attempts.c.model == bindparam("model"),
             attempts.c.charged == "yes",
         )
         .order_by(attempts.c.ended_at.desc())
-        .limit(most)
+        .limit(bindparam("most"))
     )
-    if price_key is not None:
-        charged = charged.where(attempts.c.price_key == price_key)
-    newest = charged.subquery()
-    query = (
+    if same_kind:
+        charged = charged.where(attempts.c.price_key == bindparam("price_key"))
+    newest = charged.subquery("newest")
+    return (
         select(
             newest.c.price_key,
             newest.c.cost_quoted_usd,
@@ -173,12 +185,10 @@ def model_counts(
         .join(charges, charges.c.attempt_id == newest.c.id)
         .group_by(newest.c.id, newest.c.price_key, newest.c.cost_quoted_usd)
     )
-    return [Count(*row) for row in connection.execute(query)]
 
 
 def run_budget(connection: Connection, run_id: str) -> Decimal | None:
-    query = select(runs.c.budget_usd).where(runs.c.id == run_id)
-    return connection.execute(query).scalar_one_or_none()
+    return connection.execute(BUDGET, {"run_id": run_id}).scalar_one_or_none()
 
 
 def check_run_budget(connection: Connection, run_id: str) -> None:
@@ -196,8 +206,7 @@ def run_spent(
     connection: Connection, run_id: str, open_states: tuple[State, ...] = OPEN
 ) -> Decimal:
     """Charges of a run and what it has set aside."""
-    of_charges, of_attempts = [charges.c.run_id == run_id], [attempts.c.run_id == run_id]
-    return _spent(connection, of_charges, of_attempts, open_states)
+    return _spent(connection, _of_run(open_states), run_id=run_id)
 
 
 def month_spent(
@@ -209,21 +218,39 @@ def month_spent(
 ) -> Decimal:
     """Charges of an account in this month (UTC), and what is set aside for it."""
     begin = now.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    query = _of_month(open_states)
+    return _spent(connection, query, service=service, account=account, begin=begin)
+
+
+def _spent(connection: Connection, query: Select[Any], **asked: Any) -> Decimal:
+    sums = connection.execute(query, asked).one()
+    return sum((each for each in sums if each is not None), Decimal(0))
+
+
+@cache
+def _of_run(open_states: tuple[State, ...]) -> Select[Any]:
+    of_charges = [charges.c.run_id == bindparam("run_id")]
+    of_attempts = [attempts.c.run_id == bindparam("run_id")]
+    return _sums(of_charges, of_attempts, open_states)
+
+
+@cache
+def _of_month(open_states: tuple[State, ...]) -> Select[Any]:
     of_charges = [
-        charges.c.service == service,
-        charges.c.account == account,
-        charges.c.at >= begin,
+        charges.c.service == bindparam("service"),
+        charges.c.account == bindparam("account"),
+        charges.c.at >= bindparam("begin"),
     ]
-    of_attempts = [attempts.c.service == service, attempts.c.account == account]
-    return _spent(connection, of_charges, of_attempts, open_states)
+    of_attempts = [
+        attempts.c.service == bindparam("service"),
+        attempts.c.account == bindparam("account"),
+    ]
+    return _sums(of_charges, of_attempts, open_states)
 
 
-def _spent(
-    connection: Connection,
-    of_charges: list[Any],
-    of_attempts: list[Any],
-    open_states: tuple[State, ...],
-) -> Decimal:
+def _sums(
+    of_charges: list[Any], of_attempts: list[Any], open_states: tuple[State, ...]
+) -> Select[Any]:
     """Charges, and what is set aside for attempts whose charge is not known yet."""
     paid = select(func.sum(charges.c.cost_usd)).where(*of_charges)
     uncharged = ((attempts.c.state == "failed") & (attempts.c.charged == "unknown")) | (
@@ -238,6 +265,4 @@ def _spent(
             )
         )
     ).where(*of_attempts)
-    return sum(
-        (connection.execute(q).scalar() or Decimal(0) for q in (paid, set_aside)), Decimal(0)
-    )
+    return select(paid.scalar_subquery(), set_aside.scalar_subquery())

@@ -15,7 +15,7 @@ from functools import partial
 from typing import Any, ParamSpec, TypeVar
 from uuid import uuid4
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 
 from blocks import timing
@@ -40,6 +40,29 @@ from blocks.ledger.writer import LedgerWriter
 from blocks.providers.base import Bill, Failed, Quote, Ticket
 
 A_MINUTE = timedelta(minutes=1)
+
+MOVE = (
+    update(attempts)
+    .where(
+        attempts.c.id == bindparam("attempt_id"),
+        attempts.c.state.in_(bindparam("from_states", expanding=True)),
+    )
+    .returning(*COLUMNS)
+)
+SEND = update(attempts).where(
+    attempts.c.id == bindparam("attempt_id"),
+    attempts.c.state == "posting",
+    attempts.c.owner_id == bindparam("by_owner"),
+)
+OF_ACCOUNT = (
+    attempts.c.service == bindparam("of_service"),
+    attempts.c.account == bindparam("of_account"),
+)
+AT_WORK = select(func.count()).where(*OF_ACCOUNT, attempts.c.state.in_(OCCUPYING))
+LATELY = select(func.count()).where(*OF_ACCOUNT, attempts.c.posted_at > bindparam("since"))
+OF_MODEL = (*OF_ACCOUNT, attempts.c.model == bindparam("of_model"))
+SENT = select(attempts.c.id, attempts.c.price_key).where(*OF_MODEL, attempts.c.state.in_(OCCUPYING))
+PROVED = select(attempts.c.price_key).where(*OF_MODEL, attempts.c.charged == "yes").distinct()
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -188,11 +211,12 @@ class Ledger(Queries):
             current = self._get(connection, attempt.id)
             if current.state != "reserved" or current.owner_id != self.owner_id:
                 return attempt
-            if self._count(connection, attempt, attempts.c.state.in_(OCCUPYING)) >= max_in_flight:
+            account = {"of_service": attempt.service, "of_account": attempt.account}
+            if connection.execute(AT_WORK, account).scalar_one() >= max_in_flight:
                 return None
             if max_per_minute is not None:
-                lately = attempts.c.posted_at > now + ahead - A_MINUTE
-                if self._count(connection, attempt, lately) >= max_per_minute:
+                lately = {**account, "since": now + ahead - A_MINUTE}
+                if connection.execute(LATELY, lately).scalar_one() >= max_per_minute:
                     return None
             reserved_usd = current.cost_reserved_usd
             if current.price_source != "no_price":
@@ -218,26 +242,18 @@ class Ledger(Queries):
         """
         if len(own) >= RECENT or run_budget(connection, attempt.run_id) is None:
             return
-        model = (
-            attempts.c.service == attempt.service,
-            attempts.c.account == attempt.account,
-            attempts.c.model == attempt.model,
-        )
-        sent = connection.execute(
-            select(attempts.c.id, attempts.c.price_key).where(
-                *model, attempts.c.state.in_(OCCUPYING)
-            )
-        ).all()
+        model = {
+            "of_service": attempt.service,
+            "of_account": attempt.account,
+            "of_model": attempt.model,
+        }
+        sent = connection.execute(SENT, model).all()
         same = tuple(row.id for row in sent if row.price_key == attempt.price_key)
         if len(same) >= room(len(own)):
             raise CountAwaitedError(same)
         if own:
             return
-        proved = set(
-            connection.execute(
-                select(attempts.c.price_key).where(*model, attempts.c.charged == "yes").distinct()
-            ).scalars()
-        )
+        proved = set(connection.execute(PROVED, model).scalars())
         first_ones = tuple(row.id for row in sent if row.price_key not in proved)
         if len(first_ones) >= room(len(proved)):
             raise CountAwaitedError(first_ones)
@@ -250,15 +266,8 @@ class Ledger(Queries):
         Where the process was suspended since, another may have settled it: then it is not sent.
         """
         with writing(self.engine) as connection:
-            held = connection.execute(
-                update(attempts)
-                .where(
-                    attempts.c.id == attempt.id,
-                    attempts.c.state == "posting",
-                    attempts.c.owner_id == self.owner_id,
-                )
-                .values(posted_at=timing.now() + ahead)
-            )
+            mine = {"attempt_id": attempt.id, "by_owner": self.owner_id}
+            held = connection.execute(SEND, {**mine, "posted_at": timing.now() + ahead})
             return held.rowcount == 1
 
     def put_back(self, attempt: Attempt, cause: str) -> Attempt:
@@ -514,7 +523,7 @@ class Ledger(Queries):
         row = row_of(intent, run_id, self.owner_id, now)
         row |= {"id": attempt_id, "state": state, "cause": cause, **values}
         connection.execute(insert(attempts).values(**row))
-        connection.execute(insert(events).values(self._event(attempt_id, state, cause, now)))
+        connection.execute(insert(events), self._event(attempt_id, state, cause, now))
         return self._get(connection, attempt_id)
 
     def mark_missing(self, attempt: Attempt, cause: str) -> Attempt:
@@ -640,15 +649,12 @@ class Ledger(Queries):
             seen = ("posting", "unknown")
         allowed = [before for before in seen if state in NEXT[before]]
         charged = values.get("charged", attempt.charged)
-        moved = connection.execute(
-            update(attempts)
-            .where(attempts.c.id == attempt.id, attempts.c.state.in_(allowed))
-            .values(state=state, cause=cause, holds=int(holds(state, charged)), **values)
-            .returning(*COLUMNS)
-        ).first()
+        values |= {"state": state, "cause": cause, "holds": int(holds(state, charged))}
+        which = {"attempt_id": attempt.id, "from_states": allowed}
+        moved = connection.execute(MOVE, {**which, **values}).first()
         if moved is None:
             return self._get(connection, attempt.id)
-        connection.execute(insert(events).values(self._event(attempt.id, state, cause, now)))
+        connection.execute(insert(events), self._event(attempt.id, state, cause, now))
         return Attempt(*moved)
 
     def _charge_delivered(
@@ -676,7 +682,7 @@ class Ledger(Queries):
         if holder is not None and holder.id != attempt.id:
             connection.execute(update(attempts).where(attempts.c.id == attempt.id).values(**named))
             event = self._event(attempt.id, attempt.state, cause, timing.now())
-            connection.execute(insert(events).values(event))
+            connection.execute(insert(events), event)
             return self._get(connection, attempt.id)
         owner_id = attempt.owner_id if attempt.state == "unknown" else self.owner_id
         values = {"owner_id": owner_id, "submitted_at": attempt.submitted_at or timing.now()}
@@ -689,7 +695,7 @@ class Ledger(Queries):
         if moved is None:
             return self._get(connection, attempt.id)
         connection.execute(
-            insert(events).values(self._event(attempt.id, "submitted", cause, timing.now()))
+            insert(events), self._event(attempt.id, "submitted", cause, timing.now())
         )
         return Attempt(*moved)
 
@@ -709,13 +715,6 @@ class Ledger(Queries):
         for row in connection.execute(query).all():
             self._move(connection, Attempt(*row), "released", cause, now, ended_at=now)
 
-    def _count(self, connection: Connection, attempt: Attempt, *which: Any) -> int:
-        """Attempts of the same account."""
-        query = select(func.count()).where(
-            attempts.c.service == attempt.service, attempts.c.account == attempt.account, *which
-        )
-        return int(connection.execute(query).scalar_one())
-
     def _event(self, attempt_id: str, state: State, cause: str, now: datetime) -> dict[str, Any]:
         return {
             "attempt_id": attempt_id,
@@ -732,6 +731,4 @@ class Ledger(Queries):
         connection.execute(update(attempts).where(attempts.c.id == attempt.id).values(**values))
         lent = attempt.owner_id == owner_of_run(run_id)
         cause = "taken from the run" if lent else "taken over from a process that has died"
-        connection.execute(
-            insert(events).values(self._event(attempt.id, attempt.state, cause, now))
-        )
+        connection.execute(insert(events), self._event(attempt.id, attempt.state, cause, now))

@@ -8,13 +8,13 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, TypeVar
 
-from sqlalchemy import Column, ColumnElement, Connection, Engine, select
+from sqlalchemy import Column, ColumnElement, Connection, Engine, bindparam, select
 
 from blocks import timing
 from blocks.ledger.budget import counts_of, model_counts, run_budget, run_spent
 from blocks.ledger.owners import Owner, is_alive
 from blocks.ledger.proof import Count, dearest, price_key
-from blocks.ledger.rows import ROWS, Attempt, Change, Charge, Cost
+from blocks.ledger.rows import ONE, ROWS, Attempt, Change, Charge, Cost
 from blocks.ledger.states import OCCUPYING, State
 from blocks.ledger.tables import attempts, charges, events, owners, runs, uploads
 
@@ -22,6 +22,14 @@ T = TypeVar("T")
 
 CHUNK = 500
 """Values in one statement: below every database's limit."""
+
+HOLDERS = ROWS.where(
+    attempts.c.fingerprint.in_(bindparam("fingerprints", expanding=True)), attempts.c.holds == 1
+)
+HOLDER = ROWS.where(attempts.c.fingerprint == bindparam("fingerprint"), attempts.c.holds == 1)
+OWNER = select(owners.c.id, owners.c.host, owners.c.pid, owners.c.beat_at).where(
+    owners.c.id == bindparam("owner_id")
+)
 
 
 def chunks(values: Sequence[T]) -> Iterator[Sequence[T]]:
@@ -39,7 +47,7 @@ class Queries:
 
     def find(self, attempt_id: str) -> Attempt | None:
         with self.engine.connect() as connection:
-            row = connection.execute(ROWS.where(attempts.c.id == attempt_id)).first()
+            row = connection.execute(ONE, {"attempt_id": attempt_id}).first()
             return Attempt(*row) if row else None
 
     def holders(self, fingerprints: Sequence[str]) -> dict[str, Attempt]:
@@ -48,7 +56,9 @@ class Queries:
             return self._holders(connection, fingerprints)
 
     def holder(self, fingerprint: str) -> Attempt | None:
-        return self.holders([fingerprint]).get(fingerprint)
+        with self.engine.connect() as connection:
+            row = connection.execute(HOLDER, {"fingerprint": fingerprint}).first()
+            return Attempt(*row) if row else None
 
     def for_all_alike(self, fingerprints: Sequence[str]) -> set[str]:
         """Those of these whose clip was bought for all rows that ask for the same."""
@@ -283,27 +293,19 @@ class Queries:
             return self._alive(connection, attempt.owner_id)
 
     def _alive(self, connection: Connection, owner_id: str | None) -> bool:
-        row = connection.execute(
-            select(owners.c.id, owners.c.host, owners.c.pid, owners.c.beat_at).where(
-                owners.c.id == owner_id
-            )
-        ).first()
+        row = connection.execute(OWNER, {"owner_id": owner_id}).first()
         return row is not None and is_alive(Owner(*row), timing.now())
 
     # --- inside a transaction -----------------------------------------------------------------
 
     def _get(self, connection: Connection, attempt_id: str) -> Attempt:
-        row = connection.execute(ROWS.where(attempts.c.id == attempt_id)).one()
+        row = connection.execute(ONE, {"attempt_id": attempt_id}).one()
         return Attempt(*row)
 
     def _holders(self, connection: Connection, fingerprints: Sequence[str]) -> dict[str, Attempt]:
         found: dict[str, Attempt] = {}
         for some in chunks(fingerprints):
-            query = ROWS.where(
-                attempts.c.fingerprint.in_(some),
-                attempts.c.holds == 1,
-            )
-            for row in connection.execute(query):
+            for row in connection.execute(HOLDERS, {"fingerprints": some}):
                 attempt = Attempt(*row)
                 found[attempt.fingerprint] = attempt
         return found

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any, Literal
 from uuid import uuid4
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from blocks.errors import Paid
 from blocks.ledger.proof import price_key
@@ -125,7 +125,11 @@ COLUMNS = [attempts.c[field.name] for field in fields(Attempt)]
 """The columns of `attempts` in the order of `Attempt`'s fields."""
 
 ROWS = select(*COLUMNS)
-"""Every attempt. Made once: its thirty columns cost more than the query that they are part of."""
+"""Every attempt. Made once, as all that is asked again and again: to put a statement together costs
+more than to run it."""
+
+ONE = ROWS.where(attempts.c.id == bindparam("attempt_id"))
+"""The attempt of an `attempt_id`."""
 
 
 def row_of(intent: Intent, run_id: str, owner_id: str, now: datetime) -> dict[str, Any]:

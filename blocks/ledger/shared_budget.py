@@ -9,10 +9,12 @@ from __future__ import annotations
 import os
 from datetime import datetime
 
-from sqlalchemy import Connection, insert, update
+from sqlalchemy import Connection, bindparam, insert, update
 
 from blocks.ledger.owners import this_host
 from blocks.ledger.tables import attempts, owners
+
+BEAT = update(owners).where(owners.c.id == bindparam("owner_id"))
 
 
 def owner_of_run(run_id: str) -> str:
@@ -22,7 +24,7 @@ def owner_of_run(run_id: str) -> str:
 def beat(connection: Connection, owner_id: str, now: datetime) -> None:
     """Say that this process is alive, and the owner with it."""
     here = {"host": this_host(), "pid": os.getpid(), "beat_at": now}
-    beaten = connection.execute(update(owners).where(owners.c.id == owner_id).values(**here))
+    beaten = connection.execute(BEAT, {"owner_id": owner_id, **here})
     if beaten.rowcount == 0:
         connection.execute(insert(owners).values(id=owner_id, started_at=now, **here))
 

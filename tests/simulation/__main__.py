@@ -72,7 +72,7 @@ def shrunk(given: argparse.Namespace) -> int:
     """Prints the shortest failing world that there is by the end, or by Ctrl-C."""
     from tests.simulation import known
     from tests.simulation.mutants import without
-    from tests.simulation.shrink import shrink
+    from tests.simulation.shrink import of_seed, shrink
     from tests.simulation.world import Report, play
 
     found: list[Report] = []
@@ -83,7 +83,7 @@ def shrunk(given: argparse.Namespace) -> int:
 
     with without(given.mutant):
         with suppress(KeyboardInterrupt):
-            shrink(given.seed, given.seconds, tell)
+            shrink(of_seed(given.seed), given.seconds, tell)
         if not found:
             print(f"seed {given.seed} holds")
             return 0

@@ -123,7 +123,7 @@ class Services:
         name = f"{prompt} #{self._accepted[prompt]}"
         draw = self.chance.of(name)
         request_id = f"{service}-{len(self.jobs):06d}-{draw.getrandbits(32):08x}"
-        ends_at, listed_at = now + draw.uniform(1.0, 12.0), now + draw.uniform(0.0, 20.0)
+        ends_at, listed_at = now + draw.expovariate(0.5), now + draw.uniform(0.0, 20.0)
         fails, charged = draw.random() < self.failure_rate, draw.random() < 0.3
         fails = fails and self.chance.happens(f"{name} fails")
         late = self.fault_rate and self.chance.happens(f"{name} is listed late")

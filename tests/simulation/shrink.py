@@ -30,32 +30,38 @@ TOGETHER = (
 SLACK_S = 3600.0
 """A shorter world may fail later than the longer one, by so much."""
 
+Play = Callable[[frozenset[str] | None, Report | None], Report]
+"""A world in which these events alone come to pass (None: all that the seed has), shorter than
+another that fails."""
 
-def shrink(seed: int, seconds: float, tell: Callable[[Report], None]) -> Report:
-    """The shortest failing world of the seed that is found in so many seconds of work.
 
-    `tell` is given each shorter one as it is found. What comes after the first broken invariant is
-    not played; of the rest, actors and kinds of events are left out, then halves, quarters, ...,
-    single events.
+def of_seed(seed: int) -> Play:
+    def played(only: frozenset[str] | None, than: Report | None) -> Report:
+        if than is None:
+            return play(seed, only=only, to_the_end=False)
+        most_s, most_steps = than.virtual_s + SLACK_S, 2 * than.steps
+        return play(seed, only=only, to_the_end=False, most_s=most_s, most_steps=most_steps)
+
+    return played
+
+
+def shrink(played: Play, seconds: float, tell: Callable[[Report], None]) -> None:
+    """Tell of a world that fails, and of each shorter one that is found in so many seconds of work.
+
+    What comes after the first broken invariant is not played; of the rest, actors and kinds of
+    events are left out, then halves, quarters, ..., single events.
     """
     ends = time.process_time() + seconds
-    shortest = play(seed, to_the_end=False)
+    shortest = played(None, None)
     if shortest.held:
-        return shortest
+        return
     tell(shortest)
 
     def without(left_out: set[str]) -> bool:
         nonlocal shortest
-        only = frozenset(shortest.happened) - left_out
         if not left_out.intersection(shortest.happened) or time.process_time() > ends:
             return False
-        report = play(
-            seed,
-            only=only,
-            to_the_end=False,
-            most_s=shortest.virtual_s + SLACK_S,
-            most_steps=2 * shortest.steps,
-        )
+        report = played(frozenset(shortest.happened) - left_out, shortest)
         if report.held:
             return False
         shortest = report
@@ -71,7 +77,6 @@ def shrink(seed: int, seconds: float, tell: Callable[[Report], None]) -> Report:
         while shorter:
             tried = [without(part) for part in parts(shortest.happened, size)]
             shorter = size == 1 and any(tried)
-    return shortest
 
 
 def parts(events: list[str], size: int) -> Iterator[set[str]]:

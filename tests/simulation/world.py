@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import json
 import os
 import shutil
+import sqlite3
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -20,6 +22,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 from unittest.mock import patch
+from urllib.parse import parse_qsl
 from uuid import uuid4
 
 import av
@@ -54,20 +57,16 @@ from tests.simulation.services import DAY_S, MEDIA, PLATFORM, QUEUE, WAVESPEED, 
 BEGINS = datetime(2026, 11, 30, 19, tzinfo=UTC).timestamp()
 """Some hours before a month ends, in UTC."""
 
-AT_WORK = text(
-    "SELECT count(*) FROM attempts WHERE service = :service "
-    "AND state IN ('posting', 'unknown', 'submitted')"
-)
-SPENT = text(
-    """SELECT r.budget_nano_usd,
+AT_WORK = """SELECT count(*) FROM attempts
+    WHERE service = :service AND state IN ('posting', 'unknown', 'submitted')"""
+SPENT = """SELECT r.budget_nano_usd,
       coalesce((SELECT sum(c.cost_nano_usd) FROM charges c WHERE c.run_id = r.id), 0)
       + coalesce((SELECT sum(a.cost_nano_usd_reserved) FROM attempts a
           WHERE a.run_id = r.id AND a.state IN ('posting', 'unknown', 'submitted')
           AND NOT EXISTS (SELECT 1 FROM charges c WHERE c.attempt_id = a.id)), 0)
     FROM runs r WHERE r.id = :run"""
-)
 
-NUM_FILMS, NUM_SHOTS = 6, 8
+NUM_FILMS, NUM_SHOTS = 6, (1, 4, 8, 16, 24)
 
 MOST_STEPS = 40_000
 """Of the loop, in one world: who comes to more asks without end."""
@@ -124,6 +123,17 @@ class Process:
 
 
 PROCESS: ContextVar[Process | None] = ContextVar("process", default=None)
+
+
+class Task(asyncio.Task[Any]):
+    """Has its place in a set by its number: by its address it would differ from run to run."""
+
+    def __init__(self, number: int, coro: Any, **options: Any) -> None:
+        self._number = number
+        super().__init__(coro, **options)
+
+    def __hash__(self) -> int:
+        return self._number
 
 
 class Heart:
@@ -311,6 +321,7 @@ class World:
         self.chance = Chance(seed, only, self.trace)
         self.loop = SimulatedLoop(self.rank, most_steps)
         self.loop.set_task_factory(self._task)
+        self.num_tasks = 0
         self.report = Report(seed)
         self.draw = self.chance.of("what the world draws")
         self._in_order = not self.chance.happens("tasks go on in any order")
@@ -323,6 +334,7 @@ class World:
         self.films_open = len(self.films)
         self.processes: Counter[str] = Counter()
         self._engine: Engine | None = None
+        self._reader: sqlite3.Connection | None = None
 
     # --- time and tasks -----------------------------------------------------------------------
 
@@ -336,7 +348,8 @@ class World:
         return there + process.ahead if process else there
 
     def _task(self, loop: Any, coro: Any, **options: Any) -> asyncio.Task[Any]:
-        task: asyncio.Task[Any] = asyncio.Task(coro, loop=loop, **options)
+        self.num_tasks += 1
+        task = Task(self.num_tasks, coro, loop=loop, **options)
         process = PROCESS.get()
         if process is not None:
             process.tasks[task] = None
@@ -389,12 +402,9 @@ class World:
             self.loop.most_steps = 0
 
     def arrives(self, request: httpx.Request, came: asyncio.Future[Any]) -> None:
-        body = None
-        content = request.content
-        if content:
-            body = httpx.Response(200, content=content).json()
-        url = str(request.url.copy_with(query=None))
-        answer = self.services.answer(request.method, url, dict(request.url.params), body)
+        body = json.loads(request.content) if request.content else None
+        url, _, query = str(request.url).partition("?")
+        answer = self.services.answer(request.method, url, dict(parse_qsl(query)), body)
         if not came.done():
             came.set_result(answer)
 
@@ -403,10 +413,9 @@ class World:
         name = getattr(getattr(call, "func", None), "__name__", "")
         if name not in ("claim", "claimed") or getattr(result, "state", "") != "posting":
             return
-        assert self._engine is not None
-        with self._engine.connect() as connection:
-            number = connection.execute(AT_WORK, {"service": result.service}).scalar_one()
-            budget, spent = connection.execute(SPENT, {"run": result.run_id}).one()
+        assert self._reader is not None
+        (number,) = self._reader.execute(AT_WORK, {"service": result.service}).fetchone()
+        budget, spent = self._reader.execute(SPENT, {"run": result.run_id}).fetchone()
         if number > LIMITS[result.service]:
             self.breaks(
                 f"{number} requests are at {result.service}, which takes {LIMITS[result.service]}"
@@ -420,7 +429,7 @@ class World:
         name = f"film-{number}"
         draw = self.chance.of(name)
         rows, prompts, cost = ["shot,prompt,model,seed"], [], Decimal(0)
-        for shot in range(NUM_SHOTS):
+        for shot in range(draw.choice(NUM_SHOTS)):
             model = draw.choice(("", "", "wavespeed-ai/magi-1-24b"))
             seed = draw.choice(("", "", str(1000 * number + shot)))
             if self.chance.happens(f"{name} has shot {shot}"):
@@ -456,7 +465,7 @@ class World:
         process, draw = Process(name, self.chance), self.chance.of(name)
         if mortal:
             if draw.random() < 0.4:
-                process.dies_at = draw.randrange(1, 250)
+                process.dies_at = draw.randrange(1, draw.choice((60, 250, 1000)))
             fate = draw.random()
             if fate < 0.10 and self.chance.happens(f"{name} has a wrong clock"):
                 seconds = (-180, 180) if fate < 0.06 else (-9 * 3600, -3600, 3600)
@@ -637,6 +646,7 @@ class World:
         with ExitStack() as stack:
             stack.enter_context(patch.dict(os.environ, environment))
             self._engine = one_engine(url)
+            self._reader = stack.enter_context(closing(sqlite3.connect(folder / "ledger.sqlite")))
             stack.enter_context(seams(self))
             asyncio.set_event_loop(self.loop)
             try:
