@@ -8,6 +8,10 @@ from collections.abc import Callable
 from typing import Any
 
 
+MOST_STEPS_NOW = 4000
+"""At one moment: who takes more goes round in circles."""
+
+
 class StalledError(Exception):
     """Nothing is ready and nothing is timed: everyone waits for someone who does not come."""
 
@@ -41,6 +45,7 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         self._seconds = 0.0
         self._selector = _Selector(self)
         self.steps = 0
+        self._steps_now = 0
         self.errors: list[BaseException] = []
         self.set_exception_handler(lambda _, context: self._note(context))
 
@@ -53,11 +58,14 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         return self._seconds
 
     def skip(self, seconds: float) -> None:
-        self._seconds += seconds
+        if seconds > 0:
+            self._seconds += seconds
+            self._steps_now = 0
 
     def _run_once(self) -> None:
         self.steps += 1
-        if self.steps > self.most_steps:
+        self._steps_now += 1
+        if self.steps > self.most_steps or self._steps_now > MOST_STEPS_NOW:
             raise EndlessError
         ready: deque[Any] = self._ready  # type: ignore[attr-defined]
         if len(ready) > 1:

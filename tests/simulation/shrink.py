@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import Callable, Iterator
 
+from tests.simulation.services import DAY_S
 from tests.simulation.world import NUM_FILMS, Report, play
 
 TOGETHER = (
@@ -37,10 +38,8 @@ another that fails."""
 
 def of_seed(seed: int) -> Play:
     def played(only: frozenset[str] | None, than: Report | None) -> Report:
-        if than is None:
-            return play(seed, only=only, to_the_end=False)
-        most_s, most_steps = than.virtual_s + SLACK_S, 2 * than.steps
-        return play(seed, only=only, to_the_end=False, most_s=most_s, most_steps=most_steps)
+        most_s = than.virtual_s + SLACK_S if than else 90 * DAY_S
+        return play(seed, only=only, to_the_end=False, most_s=most_s)
 
     return played
 

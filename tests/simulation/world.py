@@ -303,7 +303,7 @@ class World:
     """`only`: of the seed's events these alone come to pass; None: all of them.
 
     A world that is not played `to_the_end` ends at its first broken invariant, and as one that
-    holds at `most_s` (of its own time) or `most_steps` (of its loop).
+    holds at `most_s` of its own time.
     """
 
     def __init__(
@@ -314,12 +314,11 @@ class World:
         traced: bool = False,
         to_the_end: bool = True,
         most_s: float = 90 * DAY_S,
-        most_steps: int = MOST_STEPS,
     ) -> None:
         self._to_the_end, self._traced = to_the_end, traced
-        self._most_s, self._most_steps = most_s, most_steps
+        self._most_s = most_s
         self.chance = Chance(seed, only, self.trace)
-        self.loop = SimulatedLoop(self.rank, most_steps)
+        self.loop = SimulatedLoop(self.rank, MOST_STEPS)
         self.loop.set_task_factory(self._task)
         self.num_tasks = 0
         self.report = Report(seed)
@@ -654,8 +653,8 @@ class World:
             except StalledError:
                 self.breaks("everyone waits for someone who does not come")
             except EndlessError:
-                if self.report.held and self._most_steps == MOST_STEPS:
-                    self.breaks(f"it is not over after {MOST_STEPS} steps")
+                if self.report.held:
+                    self.breaks("it goes on and on")
             except TimeoutError:
                 if self._to_the_end:
                     self.breaks("it is not over after 90 days")
