@@ -36,7 +36,8 @@ def failing(mutant: str) -> Report | None:
     return found_by(mutant, worlds=FEW) if report.held else report
 
 
-def holding(mutant: str) -> Report:
-    """The same world with the protection."""
+def holding(mutant: str, most_s: float) -> Report:
+    """The same world with the protection, until so many seconds of its own time."""
     known = worlds()[mutant]
-    return play(known["seed"], only=frozenset(known["only"]))
+    only = frozenset(known["only"])
+    return play(known["seed"], only=only, to_the_end=False, most_s=most_s)

@@ -22,7 +22,6 @@ def simulation(*arguments: str) -> subprocess.CompletedProcess[str]:
         [sys.executable, "-m", "tests.simulation", *arguments],
         capture_output=True,
         text=True,
-        timeout=300,
         check=False,
         cwd=ROOT,
         env={**clean_environment(), "PYTHONHASHSEED": "0"},
@@ -40,7 +39,7 @@ def test_each_protection_holds_a_world_that_fails_without_it() -> None:
     ran = simulation("--known")
     assert ran.returncode == 0, ran.stdout[-2000:] + ran.stderr[-2000:]
     told = json.loads(ran.stdout)
-    assert len(told) >= 4
+    assert len(told) >= 6
     assert told.keys() <= MUTANTS.keys()
     assert not [name for name, each in told.items() if not each["without"] or each["with"]]
 
@@ -48,7 +47,7 @@ def test_each_protection_holds_a_world_that_fails_without_it() -> None:
 def test_worlds_that_nobody_has_seen_hold() -> None:
     """Each run plays others. One that fails is played again by the seed that is named."""
     seed = int(os.environ.get("SIMULATION_SEED") or secrets.randbelow(10**9))
-    ran = simulation("--requests", "120", "--seed", str(seed), "--json")
+    ran = simulation("--requests", "60", "--parts", "1", "--seed", str(seed), "--json")
     assert ran.returncode == 0, f"--seed {seed}\n{ran.stderr[-2000:]}"
 
 
