@@ -78,6 +78,13 @@ def make(
 
     SHOTS is a path, an http(s) or fsspec URL, or CSV text.
     """
+    from flows.shots import read_list
+    from flows.shots.source import without_key
+
+    # What is wrong with the list is said before Prefect is imported, which takes seconds.
+    shots = without_key(shots)
+    file = read_list(shots, max_usd).film
+
     from flows.commands.make import make as run
 
     context = click.get_current_context()
@@ -86,6 +93,7 @@ def make(
     return run(
         shots,
         out,
+        file,
         live=live,
         budget_usd=budget,
         approve_above_usd=approve_above,
@@ -207,9 +215,13 @@ def review(shots: str, out: Path | None, live: bool, port: int) -> int:
 @exits_with
 def plan(shots: str, live: bool, max_usd: Decimal | None, as_json: bool) -> int:
     """Show what would be bought and what it would cost. Spends nothing."""
+    from flows.shots import read_list
+
+    found = read_list(shots, max_usd)  # before Prefect is imported, as in `make`
+
     from flows.commands.plan import plan as run
 
-    return run(shots, live=live, max_usd=max_usd, as_json=as_json)
+    return run(shots, found, live=live, as_json=as_json)
 
 
 @main.command()

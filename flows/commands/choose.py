@@ -10,10 +10,8 @@ from typing import Any
 import click
 
 from blocks.errors import InputError, ShotreelError
-from flows.commands.make import made_film
-from flows.film_list import require_budget
 from flows.output.record import options_of
-from flows.shots import list_name, read_shots
+from flows.shots import list_name, read_list, read_shots
 from flows.shots.choices import Choice, Choices, choices_of, choices_path, write_choices
 from flows.shots.choosing import (
     overruled,
@@ -63,6 +61,10 @@ def again(
     as_json: bool,
 ) -> int:
     """Raises ShotreelError; the choices are what they were then, and nothing was bought."""
+    # They import Prefect, which takes seconds that choosing need not wait.
+    from flows.commands.make import made_film
+    from flows.film_list import require_budget
+
     require_budget(budget_usd, live=live)
     source = without_key(source)
     path, shots = place_of_choices(source), read_shots(source)
@@ -72,10 +74,17 @@ def again(
     wanted = more(before, asked, takes, keep=keep)
     write(path, wanted)
     try:
-        warn_overruled(read_shots(source), wanted)
+        found = read_list(source)
+        warn_overruled(found.shots, wanted)
         finish = options_of(out or Path("out") / list_name(source))
         made = made_film(
-            source, out, live=live, budget_usd=budget_usd, finish=finish, as_json=as_json
+            source,
+            out,
+            found.film,
+            live=live,
+            budget_usd=budget_usd,
+            finish=finish,
+            as_json=as_json,
         )
     except ShotreelError:
         write(path, before)

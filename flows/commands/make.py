@@ -37,8 +37,8 @@ from flows.output.seams_table import words_of
 from flows.report.progress import View
 from flows.report.stopped import left_by
 from flows.report.terminal import LiveView, PlainView
-from flows.shots import list_name, read_list
-from flows.shots.source import without_key
+from flows.shots import list_name
+from flows.shots.film_file import FilmFile
 from flows.stitch.finish import AS_IT_IS, Finish
 
 MAX_NAMED = 10
@@ -58,6 +58,7 @@ NOT_IN_FILM = {
 def make(
     shots: str,
     out: Path | None,
+    file: FilmFile,
     *,
     live: bool,
     budget_usd: Decimal | None,
@@ -72,6 +73,7 @@ def make(
     made = made_film(
         shots,
         out,
+        file,
         live=live,
         budget_usd=budget_usd,
         approve_above_usd=approve_above_usd,
@@ -89,6 +91,7 @@ def make(
 def made_film(
     shots: str,
     out: Path | None,
+    file: FilmFile,
     *,
     live: bool,
     budget_usd: Decimal | None,
@@ -101,15 +104,14 @@ def made_film(
 ) -> Made | None:
     """What the run has come to, which is told; None where it was stopped. Raises ShotreelError.
 
-    What is wrong with the list is said before Prefect is started.
+    The list was read before, and so was the film's `file`.
     """
     require_budget(budget_usd, live=live)
-    shots = without_key(shots)
-    given, file = finish or {}, read_list(shots).film.finish
+    given = finish or {}
     place = out or Path("out") / list_name(shots)
-    kept = {} if forget_options else options_kept(place, given, file)
+    kept = {} if forget_options else options_kept(place, given, file.finish)
     chosen = finish_of({**kept, **given})
-    chosen.over(file)
+    chosen.over(file.finish)
     begun, begun_at = monotonic(), datetime.now(UTC)
     try:
         with shown(Console(stderr=True), quiet=as_json) as caller:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -44,6 +43,8 @@ def add(ids: tuple[str, ...], into: Path | None, sandbox: bool, as_json: bool) -
 
     An id that both services have is written fal:ID or wavespeed:ID.
     """
+    import asyncio
+
     from blocks import settings
     from blocks.providers.cards.catalogue import FOLDER
 
@@ -69,6 +70,8 @@ def add(ids: tuple[str, ...], into: Path | None, sandbox: bool, as_json: bool) -
 @exits_with
 def search(words: tuple[str, ...], sandbox: bool, as_json: bool) -> int:
     """Find models: those with a card, ComfyUI workflows, and the services' catalogues."""
+    import asyncio
+
     wanted = " ".join(words)
     found = [*known(wanted)]
     names = {(each["provider"], each["name"]) for each in found}
@@ -123,6 +126,8 @@ def update(ids: tuple[str, ...], dry_run: bool, sandbox: bool, as_json: bool) ->
     Without IDs: the cards of the home and of the working folder. A card that comes with shotreel
     is updated into the home.
     """
+    import asyncio
+
     from blocks.providers.cards.check import outdated
 
     held = cards_to_update(ids)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from decimal import Decimal
 from typing import Any
 
 import click
@@ -23,7 +22,7 @@ from flows.planning.plan import Line, Plan
 from flows.planning.stills_price import share_of_stills, stills_usd, stills_words
 from flows.report import forecast as words
 from flows.report.forecast import MAX_LINES, NEEDS
-from flows.shots import film_of, read_list
+from flows.shots import ShotList, film_of
 from flows.shots.film_file import FilmFile
 from flows.shots.understood import Understood
 
@@ -36,9 +35,8 @@ RESTS_ON: dict[PriceSource, str] = {
 }
 
 
-def plan(shots: str, *, live: bool, max_usd: Decimal | None = None, as_json: bool) -> int:
+def plan(shots: str, found: ShotList, *, live: bool, as_json: bool) -> int:
     """Raises ShotreelError. Nothing is reserved, nothing is spent."""
-    found = read_list(shots, max_usd)
     made = run_stoppable(outlook_of(found.shots, film_of(shots), live=live))
     if as_json:
         understood = {"list": found.understood.as_dict(), "film": found.film.as_dict()}

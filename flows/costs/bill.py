@@ -6,9 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC
 from decimal import Decimal
-from typing import Any, Literal, cast
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from blocks.errors import ShotreelError
 from blocks.ledger import Attempt, Ledger
@@ -19,6 +17,9 @@ from blocks.providers.catalogue import sent_model
 from blocks.providers.services import SANDBOX, is_sandboxed, provider_name
 from flows.costs.variance import Why, why
 from flows.planning.plan import Line
+
+if TYPE_CHECKING:
+    import pandas as pd  # it takes half a second: only who counts with it waits for it
 
 InFilm = Literal["yes", "other take", "out", "still", "superseded", "dropped", "no clip"]
 """other take: here, and not the one that is chosen · out: marked as out of it · still: the
@@ -243,6 +244,8 @@ def totals_by(charges: pd.DataFrame, by: By) -> list[Total]:
 
 def charges_frame(ledger: Ledger, which: Which) -> pd.DataFrame:
     """The ledger's charges as `totals_by` takes them, oldest first."""
+    import pandas as pd
+
     found = pd.DataFrame.from_records(amounts(ledger, which), columns=list(SUMMED))
     found["provider"] = found["service"].str.removeprefix(SANDBOX)
     found["account"] = found["service"] + "/" + found["account"]
@@ -251,6 +254,8 @@ def charges_frame(ledger: Ledger, which: Which) -> pd.DataFrame:
 
 def frame_of(items: Sequence[Item]) -> pd.DataFrame:
     """The bill as `totals_by` takes it."""
+    import pandas as pd
+
     return pd.DataFrame.from_records(
         [
             {
@@ -296,6 +301,8 @@ def units_of(items: Sequence[Item]) -> dict[str, Decimal]:
 
 def to_csv(items: Sequence[Item]) -> str:
     """The bill as a table: a row a line, no other."""
+    import pandas as pd
+
     own = list(dict.fromkeys(name for item in items for name in item.own))
     rows = [
         {

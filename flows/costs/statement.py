@@ -6,12 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from flows.costs.bill import By, Item, Total, frame_of, total, totals_by, units_of
 from flows.costs.variance import Why
 from flows.planning.plan import Line
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 REASONS = {
     "superseded": "superseded: the list has since asked for another clip in its place",

@@ -14,7 +14,6 @@ from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
 from urllib.request import url2pathname
 
-import fsspec
 import httpx
 
 from blocks import settings
@@ -236,6 +235,8 @@ def _read_file(path: Path, label: str) -> bytes:
 
 
 def _read_remote(source: str, label: str) -> bytes:
+    import fsspec  # a tenth of a second, and most lists are files of this machine
+
     try:
         with fsspec.open(source, "rb") as file:
             return bytes(file.read(MAX_LIST_BYTES + 1))

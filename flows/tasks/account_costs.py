@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from importlib import import_module
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
@@ -31,6 +32,8 @@ async def account_costs(plan: Plan, place: Place, film: str, ledger: Ledger) -> 
 
 async def account(film: FilmList, plan: Plan, clips: Clips, ledger: Ledger) -> Statement:
     """The film's accounts as soon as all its clips have come, or will not."""
+    # Half a second, in which clips are still being made.
+    await asyncio.to_thread(import_module, "pandas")
     await clips.all()
     made = clips.as_made(plan)
     return await account_costs(

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
 from tests.e2e.conftest import NewWorld
 from tests.e2e.world import NOTHING, Done, World
+from tests.zygote import ROOT, clean_environment
 
 GOOD = "shot,prompt,seed\na,Sea,1\n"
 
@@ -174,3 +177,30 @@ def test_prefect_that_does_not_answer_is_said(world: World) -> None:
 def test_nothing_is_read_from_a_pipe_that_never_ends(world: World) -> None:
     subprocess.run(["mkfifo", str(world.folder / "pipe.csv")], check=True)
     assert_nothing_was_bought(world, world.run("make", "pipe.csv"), 2)
+
+
+ANSWER = """
+import sys
+from flows.cli import main
+try:
+    main(sys.argv[1:])
+except SystemExit as end:
+    print(end.code, sorted({"asyncio", "pandas", "prefect"} & sys.modules.keys()))
+"""
+
+
+@pytest.mark.parametrize(
+    ("command", "imported"),
+    [
+        (("--help",), "0 []"),
+        (("make", "prompt,seed\nSea,x\n"), "2 ['asyncio']"),
+        (("plan", "prompt,seed\nSea,x\n"), "2 ['asyncio']"),
+    ],
+)
+def test_what_needs_neither_prefect_nor_pandas_does_not_wait_for_them(
+    tmp_path: Path, command: tuple[str, ...], imported: str
+) -> None:
+    env = {**clean_environment(), "PYTHONPATH": str(ROOT)}
+    asked = [sys.executable, "-c", ANSWER, *command]
+    done = subprocess.run(asked, cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
+    assert done.stdout.splitlines()[-1] == imported, done.stderr
