@@ -1,6 +1,6 @@
-"""shotreel from its wheel, in a folder that has packages of the same names: nothing of it is run.
+"""shotreel from its sdist, in a folder that has packages of the same names: nothing of it is run.
 
-The wheel is built from the sdist, so that both hold all that is needed.
+pip builds the wheel from it and installs that, so that both hold all that is needed.
 """
 
 from __future__ import annotations
@@ -21,16 +21,7 @@ from tests.e2e.world import Done, free_port
 from tests.zygote import ROOT, clean_environment
 
 BUILT = ("pyproject.toml", "README.md", "flows", "blocks", "deployments")
-BUILD = """
-import os, sys, tarfile
-from setuptools import build_meta
-dist = sys.argv[1]
-name = build_meta.build_sdist(dist)
-with tarfile.open(os.path.join(dist, name)) as packed:
-    packed.extractall(dist, filter="data")
-os.chdir(os.path.join(dist, name.removesuffix(".tar.gz")))
-build_meta.build_wheel(dist)
-"""
+BUILD = "import sys; from setuptools import build_meta; build_meta.build_sdist(sys.argv[1])"
 FOREIGN = "open({marks!r}, 'a').write(__name__ + '\\n')\nraise SystemExit('foreign code was run')\n"
 # Names of ours, and of what our parts and Prefect's are started with.
 PACKAGES = ("flows", "blocks", "deployments")
@@ -40,7 +31,7 @@ LIST = "shot,prompt,transition\na,Sea,\nb,Rock,dissolve\n"
 
 
 class Folder:
-    """A person's folder; `run` runs what was installed from the wheel there."""
+    """A person's folder; `run` runs what was installed there."""
 
     def __init__(self, path: Path, programs: Path) -> None:
         self.path, self.programs, self.port = path, programs, free_port()
@@ -73,7 +64,7 @@ class Folder:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Folder]:
-    """What it needs comes from this environment; shotreel itself from the wheel alone."""
+    """What it needs comes from this environment; shotreel itself from the sdist alone."""
     place = tmp_path_factory.mktemp("wheel")
     source, dist, environment = place / "source", place / "dist", place / "venv"
     source.mkdir()
@@ -93,10 +84,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Folder]:
     (packages,) = environment.glob("lib/python*/site-packages")
     here = [each for each in sys.path if each.endswith("site-packages")]
     (packages / "here.pth").write_text("\n".join(here))
-    (wheel,) = dist.glob("*.whl")
+    (sdist,) = dist.iterdir()
     pip = [sys.executable, "-m", "pip", "--python", str(programs / "python")]
-    install = ["install", "-q", "--no-deps", "--no-index", "--ignore-installed", str(wheel)]
-    subprocess.run([*pip, *install], check=True)
+    here_alone = ["--no-deps", "--no-index", "--no-build-isolation", "--ignore-installed"]
+    subprocess.run([*pip, "install", "-q", *here_alone, str(sdist)], check=True)
     (programs / "prefect").write_text(
         f"#!{programs / 'python'}\nfrom prefect.cli import app\nraise SystemExit(app())\n"
     )
@@ -108,7 +99,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Folder]:
     folder.run("shotreel", "down")
 
 
-def test_the_wheel_is_what_runs(folder: Folder) -> None:
+def test_what_was_installed_is_what_runs(folder: Folder) -> None:
     where = "import flows.cli, blocks.errors; print(flows.__file__, blocks.__file__)"
     found = folder.run("python", "-P", "-c", where)
     assert str(ROOT) not in found.out
