@@ -37,7 +37,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+# They begin first, so that in the end no worker has one of them left while the others have none.
+LONG = (
+    "tests/e2e/test_terminal.py",
+    "tests/crash/test_matrix.py",
+    "tests/home/test_ui.py",
+    "tests/scale/test_workers.py",
+    "tests/wheel/",
+    "tests/simulation/",
+)
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: not item.nodeid.startswith(LONG))
     if not config.getoption("--studio"):
         for item in items:
             if item.get_closest_marker("studio"):
