@@ -73,6 +73,13 @@ class Model:
             properties["seed"] = {"maximum": 2_147_483_647, **properties["seed"]}
         return Draft202012Validator({**self.schema, "properties": properties})
 
+    @cached_property
+    def each_alone(self) -> Draft202012Validator:
+        """Without the rules between inputs."""
+        rules = dict.fromkeys(("allOf", "anyOf", "oneOf", "not", "if", "then", "else"))
+        kept = {name: each for name, each in self.schema.items() if name not in rules}
+        return Draft202012Validator(kept)
+
     @property
     def image_field(self) -> str | None:
         """The first file that the clip is drawn from: a picture, else a video."""
@@ -157,10 +164,13 @@ WAVESPEED: dict[str, dict[str, Model]] = {
 }
 
 
-def validate(model: Model, inputs: Inputs) -> tuple[Inputs, list[Problem]]:
+def validate(
+    model: Model, inputs: Inputs, *, together: bool = True
+) -> tuple[Inputs, list[Problem]]:
     """The inputs with defaults filled in, and what is wrong with them in pydantic's form.
 
-    Unknown inputs are ignored, as the services do.
+    Unknown inputs are ignored, as the services do. Without `together` each is held against its own
+    schema alone, and no rule between them.
     """
     known = {name: each for name, each in inputs.items() if name in model.properties}
     given = {
@@ -168,7 +178,8 @@ def validate(model: Model, inputs: Inputs) -> tuple[Inputs, list[Problem]]:
         for name, each in known.items()
         if each is not None
     }
-    problems = [_problem(error, inputs) for error in model.validator.iter_errors(given)]
+    validator = model.validator if together else model.each_alone
+    problems = [_problem(error, inputs) for error in validator.iter_errors(given)]
     values = {name: given.get(name, each.get("default")) for name, each in model.properties.items()}
     return values, problems
 

@@ -268,9 +268,11 @@ class WaveSpeed:
             return refusal(404, f"model {endpoint} not found")
         older = self._studio.models.get("wavespeed", endpoint, "v2") or of_v3
         model = older if inputs.keys() - of_v3.properties.keys() else of_v3
-        # What decides about no price need not be there yet: words, files, a seed.
+        # What decides about no price need not be there yet: words, files, a seed, and what they
+        # would allow beside them (a missing input is priced at its default, wavespeed-cli).
         open_inputs = dict.fromkeys(model.schema.get("required", ()), "")
-        values, problems = models.validate(model, {**open_inputs, **inputs, "seed": None})
+        asked = {**open_inputs, **inputs, "seed": None}
+        values, problems = models.validate(model, asked, together=False)
         if problems:
             return _invalid(problems)
         unit_price = model.unit_price_usd

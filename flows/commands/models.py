@@ -74,15 +74,15 @@ def search(words: tuple[str, ...], sandbox: bool, as_json: bool) -> int:
 
     wanted = " ".join(words)
     found = [*known(wanted)]
+    if not as_json:
+        list_models(found)  # a service that does not answer is asked for a while
     names = {(each["provider"], each["name"]) for each in found}
     listed, silent = asyncio.run(listed_by_services(wanted, sandbox=sandbox))
-    found += [each for each in listed if (each["provider"], each["name"]) not in names]
+    listed = [each for each in listed if (each["provider"], each["name"]) not in names]
     if as_json:
-        click.echo(json.dumps({"models": found, "not_asked": silent}))
+        click.echo(json.dumps({"models": [*found, *listed], "not_asked": silent}))
         return 0
-    for each in found:
-        has = "card" if each["card"] else "    "
-        click.echo(f"{has}  {each['provider']:9}  {each['name']}  {each['about']}".rstrip())
+    list_models(listed)
     for service, why in silent.items():
         click.echo(f"{service} was not asked: {why}", err=True)
     return 0
@@ -192,6 +192,12 @@ async def published(cards: Iterable[Any], *, sandbox: bool) -> dict[tuple[str, s
             for endpoint, card in (await opened[service].catalogue.cards(ids)).items():
                 found[service, endpoint] = card
     return found
+
+
+def list_models(found: Iterable[dict[str, Any]]) -> None:
+    for each in found:
+        has = "card" if each["card"] else "    "
+        click.echo(f"{has}  {each['provider']:9}  {each['name']}  {each['about']}".rstrip())
 
 
 async def listed_by_services(

@@ -274,7 +274,7 @@ class _RowReader:
             inputs = {**inputs, **self._row_files(cell, model, settings)}
             files = self._files_of(cell, model, named.position, settings, inputs)
         if still:
-            begins = cell.check("image_prompt", partial(_first_frame, model, cells)) or {}
+            begins = cell.check("image_prompt", partial(_first_frame, model, cells, files)) or {}
             inputs, files = {**inputs, **begins}, {**files, **begins}
         prompt = cell.read("prompt", partial(self._text, model, settings), "")
         if prompt:
@@ -367,11 +367,14 @@ class _RowReader:
         return settings.together[key]
 
 
-def _first_frame(model: Model, cells: Cells) -> dict[str, FileName]:
-    """The place of a still among the clip's inputs. Raises WrongCellError."""
+def _first_frame(model: Model, cells: Cells, files: Mapping[str, FileName]) -> dict[str, FileName]:
+    """The place of a still among the clip's inputs; `files` are the row's. Raises WrongCellError.
+
+    A clip has one that it comes from: its still, or the clip before.
+    """
     if cells["image"]:
         raise WrongCellError("is set, and so is image; give one of them")
-    if PREVIOUS in (cells["video"].lower(), cells["last_image"].lower()):
+    if PREVIOUS in files.values():
         raise WrongCellError(f"is set, and the row goes on from {PREVIOUS}; give one of them")
     name = model.input_of("image")
     if name is None:

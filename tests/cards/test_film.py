@@ -18,6 +18,8 @@ from tests.generate.studio import Studio, write
 VEO, KLING = "fal-ai/veo3.1", "fal-ai/kling-video/v3/pro/image-to-video"
 SEEDANCE, MAGI_2 = "bytedance/seedance-2.0/reference-to-video", "sand-ai/magi-2/text-to-video"
 WAN, ADDED = "wavespeed-ai/wan-2.2/t2v-720p", "lightricks/ltx-2-fast/text-to-video"
+BETWEEN = "kwaivgi/kling-video-o1/image-to-video"
+"""Takes 7 s between two pictures, and with one alone 5 or 10."""
 
 
 @pytest.fixture
@@ -27,26 +29,27 @@ def studio(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Studio]:
         yield Studio(sandbox)
 
 
-def test_list_of_seven_models_comes_home_and_the_bill_adds_up(studio: Studio, folder: Path) -> None:
+def test_list_of_eight_models_comes_home_and_the_bill_adds_up(studio: Studio, folder: Path) -> None:
     Image.new("RGB", (320, 180), "navy").save(folder / "a.png")
     Image.new("RGB", (320, 180), "teal").save(folder / "b.png")
     added = next(item for item in wavespeed_items() if item["model_id"] == ADDED)
     keep(card_of(added), folder)
     shots = write(
         folder / "list.csv",
-        "shot,model,prompt,image,references,duration_s,sound,max_usd,size,safety_tolerance",
-        "a,,A lighthouse,,,,,,,",
-        f"b,{VEO},Dawn,,,4,no,2,,2",
-        f"c,{KLING},Rain,a.png,,3,,2,,",
-        f"d,{SEEDANCE},@Image1 meets @Image2,,a.png | b.png,,,3,,",
-        f"e,{MAGI_2},Fog,,,4,,,,",
-        f"f,{WAN},Sea,,,5,,,720*1280,",
-        f"g,{ADDED},Sky,,,6,,,,",
+        "shot,model,prompt,image,last_image,references,duration_s,sound,max_usd,size,safety_tolerance",
+        "a,,A lighthouse,,,,,,,,",
+        f"b,{VEO},Dawn,,,,4,no,2,,2",
+        f"c,{KLING},Rain,a.png,,,3,,2,,",
+        f"d,{SEEDANCE},@Image1 meets @Image2,,,a.png | b.png,,,3,,",
+        f"e,{MAGI_2},Fog,,,,4,,,,",
+        f"f,{WAN},Sea,,,,5,,,720*1280,",
+        f"g,{ADDED},Sky,,,,6,,,,",
+        f"h,{BETWEEN},Go,a.png,b.png,,7,,,,",
     )
     made = studio.make(shots)
-    clips = {name: made.clip(name) for name in "abcdefg"}
+    clips = {name: made.clip(name) for name in "abcdefgh"}
     frames = {name: clip.num_frames for name, clip in clips.items()}
-    assert frames == {"a": 96, "b": 96, "c": 72, "d": 120, "e": 100, "f": 120, "g": 144}
+    assert frames == {"a": 96, "b": 96, "c": 72, "d": 120, "e": 100, "f": 120, "g": 144, "h": 168}
     told = studio.told("charges")
     assert sum(item.cost_usd for item in made.bill.values()) == Decimal(told["cost_usd"])
     sent = {row["endpoint"]: row["inputs"] for row in studio.told("requests")["requests"]}

@@ -117,3 +117,15 @@ def test_wrong_still_is_an_error_of_the_list(row: str, told: str, tmp_path: Path
     with pytest.raises(InputError) as refused:
         read_shots(write(tmp_path / "list.csv", HEAD, row))
     assert told in refused.value.message
+
+
+def test_clip_comes_from_its_still_or_from_the_shot_before_wherever_that_is_named(
+    tmp_path: Path,
+) -> None:
+    model = CLIP.replace("magi-distilled", "kling-video/v3/pro")
+    elements = '"[{""frontal_image_url"":""@previous""}]"'
+    rows = ("a,x,fal-ai/magi-distilled,,,,,", f"b,x,{model},a sea,{STILL},0.50,3,{elements}")
+    with pytest.raises(InputError) as refused:
+        read_shots(write(tmp_path / "list.csv", f"{HEAD},max_usd,elements", *rows))
+    told = 'row 3, image_prompt: "a sea" is set, and the row goes on from @previous'
+    assert told in refused.value.message
