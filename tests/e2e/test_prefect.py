@@ -366,7 +366,9 @@ def test_a_sub_run_that_is_given_up_leaves_no_task_run_that_looks_as_if_it_ran(
     states = [
         task["state_type"] for run in runs.values() for task in task_runs(prefect_server, run)
     ]
-    assert states == ["CRASHED"] * 6
+    # Where Prefect's own server comes first, a task run of a run that it cancels is cancelled.
+    assert len(states) == 6
+    assert set(states) <= {"CRASHED", "CANCELLED"}
     named = {"id": {"any_": [str(key) for key in runs]}}
     ended = {run["state_type"] for run in prefect_server.ask("flow_runs/filter", flow_runs=named)}
     assert ended == {"CANCELLING", "CANCELLED"}
