@@ -176,7 +176,7 @@ def test_more_takes_show_their_price_and_need_a_budget(
 ) -> None:
     page.goto(address)
     open_first_shot(page)
-    form = page.locator("form.more")
+    form = page.locator("form.purchase")
     form.get_by_label("More takes").fill("2")
     assert "$0.64" in form.inner_text()
     form.get_by_label("Budget in USD").press("Enter")
@@ -189,7 +189,7 @@ def test_keys_pressed_while_something_is_made_come_after_it_and_buy_nothing_twic
     page.goto(address)
     open_first_shot(page)
     room.may_make.clear()
-    budget = page.locator("form.more").get_by_label("Budget in USD")
+    budget = page.locator("form.purchase").get_by_label("Budget in USD")
     budget.fill("0.32")
     budget.press("Enter")
     page.get_by_text("Being made").wait_for()

@@ -140,7 +140,7 @@ const room = (() => {
       event.preventDefault();
       act(budget.value, number && Number(number.value));
     };
-    return el("form", { class: "more", "data-key": key, onsubmit: send },
+    return el("form", { class: "purchase", "data-key": key, onsubmit: send },
       number ? el("label", {}, `More ${what} (${key}) `, number) : el("span", {}, `The ${what} of approved stills (${key})`),
       el("span", {}, " about ", told, facts.live ? "" : " (sandbox)"),
       el("label", {}, " Budget in USD ", budget),
