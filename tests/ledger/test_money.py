@@ -109,6 +109,20 @@ def test_month_of_an_account_counts_every_run(open_ledger: OpenLedger) -> None:
     reserved(second, "f3", "second", account="another", monthly_budget_usd=cap)
 
 
+def test_month_holds_also_where_more_was_counted_than_quoted(open_ledger: OpenLedger) -> None:
+    """Each was set aside at its quote: the look before each request reckons with the counts."""
+    cap = USD("1")
+    ledger = open_ledger("run")
+    waiting = reserved(ledger, "f2", monthly_budget_usd=cap)
+    sent = in_state(ledger, "submitted", "f1", monthly_budget_usd=cap)
+    ledger.mark_ready(sent, "https://media/clip.mp4", USD(8))
+    with pytest.raises(BudgetError, match=r"\$0\.64 of it is spent"):
+        ledger.claim(waiting, 10, monthly_budget_usd=cap)
+    assert ledger.get(waiting.id).state == "reserved"
+    claimed = ledger.claim(waiting, 10, monthly_budget_usd=USD("1.28"))
+    assert claimed and claimed.state == "posting"
+
+
 def test_last_months_charges_do_not_count_in_this_one(ledger: Ledger) -> None:
     attempt = in_state(ledger, "stored", monthly_budget_usd=USD("0.32"))
     with ledger.engine.connect() as connection, connection.begin():
