@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -150,8 +151,9 @@ def test_plan_tells_what_a_run_would_buy_and_buys_nothing(world: World) -> None:
 def test_two_runs_of_one_list_at_once_buy_each_clip_once(world: World) -> None:
     shots = world.write(LIST.replace("c,Sky,,", "c,Sky,,3"))
     outs = ("one", "two")
-    runs = [world.start("make", shots, "--json", "--out", out) for out in outs]
-    done = [world.ended(run, ["--json"]) for run in runs]
+    with ThreadPoolExecutor() as pool:
+        runs = [pool.submit(world.run, "make", shots, "--json", "--out", out) for out in outs]
+        done = [run.result() for run in runs]
     assert [d.code for d in done] == [0, 0], [d.err for d in done]
     assert world.posts == 3
     assert world.charged == world.billed
