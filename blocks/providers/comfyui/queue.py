@@ -11,7 +11,7 @@ from contextlib import suppress
 
 REST_OF_STRING = re.compile(rb'[^"\\]*(?:\\.[^"\\]*)*', re.DOTALL)
 BETWEEN = re.compile(rb'[^"\[\]{}]+')
-QUOTE, OPENING, CLOSING = b'"', b"[{", b"]}"
+QUOTE, OPENING = b'"', b"[{"
 MAX_KEPT_BYTES = 400
 LISTS = ("queue_running", "queue_pending")
 OUTSIDE, IN_OBJECT, IN_LIST, IN_ITEM = range(4)
