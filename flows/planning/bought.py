@@ -61,6 +61,8 @@ class _Search:
             chained = parent.chain_key if parent else None
             if parent is not job.previous:
                 yield from self._held_among(self._own_name(job, chained))
+            if len(job.continues) > 1:
+                yield from self._sent_to_its_places(job, chained)
             if job.seed is not None:
                 for attempt in self._by_seed.get((job.service, job.shot.model, job.seed), ()):
                     if attempt.fingerprint in _names_by_seed(job, attempt.take, chained):
@@ -75,6 +77,17 @@ class _Search:
     def _own_name(self, job: Job, previous: str | None) -> str:
         take = job.take if job.seed is None else 1
         return job.known_as(seed=job.seed, take=take, twin=job.shot.twin, previous=previous)
+
+    def _sent_to_its_places(self, job: Job, previous: str | None) -> Iterator[str]:
+        """The clip that an earlier version has bought, where its request had them all."""
+        take = job.take if job.seed is None else 1
+        name = job.known_as(
+            seed=job.seed, take=take, twin=job.shot.twin, previous=previous, tells_places=False
+        )
+        inputs = {place.lstrip("/").partition("/")[0] for place in job.continues}
+        for attempt in self._ledger.holders([name]).values():
+            if inputs <= attempt.inputs.keys():
+                yield name
 
     def _held_among(self, name: str) -> Iterator[str]:
         yield from self._ledger.holders([name])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from blocks.providers.model import Model, Value
 
@@ -23,14 +23,16 @@ def fingerprint(
     files: Mapping[str, str],
     twin: int = 1,
     previous: str | None = None,
+    chained: Collection[str] = (),
 ) -> str:
     """SHA-256 over the service, the model and every input, as 64 hex digits; where the seed is left
     open also over which of several like it this is.
 
     `take` is 1 where there is a seed: it says all. `files` are the SHA-256s of input files by their
     places: a file counts by its bytes, a chained one by the fingerprint of the clip that it comes
-    from (`previous`); a seed counts as the list gives it, or as unset. What a card says beside the
-    inputs does not count: a refreshed card with the same inputs is the same purchase.
+    from (`previous`), and by its places where it goes to several (`chained`); a seed counts as the
+    list gives it, or as unset. What a card says beside the inputs does not count: a refreshed card
+    with the same inputs is the same purchase.
     """
     others = dict(files)
     own = {role: others.pop(model.input_of(role) or role, None) for role in OWN_FIELDS}
@@ -48,6 +50,8 @@ def fingerprint(
         what["video"] = own["video"]
     if others:
         what["files"] = others
+    if len(chained) > 1:
+        what["chained"] = sorted(chained)
     if twin > 1:
         what["twin"] = twin
     canonical = json.dumps(what, sort_keys=True, separators=(",", ":"), ensure_ascii=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from blocks.ledger import Attempt
@@ -76,10 +76,20 @@ class Job:
         take = f".t{self.take}" if self.shot.takes > 1 else ""
         return f"{self.shot.name}{take}{' still' if self.is_still else ''}"
 
-    def known_as(self, *, seed: int | None, take: int, twin: int, previous: str | None) -> str:
-        """The fingerprint of a clip that asks for the same but for these."""
+    def known_as(
+        self,
+        *,
+        seed: int | None,
+        take: int,
+        twin: int,
+        previous: str | None,
+        tells_places: bool = True,
+    ) -> str:
+        """The fingerprint of a clip that asks for the same but for these; without `tells_places` as
+        an earlier version has it, which did not say where the clip before goes."""
         own = {column: file.sha256 for column, file in self.files.items()}
-        return _key(self.service, self.shot, own, seed, take, twin, previous)
+        places = self.continues if tells_places else ()
+        return _key(self.service, self.shot, own, seed, take, twin, previous, places)
 
     @property
     def alternatives(self) -> Iterator[Job]:
@@ -165,7 +175,8 @@ def _job(
     sha256 = {place: file.sha256 for place, file in own.items()}
     which = take if seed is None else 1
     chained = previous.chain_key if previous else None
-    key = _key(service, shot, sha256, seed, which, shot.twin, chained)
+    places = [place for place, name in shot.files.items() if name in CHAINED]
+    key = _key(service, shot, sha256, seed, which, shot.twin, chained, places)
     or_else = _job(shot.or_else, take, files, previous, live=live) if shot.or_else else None
     return Job(key, service, shot, take, seed, own, previous, or_else)
 
@@ -178,8 +189,10 @@ def _key(
     take: int,
     twin: int,
     previous: str | None,
+    chained: Collection[str],
 ) -> str:
-    """`sha256` are of the files, by their places in the inputs."""
+    """`sha256` are of the files, by their places in the inputs; `chained` are those places where
+    what other jobs make goes."""
     return fingerprint(
         service,
         shot.made_by,
@@ -189,6 +202,7 @@ def _key(
         files=sha256,
         twin=twin,
         previous=previous,
+        chained=chained,
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from blocks import settings
 from blocks.media.probe import last_frame
 from tests.generate.conftest import Open
 from tests.generate.studio import Studio
@@ -118,3 +121,25 @@ def test_model_without_a_video_input_refuses_one(studio: Studio, cell: str) -> N
 
     with pytest.raises(ShotListError, match="takes no video"):
         read_shots(f"prompt,model,video\nthe sea,{FAL},{cell}\n")
+
+
+KLING = "fal-ai/kling-video/v3/pro/image-to-video"
+BETWEEN = "shot,prompt,model,image,last_image,duration_s,max_usd,num_frames,resolution\n"
+BETWEEN += f"a,the sea,{FAL},,,,,{SMALL}\n"
+BEGINS = f"{BETWEEN}b,the gull,{KLING},@previous,,3,1,,\n"
+RETURNS = f"{BETWEEN}b,the gull,{KLING},@previous,@previous,3,1,,\n"
+
+
+def test_clip_that_also_ends_where_the_one_before_ended_is_another_clip(studio: Studio) -> None:
+    made = studio.make(RETURNS)
+    assert len(studio.told("charges")["charges"]) == 2
+    assert [line.need for line in studio.plan(BEGINS).lines] == ["stored", "buy"]
+    job = made.plan.lines[1].job
+    assert job.previous
+    earlier = job.known_as(
+        seed=None, take=1, twin=1, previous=job.previous.chain_key, tells_places=False
+    )
+    with closing(sqlite3.connect(settings.home() / "ledger.sqlite")) as ledger:
+        ledger.execute("UPDATE attempts SET fingerprint = ? WHERE shot = 'b'", (earlier,))
+        ledger.commit()
+    assert studio.plan(RETURNS).count("stored") == 2
