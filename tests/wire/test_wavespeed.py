@@ -153,9 +153,12 @@ def test_completed_without_an_output_says_why() -> None:
     assert "NSFW" in empty.reason
 
 
-@pytest.mark.parametrize("output", [CLIP_URL, {"url": CLIP_URL}, {"video": CLIP_URL}])
-def test_output_may_be_a_url_or_an_object_that_holds_one(output: Any) -> None:
-    data = {"status": "completed", "outputs": [output]}
+@pytest.mark.parametrize("output", [CLIP_URL, {"url": CLIP_URL}, {"video": {"url": CLIP_URL}}])
+@pytest.mark.parametrize("as_list", [True, False])
+def test_output_may_be_a_url_or_an_object_that_holds_one_alone_or_in_a_list(
+    output: Any, as_list: bool
+) -> None:
+    data = {"status": "completed", "outputs": [output] if as_list else output}
     assert wire.classify_result(reply(200, {"data": data})) == Ready(CLIP_URL)
 
 
