@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-MOST_STEPS_NOW = 4000
+MOST_STEPS_NOW = 500
 """At one moment: who takes more goes round in circles."""
 
 
