@@ -722,4 +722,6 @@ def play(seed: int, **options: Any) -> Report:
     for entry in place.iterdir():
         if entry.is_dir():
             shutil.rmtree(entry)
+        elif not entry.name.startswith("ledger.sqlite"):
+            entry.unlink()  # what the last world has noted beside its ledger
     return World(seed, **options).play(place)
