@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 import subprocess
 import sys
+from datetime import UTC, datetime
 
 from tests.simulation.mutants import MUTANTS
 from tests.simulation.shrink import shrink
@@ -44,9 +44,9 @@ def test_each_protection_holds_a_world_that_fails_without_it() -> None:
     assert not [name for name, each in told.items() if not each["without"] or each["with"]]
 
 
-def test_worlds_that_nobody_has_seen_hold() -> None:
-    """Each run plays others. One that fails is played again by the seed that is named."""
-    seed = int(os.environ.get("SIMULATION_SEED") or secrets.randbelow(10**9))
+def test_worlds_of_today_hold() -> None:
+    """Each day plays others. One that fails is played again by the seed that is named."""
+    seed = int(os.environ.get("SIMULATION_SEED") or datetime.now(UTC).date().toordinal())
     ran = simulation("--requests", "60", "--parts", "1", "--seed", str(seed), "--json")
     assert ran.returncode == 0, f"--seed {seed}\n{ran.stderr[-2000:]}"
 
