@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from blocks.errors import ShotreelError
+from blocks.errors import ShotreelError, UnreachableError
+from flows.generate import settle
+from flows.run import opening
 from tests.generate.studio import Studio, write
 
 
@@ -35,3 +37,23 @@ def test_no_of_whatever_kind_that_came_after_the_work_is_found_out(
     made = studio.make(write(tmp_path / "l.csv", "shot,prompt,seed,model", *rows))
     assert made.clip("a").num_frames == made.clip("b").num_frames == 96
     assert [post["accepted"] for post in studio.told("posts")["posts"]] == [1, 1]
+
+
+def test_shot_whose_room_only_unknown_outcomes_hold_ends_with_words_and_buys_nothing(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SHOTREEL_QUIET_S", "10000")
+    monkeypatch.setattr(settle, "UNREAD_LEAST_S", 1.0)
+    monkeypatch.setitem(opening.SANDBOX_LIMITS, "fal", {"max_in_flight": 2})
+    studio.misbehave(at="submit", do="drop_after_accept", times=0)
+    studio.misbehave(at="listing", do="status", status=500, times=0)
+    made = studio.make("shot,prompt,seed\na,Sea,1\nb,Rock,2\nc,Sky,3\n")
+    errors = [made.error(name) for name in "abc"]
+    assert sorted(type(error).__name__ for error in errors) == [
+        "OutcomeUnknownError",
+        "OutcomeUnknownError",
+        "UnreachableError",
+    ]
+    (stuck,) = (error for error in errors if isinstance(error, UnreachableError))
+    assert "2 requests hold whose outcome is unknown" in stuck.message
+    assert studio.told("posts")["total"] == 2
