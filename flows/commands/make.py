@@ -136,8 +136,9 @@ def made_film(
     if waiting:
         names = ", ".join(waiting[:MAX_NAMED]) + (", …" if waiting[MAX_NAMED:] else "")
         click.echo(
-            f"shotreel: {len(waiting)} clips are not bought; the stills are in "
-            f"{made.out / 'stills'}: {names}. `shotreel approve` them, then make it again.",
+            f"shotreel: {len(waiting)} clip{'s are' if len(waiting) > 1 else ' is'} not bought; "
+            f"the stills are in {made.out / 'stills'}: {names}. `shotreel approve` them, then "
+            "make it again.",
             err=True,
         )
     for name, error in made.errors.items():
