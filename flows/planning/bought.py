@@ -74,16 +74,18 @@ class _Search:
                 if name in self._for_all:
                     yield name
 
-    def _own_name(self, job: Job, previous: str | None) -> str:
-        take = job.take if job.seed is None else 1
-        return job.known_as(seed=job.seed, take=take, twin=job.shot.twin, previous=previous)
+    def _own_name(self, job: Job, previous: str | None, *, tells_places: bool = True) -> str:
+        return job.known_as(
+            seed=job.seed,
+            take=job.take if job.seed is None else 1,
+            twin=job.shot.twin,
+            previous=previous,
+            tells_places=tells_places,
+        )
 
     def _sent_to_its_places(self, job: Job, previous: str | None) -> Iterator[str]:
         """The clip that an earlier version has bought, where its request had them all."""
-        take = job.take if job.seed is None else 1
-        name = job.known_as(
-            seed=job.seed, take=take, twin=job.shot.twin, previous=previous, tells_places=False
-        )
+        name = self._own_name(job, previous, tells_places=False)
         inputs = {place.lstrip("/").partition("/")[0] for place in job.continues}
         for attempt in self._ledger.holders([name]).values():
             if inputs <= attempt.inputs.keys():
