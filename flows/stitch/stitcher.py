@@ -13,7 +13,7 @@ from typing import Any, ParamSpec, TypeVar
 from blocks import settings
 from blocks.errors import StitchError
 from flows.stitch.film import Cutting, Seal, Stitched, assemble, cut, is_current
-from flows.stitch.finish import AS_IT_IS, Finish
+from flows.stitch.finish import Finish
 from flows.stitch.item import Item
 from flows.stitch.render import Drawing, draw_row, is_drawn, rows_of
 from flows.stitch.sound import FinishedSound, key_of
@@ -34,13 +34,6 @@ class Stitcher:
         self._cache = cache
         self.drawings: dict[str, asyncio.Future[None]] = {}
         self._sounds: dict[str, asyncio.Future[FinishedSound | None]] = {}
-
-    async def stitch(
-        self, items: Sequence[Item], out: Path, finish: Finish = AS_IT_IS, seal: Seal | None = None
-    ) -> Stitched:
-        """As `make`; nothing where it is so already."""
-        known = await self.known(items, out, finish, seal)
-        return known or await self.make(items, out, finish, seal)
 
     async def known(
         self, items: Sequence[Item], out: Path, finish: Finish, seal: Seal | None

@@ -23,6 +23,17 @@ def stitch(
 ) -> Stitched:
     with ThreadPoolExecutor(1) as here:
         stitcher = Stitcher(pool or here, cache)
-        making = stitcher.stitch(items, out, finish, seal)
+        making = known_or_made(stitcher, items, out, finish, seal)
         with ThreadPoolExecutor(1) as apart:
             return apart.submit(asyncio.run, making).result()
+
+
+async def known_or_made(
+    stitcher: Stitcher,
+    items: Sequence[Item],
+    out: Path,
+    finish: Finish = AS_IT_IS,
+    seal: Seal | None = None,
+) -> Stitched:
+    known = await stitcher.known(items, out, finish, seal)
+    return known or await stitcher.make(items, out, finish, seal)
