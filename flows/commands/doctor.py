@@ -88,12 +88,18 @@ async def accounts(*, live: bool) -> list[Check]:
     """Whether each account has a key, and whether it is taken. Without `live` nobody is asked."""
     checks = []
     async with open_client() as client:
-        for name, kind, page, probe in (
-            ("fal", FalAccount, "fal.ai/dashboard/keys", fal_call),
-            ("WaveSpeedAI", WaveSpeedAccount, "wavespeed.ai/accesskey", wavespeed_call),
+        for provider, name, kind, page, probe in (
+            ("fal", "fal", FalAccount, "fal.ai/dashboard/keys", fal_call),
+            (
+                "wavespeed",
+                "WaveSpeedAI",
+                WaveSpeedAccount,
+                "wavespeed.ai/accesskey",
+                wavespeed_call,
+            ),
         ):
             try:
-                saved = await saved_account(kind)
+                saved = await saved_account(provider)
                 block = saved or kind.from_environment()
             except InputError:
                 what = f"{kind.key_env} is not set"

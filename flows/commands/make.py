@@ -25,7 +25,8 @@ from rich.console import Console
 from blocks.errors import AwaitsApprovalError, InputError, ShotreelError
 from blocks.ledger import Ledger
 from blocks.money import units_text, usd
-from blocks.storage.places import known_ledger, ledger_place, without_prefect
+from blocks.prefect_api import without_prefect
+from blocks.storage.places import known_ledger, ledger_place
 from flows.approval import Approval, Ask, Question
 from flows.caller import NOBODY, Caller
 from flows.commands.plan import table_of

@@ -11,14 +11,13 @@ from typing import Any
 from uuid import uuid4
 
 import httpx
-from prefect.context import FlowRunContext
-from prefect.settings import PREFECT_API_URL
 
 from blocks import settings
 from blocks.errors import InputError
 from blocks.ledger import Ledger
 from blocks.ledger.fallback import adopt_noted_requests
 from blocks.ledger.price_history import price_rules
+from blocks.prefect_api import api_url, flow_run_id
 from blocks.providers.base import Provider
 from blocks.providers.cards import catalogue as cards
 from blocks.providers.cards.card import Card, card_text
@@ -32,7 +31,7 @@ from blocks.providers.wavespeed.account import WaveSpeedAccount
 from blocks.sandbox import Sandbox
 from blocks.sandbox.server import environment_of
 from blocks.storage.clip_store import ClipStore
-from blocks.storage.places import clips_place, ledger_place, saved_block
+from blocks.storage.places import clips_place, ledger_place
 from flows.run.context import RunContext
 
 Account = FalAccount | WaveSpeedAccount | ComfyUIAccount
@@ -106,12 +105,6 @@ async def open_run(
             yield RunContext(run_id or flow_run_id() or uuid4().hex, ledger, store, client, opened)
 
 
-def flow_run_id() -> str:
-    """Empty outside a flow run."""
-    context = FlowRunContext.get()
-    return str(context.flow_run.id) if context and context.flow_run else ""
-
-
 @asynccontextmanager
 async def open_catalogues(*, sandbox: bool) -> AsyncIterator[tuple[dict[str, Any], dict[str, str]]]:
     """(the services whose catalogues can be asked, why others cannot). Spends nothing."""
@@ -139,7 +132,7 @@ async def live_account(name: str, *, spends: bool) -> Account:
     that is missing or cannot be sent.
     """
     kind = ACCOUNTS[name]
-    saved = await saved_account(kind)
+    saved = await saved_account(name)
     keyless = {} if spends or name != "fal" else {"key": os.environ.get("FAL_KEY") or NO_KEY}
     account = saved or kind.from_environment(**keyless)
     if not isinstance(account, ComfyUIAccount) and not is_sendable(account.key.get_secret_value()):
@@ -163,18 +156,20 @@ async def has_account(name: str) -> bool:
 async def sandbox_account(name: str, urls: dict[str, str]) -> Account:
     """An account of the sandbox, with the limits of the real one where that is saved."""
     kind = ACCOUNTS[name]
-    saved = await saved_account(kind)
+    saved = await saved_account(name)
     overrides: dict[str, Any] = {field: urls[env] for field, env in URL_FIELDS[name].items()}
     overrides |= saved.model_dump(include=kind.limits) if saved else SANDBOX_LIMITS[name]
     # To the sandbox it is an admin's: it may read the bill.
     return kind.from_environment(key="admin:sandbox-key", **overrides)
 
 
-async def saved_account(kind: type[Account]) -> Account | None:
+async def saved_account(name: str) -> Account | None:
     """None also where there is no Prefect API to ask: outside a flow run, without a server."""
-    if FlowRunContext.get() is None and not PREFECT_API_URL.value():
+    if not (flow_run_id() or api_url()):
         return None
-    return await saved_block(kind)
+    from blocks.storage import saved
+
+    return await saved.saved_block(saved.ACCOUNTS[name])
 
 
 async def sell(client: httpx.AsyncClient, sandbox: str, models: Iterable[Model]) -> None:

@@ -1,8 +1,11 @@
 """Every block of shotreel, for `prefect block register -m flows.studio.blocks`."""
 
-from blocks.providers.comfyui.account import ComfyUIAccount
-from blocks.providers.fal.account import FalAccount
-from blocks.providers.wavespeed.account import WaveSpeedAccount
-from blocks.storage.places import ClipFolder, LedgerDatabase
+from blocks.storage.saved import (
+    ClipFolder,
+    ComfyUIAccount,
+    FalAccount,
+    LedgerDatabase,
+    WaveSpeedAccount,
+)
 
 __all__ = ["ClipFolder", "ComfyUIAccount", "FalAccount", "LedgerDatabase", "WaveSpeedAccount"]

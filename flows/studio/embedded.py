@@ -10,8 +10,8 @@ from typing import Any
 from prefect.server.api.server import SubprocessASGIServer
 from prefect.settings import PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS, get_current_settings
 
+from blocks.prefect_api import embedded_log
 from blocks.settings import own_home
-from blocks.storage.places import embedded_log
 from flows.prefect_settings import QUIET
 from flows.project import CODE, PYTHON
 from flows.studio.part import rotated

@@ -101,7 +101,7 @@ def show(row: Measured, ideal_s: float) -> None:
 def save_account(prefect: PrefectServer, at_a_time: int) -> None:
     """As a user does: the account's limit is a field of its block."""
     script = (
-        "from blocks.providers.fal.account import FalAccount\n"
+        "from flows.studio.blocks import FalAccount\n"
         f"FalAccount(key='bench', max_in_flight={at_a_time}).save('default')"
     )
     env = {**clean_environment(), **prefect.env, "PYTHONPATH": str(Path(__file__).parents[2])}

@@ -111,7 +111,7 @@ def monthly_budget(prefect_url: str, usd: Decimal) -> Iterator[None]:
 
 def _tell(prefect_url: str, call: str) -> None:
     subprocess.run(
-        [sys.executable, "-c", f"from blocks.providers.fal.account import FalAccount; {call}"],
+        [sys.executable, "-c", f"from flows.studio.blocks import FalAccount; {call}"],
         cwd=ROOT,
         env={**clean_environment(), "PREFECT_API_URL": prefect_url, "HOME": os.environ["HOME"]},
         check=True,

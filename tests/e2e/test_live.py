@@ -115,7 +115,7 @@ def test_a_service_that_repeats_the_key_cannot_make_us_tell_it(
 
 SAVE = """
 from decimal import Decimal
-from blocks.providers.fal.account import FalAccount
+from flows.studio.blocks import FalAccount
 FalAccount(key="{key}", max_in_flight=1, monthly_budget_usd=Decimal("0.64")).save("default")
 """
 

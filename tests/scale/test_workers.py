@@ -116,7 +116,7 @@ def has_ordered(worker: Worker, cluster: Cluster, run_id: str) -> bool:
 def limit_account(cluster: Cluster, max_in_flight: int) -> None:
     """As a person does in the UI: a block that every worker reads."""
     script = (
-        "from blocks.providers.fal.account import FalAccount\n"
+        "from flows.studio.blocks import FalAccount\n"
         f"FalAccount(key='a-key', max_in_flight={max_in_flight}).save('default')"
     )
     env = {**clean_environment(), **cluster.server.env}

@@ -1,4 +1,4 @@
-"""A ComfyUI server: the block that configures it, and the provider that speaks for it."""
+"""A ComfyUI server, and the provider that speaks for it."""
 
 from __future__ import annotations
 
@@ -14,8 +14,7 @@ from typing import Any, ClassVar
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 import httpx
-from prefect.blocks.core import Block
-from pydantic import Field, HttpUrl, SecretStr, model_validator
+from pydantic import BaseModel, Field, SecretStr, model_validator
 
 from blocks import settings, timing
 from blocks.errors import InputError
@@ -53,18 +52,8 @@ BOUNDARY = "shotreel-7c1f0a5e9b3d4482"
 SUFFIXES = {"image/png": ".png", "image/jpeg": ".jpg", "image/webp": ".webp"}
 
 
-class ComfyUIAccount(Block):
-    """A ComfyUI server of one's own. It has no key and no price.
-
-    Example:
-        ```python
-        ComfyUIAccount(url="http://gpu:8188").save("default")
-        ```
-    """
-
-    _block_type_name = "ComfyUI server"
-    _block_type_slug = "shotreel-comfyui-account"
-    _documentation_url = HttpUrl("https://docs.comfy.org")
+class ComfyUIAccount(BaseModel):
+    """A ComfyUI server of one's own. It has no key and no price."""
 
     max_in_flight: int = Field(
         default=2,

@@ -1,4 +1,4 @@
-"""A fal account: the block that configures it, and the provider that speaks for it."""
+"""A fal account, and the provider that speaks for it."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, cast, get_args
 
 import httpx
-from prefect.blocks.core import Block
-from pydantic import Field, HttpUrl, SecretStr
+from pydantic import BaseModel, Field, SecretStr
 
 from blocks import settings, timing
 from blocks.errors import InputError
@@ -65,18 +64,8 @@ NO_KEY = "none"
 NO_RETRY = {"X-Fal-No-Retry": "1"}
 
 
-class FalAccount(Block):
-    """A fal account: its key, its URLs, its limits.
-
-    Example:
-        ```python
-        FalAccount(key="id:secret", max_in_flight=40).save("default")
-        ```
-    """
-
-    _block_type_name = "fal account"
-    _block_type_slug = "shotreel-fal-account"
-    _documentation_url = HttpUrl("https://fal.ai/docs")
+class FalAccount(BaseModel):
+    """A fal account: its key, its URLs, its limits."""
 
     key: SecretStr = Field(title="Key", description="From fal.ai/dashboard/keys.")
     max_in_flight: Annotated[int | None, EmptyField("integer", 1, 10_000)] = Field(

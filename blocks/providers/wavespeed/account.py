@@ -1,4 +1,4 @@
-"""A WaveSpeedAI account: the block that configures it, and the provider that speaks for it."""
+"""A WaveSpeedAI account, and the provider that speaks for it."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ from typing import Annotated, Any, ClassVar, Literal, cast, get_args
 from urllib.parse import quote
 
 import httpx
-from prefect.blocks.core import Block
-from pydantic import Field, HttpUrl, SecretStr
+from pydantic import BaseModel, Field, SecretStr
 
 from blocks import settings, timing
 from blocks.errors import InputError, PriceError
@@ -71,18 +70,8 @@ LIMITS: dict[Tier, Limits] = {
 }
 
 
-class WaveSpeedAccount(Block):
-    """A WaveSpeedAI account: its key, its URL, its tier's limits.
-
-    Example:
-        ```python
-        WaveSpeedAccount(key="...", tier="Silver").save("default")
-        ```
-    """
-
-    _block_type_name = "WaveSpeedAI account"
-    _block_type_slug = "shotreel-wavespeed-account"
-    _documentation_url = HttpUrl("https://wavespeed.ai/docs")
+class WaveSpeedAccount(BaseModel):
+    """A WaveSpeedAI account: its key, its URL, its tier's limits."""
 
     key: SecretStr = Field(title="Key", description="From wavespeed.ai/accesskey.")
     tier: Tier = Field(
