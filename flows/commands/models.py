@@ -10,7 +10,12 @@ from typing import Any
 
 import click
 
+from blocks.errors import InputError, SetupError, UnreachableError
 from flows.commands.options import exits_with, json_option
+
+WORKFLOW = "comfyui/"
+ASKED_BY_HAND_S = 8.0
+"""What a person waits for a catalogue that does not answer."""
 
 
 @click.group()
@@ -26,13 +31,19 @@ def models() -> None:
 
 
 sandbox_option = click.option("--sandbox", is_flag=True, help="Ask the sandbox's catalogues.")
+beside_option = click.option(
+    "--beside",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    default=Path(),
+    help="A folder of lists: the cards in its models/ come first. Default: the working folder.",
+)
 
 
 @models.command()
 @click.argument("ids", metavar="ID...", nargs=-1, required=True)
 @click.option(
     "--into",
-    type=click.Path(path_type=Path),
+    type=click.Path(path_type=Path, file_okay=False),
     help="A folder of lists, whose models/ gets the card. Default: the home.",
 )
 @sandbox_option
@@ -41,41 +52,49 @@ sandbox_option = click.option("--sandbox", is_flag=True, help="Ask the sandbox's
 def add(ids: tuple[str, ...], into: Path | None, sandbox: bool, as_json: bool) -> int:
     """Make the card of a model from its service's schema, such as fal-ai/veo3.1.
 
-    An id that both services have is written fal:ID or wavespeed:ID.
+    An id that both services have is written fal:ID or wavespeed:ID. Of a card that is there, what
+    has changed is shown.
     """
     import asyncio
 
     from blocks import settings
-    from blocks.providers.cards.catalogue import FOLDER
+    from blocks.providers.cards.catalogue import FOLDER, card_path
+    from blocks.providers.cards.check import outdated
 
     folder = (into or settings.home()) / FOLDER
     made = asyncio.run(read_cards(ids, sandbox=sandbox))
-    written = [write_card(card, folder) for card in made]
+    before = [card_as_written(card_path(folder, c.provider, c.name), c.name) for c in made]
+    rows = []
+    for card, old in zip(made, before, strict=True):
+        path = write_card(with_own(card, old) if old else card, folder)
+        changed = "" if old is None else outdated(old, card) or "as it was"
+        rows.append(
+            {"name": card.name, "provider": card.provider, "path": str(path), "changed": changed}
+        )
+        if not as_json:
+            told = f"; {changed}" if changed else ""
+            click.echo(f"{card.provider}:{card.name}: {len(card.inputs)} inputs, in {path}{told}")
     if as_json:
-        rows = [
-            {"name": c.name, "provider": c.provider, "path": str(p)}
-            for c, p in zip(made, written, strict=True)
-        ]
         click.echo(json.dumps({"added": rows}))
-    else:
-        for card, path in zip(made, written, strict=True):
-            click.echo(f"{card.provider}:{card.name}: {len(card.inputs)} inputs, in {path}")
     return 0
 
 
 @models.command()
 @click.argument("words", nargs=-1)
+@beside_option
 @sandbox_option
 @json_option
 @exits_with
-def search(words: tuple[str, ...], sandbox: bool, as_json: bool) -> int:
+def search(words: tuple[str, ...], beside: Path, sandbox: bool, as_json: bool) -> int:
     """Find models: those with a card, ComfyUI workflows, and the services' catalogues."""
     import asyncio
 
     wanted = " ".join(words)
-    found = [*known(wanted)]
+    found, broken = known(wanted, beside)
     if not as_json:
         list_models(found)  # a service that does not answer is asked for a while
+    for card in broken:
+        click.echo(f"Left out: {card}", err=True)
     names = {(each["provider"], each["name"]) for each in found}
     listed, silent = asyncio.run(listed_by_services(wanted, sandbox=sandbox))
     listed = [each for each in listed if (each["provider"], each["name"]) not in names]
@@ -85,27 +104,27 @@ def search(words: tuple[str, ...], sandbox: bool, as_json: bool) -> int:
     list_models(listed)
     for service, why in silent.items():
         click.echo(f"{service} was not asked: {why}", err=True)
+    if not found and not listed:
+        click.echo(f"No model is described by: {wanted}", err=True)
     return 0
 
 
 @models.command()
 @click.argument("model_id", metavar="ID")
+@beside_option
 @json_option
 @exits_with
-def show(model_id: str, as_json: bool) -> int:
+def show(model_id: str, beside: Path, as_json: bool) -> int:
     """Show what a model takes, gives and costs."""
-    from blocks.errors import InputError
     from blocks.providers.catalogue import ModelError, find_model
+    from flows.commands.model_facts import as_dict, show_model
 
     try:
-        model = find_model(model_id, Path.cwd())
+        model = find_model(model_id, beside)
     except ModelError as error:
         raise InputError(f"{model_id} {error}.") from None
     if model is None:
-        raise InputError(
-            f"There is no card of {model_id}.",
-            remedy=f"Run: shotreel models add {model_id} (or models search WORDS).",
-        )
+        raise no_card(model_id)
     facts = as_dict(model)
     if as_json:
         click.echo(json.dumps(facts))
@@ -117,10 +136,11 @@ def show(model_id: str, as_json: bool) -> int:
 @models.command()
 @click.argument("ids", metavar="[ID...]", nargs=-1)
 @click.option("--dry-run", is_flag=True, help="Only show what has changed.")
+@beside_option
 @sandbox_option
 @json_option
 @exits_with
-def update(ids: tuple[str, ...], dry_run: bool, sandbox: bool, as_json: bool) -> int:
+def update(ids: tuple[str, ...], dry_run: bool, beside: Path, sandbox: bool, as_json: bool) -> int:
     """Read the schemas again, show what has changed, and take it.
 
     Without IDs: the cards of the home and of the working folder. A card that comes with shotreel
@@ -128,24 +148,34 @@ def update(ids: tuple[str, ...], dry_run: bool, sandbox: bool, as_json: bool) ->
     """
     import asyncio
 
-    from blocks.providers.cards.check import outdated
+    from blocks.providers.cards.check import is_sold, outdated
 
-    held = cards_to_update(ids)
-    now = asyncio.run(published([card for card, _ in held], sandbox=sandbox))
+    held = cards_to_update(ids, beside)
+    asked = [card for card, _ in held if card.schema_sha256]
+    now, silent = asyncio.run(published(asked, sandbox=sandbox))
     rows: list[dict[str, Any]] = []
     for card, folder in held:
-        new = now.get((card.provider, card.endpoint))
-        why = outdated(card, new)
-        row = {"name": card.name, "provider": card.provider, "changed": why or None, "path": None}
-        if why and new is not None and not dry_run:
-            row["path"] = str(write_card(with_own(new, card), folder))
+        if card.provider in silent:
+            continue
+        row = {"name": card.name, "provider": card.provider, "changed": None, "path": None}
+        told = "its service's catalogue does not have it: there is nothing to compare it with"
+        if card.schema_sha256:
+            new = now[card.provider, card.endpoint]
+            row["changed"] = outdated(card, new) or None
+            told = row["changed"] or "as it was"
+            if row["changed"] and is_sold(new) and not dry_run:
+                row["path"] = str(write_card(with_own(new, card), folder))
+                told += f" (written to {row['path']})"
         rows.append(row)
         if not as_json:
-            written = f" (written to {row['path']})" if row["path"] else ""
-            click.echo(f"{card.provider}:{card.name}: {why or 'as it was'}{written}")
+            click.echo(f"{card.provider}:{card.name}: {told}")
     if as_json:
-        click.echo(json.dumps({"models": rows}))
-    return 0
+        click.echo(json.dumps({"models": rows, "not_asked": silent}))
+    elif not held:
+        click.echo("There is no card in the home nor in the working folder: name the models.")
+    for service, why in silent.items():
+        click.echo(f"{service} was not asked: {why}", err=True)
+    return 1 if silent else 0
 
 
 # --- what they do -----------------------------------------------------------------------------
@@ -153,59 +183,71 @@ def update(ids: tuple[str, ...], dry_run: bool, sandbox: bool, as_json: bool) ->
 
 async def read_cards(ids: Sequence[str], *, sandbox: bool) -> list[Any]:
     """The cards of ids from the first service that has each. Raises InputError."""
-    from blocks.errors import InputError
     from blocks.providers.cards.card import CardError
     from blocks.providers.cards.catalogue import split_name
 
     made = []
     async with accounts(sandbox=sandbox) as (opened, silent):
         for model_id in ids:
+            if model_id.startswith(WORKFLOW):
+                raise no_card(model_id)
             services, name = split_name(model_id)
-            found = None
+            found, asked = None, []
             for service in services:
+                if found is not None or service not in opened or service in silent:
+                    continue
                 try:
-                    if found is None and service in opened:
-                        found = (await opened[service].catalogue.cards([name]))[name]
-                except CardError as error:
-                    raise InputError(f"No card can be made: {error}.") from None
+                    found = (await opened[service].catalogue.cards([name]))[name]
+                    asked.append(service)
+                except UnreachableError as error:
+                    silent[service] = error.message
+            if isinstance(found, CardError):
+                raise InputError(f"No card can be made of {model_id}: it {found}.")
             if found is None:
-                asked = " and ".join(service for service in services if service in opened)
-                not_asked = "; ".join(f"{s} was not asked: {silent[s]}" for s in silent)
+                not_asked = "; ".join(
+                    f"{s} was not asked: {why.rstrip('.')}" for s, why in silent.items()
+                )
+                by = " or ".join(asked)
                 raise InputError(
-                    f"{asked or 'No service that can be asked'} does not have {model_id}.",
+                    f"{model_id} is not sold by {by}." if by else f"{model_id} was not found.",
                     remedy=not_asked or "Look for it: shotreel models search WORDS.",
                 )
             made.append(found)
     return made
 
 
-async def published(cards: Iterable[Any], *, sandbox: bool) -> dict[tuple[str, str], Any]:
-    """The cards of the same models as they would be made now. Raises InputError."""
-    from blocks.errors import InputError
-
+async def published(
+    cards: Iterable[Any], *, sandbox: bool
+) -> tuple[dict[tuple[str, str], Any], dict[str, str]]:
+    """(what the services say of the same models now, why a service was not asked)."""
     found: dict[tuple[str, str], Any] = {}
+    wanted: dict[str, list[str]] = {}
+    for card in cards:
+        wanted.setdefault(card.provider, []).append(card.endpoint)
     async with accounts(sandbox=sandbox) as (opened, silent):
-        for service in dict.fromkeys(card.provider for card in cards):
-            if service not in opened:
-                raise InputError(f"{service} cannot be asked: {silent[service]}")
-            ids = [card.endpoint for card in cards if card.provider == service]
-            for endpoint, card in (await opened[service].catalogue.cards(ids)).items():
-                found[service, endpoint] = card
-    return found
+        for service in wanted.keys() & opened.keys():
+            try:
+                now = await opened[service].catalogue.cards(wanted[service])
+            except UnreachableError as error:
+                silent[service] = error.message
+                continue
+            found |= {(service, endpoint): card for endpoint, card in now.items()}
+    return found, {service: silent[service] for service in wanted if service in silent}
 
 
 def list_models(found: Iterable[dict[str, Any]]) -> None:
+    from blocks.providers.http import plain
+
     for each in found:
         has = "card" if each["card"] else "    "
-        click.echo(f"{has}  {each['provider']:9}  {each['name']}  {each['about']}".rstrip())
+        told = plain(f"{each['name']}  {each['about']}")
+        click.echo(f"{has}  {each['provider']:9}  {told}".rstrip())
 
 
 async def listed_by_services(
     words: str, *, sandbox: bool
 ) -> tuple[list[dict[str, Any]], dict[str, str]]:
     """(models that the services list, why a service was not asked)."""
-    from blocks.errors import UnreachableError
-
     found = []
     async with accounts(sandbox=sandbox) as (opened, silent):
         for service, provider in opened.items():
@@ -226,27 +268,41 @@ async def listed_by_services(
 def accounts(*, sandbox: bool) -> Any:
     from flows.run.opening import open_catalogues
 
-    return open_catalogues(sandbox=sandbox)
+    return open_catalogues(sandbox=sandbox, patience_s=ASKED_BY_HAND_S)
 
 
-def known(words: str) -> list[dict[str, Any]]:
-    """Cards and workflows that a list can name now, of which the words are said."""
+def no_card(model_id: str) -> InputError:
+    from blocks.providers.catalogue import MODELS
+    from flows.shots.table import nearest
+
+    if model_id.startswith(WORKFLOW):
+        return InputError(
+            f"{model_id} is a workflow of your own and needs no card.",
+            remedy=f"Run: shotreel models show {model_id}",
+        )
+    return InputError(
+        f"There is no card of {model_id}{nearest(model_id, tuple(MODELS)) or '.'}",
+        remedy=f"Run: shotreel models add {model_id} (or models search WORDS).",
+    )
+
+
+def known(words: str, beside: Path) -> tuple[list[dict[str, Any]], list[str]]:
+    """(cards and workflows that a list can name, of which the words are said; cards that cannot be
+    read)."""
     from blocks.providers.cards.catalogue import all_cards
     from blocks.providers.catalogue import MODELS
     from blocks.providers.comfyui.models import FOLDER, PREFIX
     from blocks.providers.comfyui.workflow import SIDECAR_SUFFIX
 
-    beside = {
+    near = {
         PREFIX + path.name.replace(SIDECAR_SUFFIX, ".json")
-        for folder in (Path.cwd(), FOLDER)
+        for folder in (beside, Path.cwd(), FOLDER)
         for path in folder.glob(f"*{SIDECAR_SUFFIX}")
     }
-    workflows = beside | {name for name in MODELS if name.startswith(PREFIX)}
+    workflows = near | {name for name in MODELS if name.startswith(PREFIX)}
+    cards, broken = all_cards(beside)
     every = [
-        *(
-            entry(card.provider, card.name, f"makes {card.makes}", card=True)
-            for card in all_cards(Path.cwd()).values()
-        ),
+        *(entry(card.provider, card.name, f"makes {card.makes}", card=True) for card in cards),
         *(entry("comfyui", name, "a workflow", card=True) for name in sorted(workflows)),
     ]
     wanted = words.lower().split()
@@ -254,33 +310,50 @@ def known(words: str) -> list[dict[str, Any]]:
     def said(each: dict[str, Any]) -> str:
         return f"{each['provider']} {each['name']} {each['about']}".lower()
 
-    return [each for each in every if all(word in said(each) for word in wanted)]
+    return [each for each in every if all(word in said(each) for word in wanted)], broken
 
 
 def entry(provider: str, name: str, about: str, *, card: bool) -> dict[str, Any]:
     return {"provider": provider, "name": name, "about": about, "card": card}
 
 
-def cards_to_update(ids: Sequence[str]) -> list[tuple[Any, Path]]:
+def cards_to_update(ids: Sequence[str], beside: Path) -> list[tuple[Any, Path]]:
     """(card, the folder that it is written to). Raises InputError for an id without a card."""
     from blocks import settings
-    from blocks.errors import InputError
-    from blocks.providers.cards import catalogue
+    from blocks.providers.cards.catalogue import FOLDER, SHIPPED, card_files, find_path
 
-    home, beside = settings.home() / catalogue.FOLDER, Path.cwd() / catalogue.FOLDER
+    home = settings.home() / FOLDER
     if not ids:
-        kept = [(card, folder) for folder in (beside, home) for card in catalogue.cards_in(folder)]
-        return [(card, folder) for card, folder in kept if card.schema_sha256]
-    found = []
-    for model_id in ids:
-        card = catalogue.find_card(model_id, Path.cwd())
-        if card is None:
-            raise InputError(
-                f"There is no card of {model_id}.", remedy=f"Run: shotreel models add {model_id}."
-            )
-        is_beside = catalogue.card_path(beside, card.provider, card.name).exists()
-        found.append((card, beside if is_beside else home))
-    return found
+        paths = [
+            (path, folder) for folder in (beside / FOLDER, home) for path in card_files(folder)
+        ]
+    else:
+        paths = []
+        for model_id in ids:
+            path = None if model_id.startswith(WORKFLOW) else find_path(model_id, beside)
+            if path is None:
+                raise no_card(model_id)
+            folder = path.parent.parent
+            paths.append((path, home if folder == SHIPPED else folder))
+    return [(card_as_written(path, path.stem), folder) for path, folder in paths]
+
+
+def card_as_written(path: Path, name: str) -> Any:
+    """The card of a file, also where people have changed it by hand; None where there is no file.
+
+    Raises InputError for what is no card.
+    """
+    from blocks.providers.cards.card import CardError, read_card
+
+    try:
+        return read_card(path.read_text("utf-8"), as_written=True)
+    except FileNotFoundError:
+        return None
+    except (CardError, OSError, UnicodeError) as error:
+        said = error if isinstance(error, CardError) else f"cannot be read: {error}"
+        raise InputError(
+            f"{name} has a card that {said} ({path}).", remedy="Remove the file, and add it anew."
+        ) from None
 
 
 def with_own(new: Any, old: Any) -> Any:
@@ -304,7 +377,6 @@ def with_own(new: Any, old: Any) -> Any:
 
 def write_card(card: Any, folder: Path) -> Path:
     """The card's file, whole or not at all. Raises SetupError."""
-    from blocks.errors import SetupError
     from blocks.files import replacing
     from blocks.providers.cards.card import card_text
     from blocks.providers.cards.catalogue import card_path
@@ -319,75 +391,3 @@ def write_card(card: Any, folder: Path) -> Path:
             f"{path} cannot be written: {error.strerror}.", remedy="Name another folder: --into."
         ) from None
     return path
-
-
-def as_dict(model: Any) -> dict[str, Any]:
-    """A model as JSON: what it takes, column by column, what it gives, what is known of its
-    price, and how an unknown outcome is settled."""
-    from blocks.providers.cards.settling import settled_by
-
-    card = vars(model)
-    price = card.get("price")
-    inputs = [
-        {
-            "input": name,
-            "column": model.column_of(name),
-            "takes": kind.allowed,
-            "default": model.defaults.get(name),
-            "required": name in model.required,
-        }
-        for name, kind in model.inputs.items()
-    ]
-    return {
-        "name": model.name,
-        "provider": model.provider,
-        "endpoint": model.endpoint,
-        "makes": model.makes,
-        "source": card.get("source"),
-        "read_at": card.get("read_at"),
-        "schema_sha256": model.schema_sha256 or None,
-        "note": card.get("note") or None,
-        "inputs": inputs,
-        "roles": dict(model.roles) or {name: name for name in model.inputs},
-        "rules": list(card.get("rules", ())),
-        "output": model.output or None,
-        "price": price_words(model, price),
-        "takes_seed": model.takes_seed,
-        "settled": settled_by(model),
-    }
-
-
-def price_words(model: Any, price: Any) -> str:
-    if model.provider == "comfyui":
-        return "none: a machine of one's own"
-    sentence = f' The service says: "{price.sentence}" ({price.as_of})' if price.sentence else ""
-    if model.provider == "wavespeed":
-        return f"the account quotes the very request.{sentence}"
-    if model.units is not None:
-        amount = f"${price.unit_price} a {model.unit}" if price.unit_price else "the account's"
-        return f"{amount}, units = {price.units} ({price.source}, {price.as_of})"
-    ceiling = f"${model.max_usd} by its card" if model.max_usd else "name it: max_usd"
-    return f"nobody can promise it; at most what you allow for a clip ({ceiling}).{sentence}"
-
-
-def show_model(facts: dict[str, Any]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    console = Console(soft_wrap=True)
-    console.print(f"{facts['provider']}:{facts['name']} makes {facts['makes']}", markup=False)
-    for name in ("source", "read_at", "note"):
-        if facts[name]:
-            console.print(f"{name}: {facts[name]}", markup=False, style="dim")
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    for title in ("column", "input", "takes", "default"):
-        table.add_column(title)
-    for each in facts["inputs"]:
-        default = "needed" if each["required"] else each["default"]
-        cells = (each["column"], each["input"], each["takes"], default)
-        table.add_row(*("" if cell is None else str(cell).replace("[", "\\[") for cell in cells))
-    console.print(table)
-    for rule in facts["rules"]:
-        console.print(f"Rule: {rule}", markup=False)
-    console.print(f"Price: {facts['price']}", markup=False)
-    console.print(f"An unknown outcome is settled {facts['settled']}.", markup=False)

@@ -106,7 +106,9 @@ async def open_run(
 
 
 @asynccontextmanager
-async def open_catalogues(*, sandbox: bool) -> AsyncIterator[tuple[dict[str, Any], dict[str, str]]]:
+async def open_catalogues(
+    *, sandbox: bool, patience_s: float
+) -> AsyncIterator[tuple[dict[str, Any], dict[str, str]]]:
     """(the services whose catalogues can be asked, why others cannot). Spends nothing."""
     with ExitStack() as stack:
         urls = environment_of(sandbox_url(stack)) if sandbox else {}
@@ -120,6 +122,7 @@ async def open_catalogues(*, sandbox: bool) -> AsyncIterator[tuple[dict[str, Any
                     else:
                         block = await live_account(name, spends=False)
                     opened[name] = block.provider(client, name, DEFAULT_ACCOUNT)
+                    opened[name].catalogue.patience_s = patience_s
                 except InputError as error:
                     silent[name] = error.message
             yield opened, silent

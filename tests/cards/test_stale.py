@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +84,7 @@ async def test_changed_schema_is_refused_with_the_difference(
         await accounts[card.provider].preflight([card])
     assert f"{name}: its inputs have changed: " in refused.value.message
     assert "duration: also 5s, without" in refused.value.message
-    assert "models update" in refused.value.remedy
+    assert f"models update {card.provider}:{name}`" in refused.value.remedy
 
 
 @pytest.mark.parametrize("name", [VEO, KLING])
@@ -94,6 +95,15 @@ async def test_model_that_is_gone_is_refused(
     retire(sandbox, card)
     with pytest.raises(InputError, match=f"{name}: the service no longer has it"):
         await accounts[card.provider].preflight([card])
+
+
+async def test_model_whose_schema_cannot_be_read_any_more_is_refused(
+    sandbox: Sandbox, accounts: dict[str, Provider]
+) -> None:
+    card = shipped()[VEO]
+    change(sandbox, replace(card, schema={"type": "object", "properties": {}}))
+    with pytest.raises(InputError, match=f"{VEO}: no card can be made of what the service says"):
+        await accounts["fal"].preflight([card])
 
 
 def test_four_months_of_a_real_model_are_told_input_by_input() -> None:

@@ -95,9 +95,10 @@ def test_what_is_named_of_a_command_is_an_option_of_it(page_of: Page) -> None:
 
 
 def options(command: click.Command) -> set[str]:
-    return {name for one in command.params for name in (*one.opts, *one.secondary_opts)} | {
-        "--help"
-    }
+    """Its own and those of its subcommands."""
+    own = {name for one in command.params for name in (*one.opts, *one.secondary_opts)}
+    below = command.commands.values() if isinstance(command, click.Group) else ()
+    return own.union({"--help"}, *map(options, below))
 
 
 def names(cells: list[list[str]]) -> set[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
@@ -35,15 +36,21 @@ def folders(list_folder: Path | None = None) -> tuple[Path, ...]:
 
 def find_card(name: str, list_folder: Path | None = None) -> Card | None:
     """The card of what a list calls a model. Raises CardError for a file that is none."""
+    path = find_path(name, list_folder)
+    return read_file(path) if path else None
+
+
+def find_path(name: str, list_folder: Path | None = None) -> Path | None:
+    """Where that card is."""
     providers, card_id = split_name(name)
     if ".." in card_id or "\\" in card_id or "\0" in card_id or len(card_id) > 200:
         return None
-    for provider in providers:
-        for folder in folders(list_folder):
-            path = card_path(folder, provider, card_id)
-            if card := read_file(path):
-                return card
-    return None
+    places = (
+        card_path(folder, provider, card_id)
+        for provider in providers
+        for folder in folders(list_folder)
+    )
+    return next((path for path in places if os.path.isfile(path)), None)  # noqa: PTH113 - whatever the name
 
 
 def read_file(path: Path) -> Card | None:
@@ -67,21 +74,26 @@ def _read(path: Path, mtime_ns: int, num_bytes: int) -> Card:
         raise CardError(f"has a card that cannot be read: {error} ({path.name})") from None
 
 
+def card_files(folder: Path) -> list[Path]:
+    return [path for provider in PROVIDERS for path in sorted((folder / provider).glob("*.json"))]
+
+
 def cards_in(folder: Path) -> Iterator[Card]:
     """Every card of a folder. Raises CardError."""
-    for provider in PROVIDERS:
-        for path in sorted((folder / provider).glob("*.json")):
-            if card := read_file(path):
-                yield card
+    yield from filter(None, map(read_file, card_files(folder)))
 
 
-def all_cards(list_folder: Path | None = None) -> dict[tuple[str, str], Card]:
-    """By service and name: the first that is found of each."""
+def all_cards(list_folder: Path | None = None) -> tuple[list[Card], list[str]]:
+    """(the first card that is found of each name of a service, what cannot be read)."""
     found: dict[tuple[str, str], Card] = {}
-    for folder in folders(list_folder):
-        for card in cards_in(folder):
-            found.setdefault((card.provider, card.name), card)
-    return found
+    broken = []
+    for path in (path for folder in folders(list_folder) for path in card_files(folder)):
+        try:
+            if card := read_file(path):
+                found.setdefault((card.provider, card.name), card)
+        except CardError as error:
+            broken.append(f"{path} {error}")
+    return list(found.values()), broken
 
 
 @cache

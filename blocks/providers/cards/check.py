@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from blocks.errors import InputError
-from blocks.providers.cards.card import Card
+from blocks.providers.cards.card import Card, CardError
 from blocks.providers.cards.schema import Schema
 from blocks.providers.model import Model
 
@@ -14,30 +14,40 @@ NOTICED = ("type", "enum", "minimum", "maximum", "default", "items", "properties
 MAX_CHARS = 120
 
 
-def require_current(models: Sequence[Model], published: Mapping[str, Card | None]) -> None:
-    """Raises InputError for cards that are no longer so, with the difference.
+Published = Card | CardError | None
+"""What a service says of a model now: its card, why none can be made of it, or that it has none."""
 
-    `published` are the cards as they would be made now; None: the service does not have the model.
-    """
-    wrong = [
-        f"{model.name}: {why}"
-        for model in models
-        if isinstance(model, Card) and model.schema_sha256
-        for why in [outdated(model, published.get(model.endpoint))]
-        if why
+
+def require_current(models: Sequence[Model], published: Mapping[str, Published]) -> None:
+    """Raises InputError for cards that are no longer so, with the difference."""
+    cards = [model for model in models if isinstance(model, Card) and model.schema_sha256]
+    each = [
+        (card, now, outdated(card, now)) for card in cards for now in [published[card.endpoint]]
     ]
+    wrong = [(card, now, why) for card, now, why in each if why]
     if wrong:
+        said = "\n  ".join(f"{card.name}: {why}" for card, _, why in wrong)
+        changed = " ".join(f"{card.provider}:{card.name}" for card, now, _ in wrong if is_sold(now))
+        update = (
+            f" In the folder of the list run `shotreel models update {changed}`, which shows the "
+            "difference and takes it; then look at the plan again."
+        )
         raise InputError(
-            "What the list asks for is not what the service sells today:\n  " + "\n  ".join(wrong),
-            remedy="Nothing was bought. Run `shotreel models update`, which shows the difference "
-            "and takes it; then look at the plan again.",
+            f"What the list asks for is not what the service sells today:\n  {said}",
+            remedy="Nothing was bought." + (update if changed else ""),
         )
 
 
-def outdated(card: Card, now: Card | None) -> str:
+def is_sold(now: Published) -> bool:
+    return isinstance(now, Card) and now.status == "active"
+
+
+def outdated(card: Card, now: Published) -> str:
     """Why a card must not be bought by; empty where it is current."""
     if now is None:
         return "the service no longer has it; choose another model"
+    if isinstance(now, CardError):
+        return f"no card can be made of what the service says of it ({now}); choose another model"
     if now.status != "active":
         return f"the service calls it {now.status}; choose another model"
     if now.schema_sha256 == card.schema_sha256:

@@ -9,7 +9,8 @@ import httpx
 
 from blocks import timing
 from blocks.providers.base import Again
-from blocks.providers.cards.card import Card, CardError
+from blocks.providers.cards.card import CardError
+from blocks.providers.cards.check import Published
 from blocks.providers.cards.sources import fal_card
 from blocks.providers.http import Call, Reply, send
 from blocks.providers.retry import again_until
@@ -22,6 +23,7 @@ DOCUMENT_URL = "https://fal.ai/api/openapi/queue/openapi.json"
 use, also by fal's own pages."""
 
 PATIENCE_S = 60.0
+"""Of a run; a person who asks may set less."""
 Params = Sequence[tuple[str, str]]
 
 
@@ -31,13 +33,11 @@ class Catalogue:
     ) -> None:
         self._client, self._headers, self._secret = client, headers, secret
         self._url = f"{platform_url}/models"
+        self.patience_s = PATIENCE_S
 
-    async def cards(self, endpoints: Sequence[str]) -> dict[str, Card | None]:
-        """The cards of endpoints as they are now; None for those that fal does not have.
-
-        Raises UnreachableError, CardError.
-        """
-        found: dict[str, Card | None] = dict.fromkeys(endpoints)
+    async def cards(self, endpoints: Sequence[str]) -> dict[str, Published]:
+        """The cards of endpoints as they are now. Raises UnreachableError."""
+        found: dict[str, Published] = dict.fromkeys(endpoints)
         for first in range(0, len(endpoints), MAX_IDS):
             some = endpoints[first : first + MAX_IDS]
             ids = [("endpoint_id", each) for each in some]
@@ -52,7 +52,7 @@ class Catalogue:
         """Items without a schema. Raises UnreachableError."""
         return await self._items([("q", words), ("status", "active"), ("limit", "50")])
 
-    async def _card(self, item: dict[str, Any]) -> Card:
+    async def _card(self, item: dict[str, Any]) -> Published:
         endpoint, source = item["endpoint_id"], f"{self._url}?endpoint_id={item['endpoint_id']}"
         document = item.get("openapi")
         if not isinstance(document, dict) or "paths" not in document:
@@ -62,7 +62,7 @@ class Catalogue:
         try:
             return fal_card(item, read_at=read_at, source=source)
         except CardError as error:
-            raise CardError(f"{endpoint} {error}") from None
+            return error
 
     async def _items(self, params: Params) -> list[dict[str, Any]]:
         items = (await self._get(self._url, params) or {}).get("models")
@@ -84,4 +84,4 @@ class Catalogue:
                 return None
             return Again(f"HTTP {answer.status} from fal's catalogue", answer.retry_after_s)
 
-        return await again_until(PATIENCE_S, one_try, "fal's catalogue")
+        return await again_until(self.patience_s, one_try, "fal's catalogue")
