@@ -78,29 +78,26 @@ def make(
 
     SHOTS is a path, an http(s) or fsspec URL, or CSV text.
     """
-    from flows.shots import read_list
+    from flows.commands.run_options import decide
     from flows.shots.source import without_key
 
+    context = click.get_current_context()
+    named = (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT)
+    given = {name: v for name, v in finish.items() if context.get_parameter_source(name) in named}
     # What is wrong with the list is said before Prefect is imported, which takes seconds.
     shots = without_key(shots)
-    file = read_list(shots, max_usd).film
+    options = decide(shots, out, given=given, max_usd=max_usd, forget=forget_options)
 
     from flows.commands.make import make as run
 
-    context = click.get_current_context()
-    given = (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT)
-    finish = {name: v for name, v in finish.items() if context.get_parameter_source(name) in given}
     return run(
         shots,
         out,
-        file,
+        options,
         live=live,
         budget_usd=budget,
         approve_above_usd=approve_above,
-        finish=finish,
         stills=stills,
-        max_usd=max_usd,
-        forget_options=forget_options,
         as_json=as_json,
     )
 
@@ -122,6 +119,7 @@ def make(
 @click.option(
     "--budget", type=Usd(), envvar="SHOTREEL_BUDGET_USD", help="Nothing is bought above it."
 )
+@max_usd_option
 @json_option
 @exits_with
 def again(
@@ -133,6 +131,7 @@ def again(
     out: Path | None,
     live: bool,
     budget: Decimal | None,
+    max_usd: Decimal | None,
     as_json: bool,
 ) -> int:
     """Make another take of a shot, and put it into the film.
@@ -153,6 +152,7 @@ def again(
         still=still,
         live=live,
         budget_usd=budget,
+        max_usd=max_usd,
         as_json=as_json,
     )
 
@@ -192,9 +192,10 @@ def approve(shots: str, names: tuple[str, ...], live: bool) -> int:
 @shots_argument
 @click.option("--out", type=click.Path(path_type=Path), help="Default: out/<shot list name>.")
 @live_option
+@max_usd_option
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="Default: a free one.")
 @exits_with
-def review(shots: str, out: Path | None, live: bool, port: int) -> int:
+def review(shots: str, out: Path | None, live: bool, max_usd: Decimal | None, port: int) -> int:
     """Open the film's page to compare takes, choose and mark.
 
     It is served on this machine alone.
@@ -204,7 +205,7 @@ def review(shots: str, out: Path | None, live: bool, port: int) -> int:
     """
     from flows.commands.review import review as run
 
-    return run(shots, out, live=live, port=port)
+    return run(shots, out, live=live, max_usd=max_usd, port=port)
 
 
 @main.command()
@@ -215,13 +216,13 @@ def review(shots: str, out: Path | None, live: bool, port: int) -> int:
 @exits_with
 def plan(shots: str, live: bool, max_usd: Decimal | None, as_json: bool) -> int:
     """Show what would be bought and what it would cost. Spends nothing."""
-    from flows.shots import read_list
+    from flows.commands.run_options import decide
 
-    found = read_list(shots, max_usd)  # before Prefect is imported, as in `make`
+    options = decide(shots, max_usd=max_usd)  # before Prefect is imported, as in `make`
 
     from flows.commands.plan import plan as run
 
-    return run(shots, found, live=live, as_json=as_json)
+    return run(shots, options.found, live=live, as_json=as_json)
 
 
 @main.command()

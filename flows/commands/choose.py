@@ -10,8 +10,8 @@ from typing import Any
 import click
 
 from blocks.errors import InputError, ShotreelError
-from flows.output.record import options_of
-from flows.shots import list_name, read_list, read_shots
+from flows.commands.run_options import decide
+from flows.shots import read_shots
 from flows.shots.choices import Choice, Choices, choices_of, choices_path, write_choices
 from flows.shots.choosing import (
     overruled,
@@ -58,6 +58,7 @@ def again(
     still: bool = False,
     live: bool,
     budget_usd: Decimal | None,
+    max_usd: Decimal | None = None,
     as_json: bool,
 ) -> int:
     """Raises ShotreelError; the choices are what they were then, and nothing was bought."""
@@ -74,18 +75,9 @@ def again(
     wanted = more(before, asked, takes, keep=keep)
     write(path, wanted)
     try:
-        found = read_list(source)
-        warn_overruled(found.shots, wanted)
-        finish = options_of(out or Path("out") / list_name(source))
-        made = made_film(
-            source,
-            out,
-            found.film,
-            live=live,
-            budget_usd=budget_usd,
-            finish=finish,
-            as_json=as_json,
-        )
+        options = decide(source, out, max_usd=max_usd)
+        warn_overruled(options.found.shots, wanted)
+        made = made_film(source, out, options, live=live, budget_usd=budget_usd, as_json=as_json)
     except ShotreelError:
         write(path, before)
         raise

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -19,10 +19,9 @@ from typing import Any
 import click
 import httpx
 from prefect.settings import PREFECT_API_URL
-from pydantic import ValidationError
 from rich.console import Console
 
-from blocks.errors import AwaitsApprovalError, InputError, ShotreelError
+from blocks.errors import AwaitsApprovalError, ShotreelError
 from blocks.ledger import Ledger
 from blocks.money import units_text, usd
 from blocks.prefect_api import without_prefect
@@ -30,16 +29,14 @@ from blocks.storage.places import known_ledger, ledger_place
 from flows.approval import Approval, Ask, Question
 from flows.caller import NOBODY, Caller
 from flows.commands.plan import table_of
+from flows.commands.run_options import RunOptions
 from flows.commands.stopping import run_stoppable, stoppable
 from flows.deliver import Made
 from flows.film_list import require_budget
-from flows.output.record import options_of
 from flows.output.seams_table import words_of
 from flows.report.progress import View
 from flows.report.stopped import left_by
 from flows.report.terminal import LiveView, PlainView
-from flows.shots import list_name
-from flows.shots.film_file import FilmFile
 from flows.stitch.finish import AS_IT_IS, Finish
 
 MAX_NAMED = 10
@@ -59,29 +56,23 @@ NOT_IN_FILM = {
 def make(
     shots: str,
     out: Path | None,
-    file: FilmFile,
+    options: RunOptions,
     *,
     live: bool,
     budget_usd: Decimal | None,
     approve_above_usd: Decimal | None = None,
-    finish: Mapping[str, Any] | None = None,
     stills: bool = False,
-    max_usd: Decimal | None = None,
-    forget_options: bool = False,
     as_json: bool,
 ) -> int:
     """Raises ShotreelError."""
     made = made_film(
         shots,
         out,
-        file,
+        options,
         live=live,
         budget_usd=budget_usd,
         approve_above_usd=approve_above_usd,
-        finish=finish,
         stills=stills,
-        max_usd=max_usd,
-        forget_options=forget_options,
         as_json=as_json,
     )
     if made is None:
@@ -92,39 +83,35 @@ def make(
 def made_film(
     shots: str,
     out: Path | None,
-    file: FilmFile,
+    options: RunOptions,
     *,
     live: bool,
     budget_usd: Decimal | None,
     approve_above_usd: Decimal | None = None,
-    finish: Mapping[str, Any] | None = None,
     stills: bool = False,
-    max_usd: Decimal | None = None,
-    forget_options: bool = False,
     as_json: bool,
 ) -> Made | None:
-    """What the run has come to, which is told; None where it was stopped. Raises ShotreelError.
-
-    The list was read before, and so was the film's `file`.
-    """
+    """What the run has come to, which is told; None where it was stopped. Raises ShotreelError."""
     require_budget(budget_usd, live=live)
-    given = finish or {}
-    place = out or Path("out") / list_name(shots)
-    kept = {} if forget_options else options_kept(place, given, file.finish)
-    chosen = finish_of({**kept, **given})
-    chosen.over(file.finish)
+    finish = options.finish
+    options.tell_kept()
     begun, begun_at = monotonic(), datetime.now(UTC)
     try:
         with shown(Console(stderr=True), quiet=as_json) as caller:
-            limits = {
-                "budget_usd": budget_usd,
-                "approve_above_usd": approve_above_usd,
-                "max_usd": max_usd,
-            }
             with stoppable():
                 start_server()
             made = run_stoppable(
-                run_flow(shots, out, caller, live=live, finish=chosen, stills=stills, **limits)
+                run_flow(
+                    shots,
+                    out,
+                    caller,
+                    live=live,
+                    budget_usd=budget_usd,
+                    approve_above_usd=approve_above_usd,
+                    finish=finish,
+                    stills=stills,
+                    max_usd=options.max_usd,
+                )
             )
     except KeyboardInterrupt:
         click.echo(f"shotreel: stopped. {under_way(begun_at)}", err=True)
@@ -146,34 +133,6 @@ def made_film(
         if not isinstance(error, AwaitsApprovalError):
             click.echo(f"shotreel: {name}: {error}", err=True)
     return made
-
-
-def options_kept(out: Path, given: Mapping[str, Any], file: Mapping[str, Any]) -> dict[str, Any]:
-    """Options of the film's last run, which is made again: those that neither this run names nor
-    the film's file. They are told."""
-    usual = AS_IT_IS.model_dump(mode="json")
-    kept = {
-        name: value
-        for name, value in options_of(out).items()
-        if name in usual and name not in given and name not in file and value != usual[name]
-    }
-    if kept:
-        named = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in kept.items())
-        click.echo(
-            f"shotreel: as in the last run of this film: {named} (--forget-options makes it "
-            "without).",
-            err=True,
-        )
-    return kept
-
-
-def finish_of(chosen: Mapping[str, Any]) -> Finish:
-    """Raises InputError."""
-    try:
-        return Finish(**chosen)
-    except ValidationError as error:
-        said = (f"--{e['loc'][0]}: {e['msg']}".replace("_", "-") for e in error.errors())
-        raise InputError("; ".join(said), remedy="Nothing was bought.") from None
 
 
 def start_server() -> None:

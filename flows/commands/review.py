@@ -16,20 +16,22 @@ from blocks.errors import InputError
 from blocks.processes import kept_running
 from flows.caller import Caller
 from flows.commands.choose import place_of_choices
-from flows.commands.make import finish_of, run_flow, start_server
+from flows.commands.make import run_flow, start_server
+from flows.commands.run_options import decide
 from flows.commands.stopping import run_stoppable, stoppable
 from flows.deliver import Made
-from flows.output.record import options_of
-from flows.shots import list_name, read_shots
+from flows.shots import list_name
 from flows.shots.source import without_key
 from flows.studio.cutting_room import CuttingRoom
 from flows.tasks.stitch import WORKERS
 
 
-def review(source: str, out: Path | None, *, live: bool, port: int) -> int:
+def review(
+    source: str, out: Path | None, *, live: bool, max_usd: Decimal | None = None, port: int
+) -> int:
     """Serves until it is stopped. Raises ShotreelError."""
     source = without_key(source)
-    read_shots(source)
+    decide(source, out).tell_kept()
     out = out or Path("out") / list_name(source)
     if not (out / "report.html").is_file():
         raise InputError(
@@ -37,8 +39,7 @@ def review(source: str, out: Path | None, *, live: bool, port: int) -> int:
             remedy="Make the film first: shotreel make, with the same list and --out.",
         )
 
-    finish = finish_of(options_of(out))
-    maker = Maker(partial(run_flow, source, out, live=live, finish=finish))
+    maker = Maker(partial(made_again, source, out, live=live, max_usd=max_usd))
     room = CuttingRoom(source, place_of_choices(source), out, maker.remake, live)
     with stoppable():
         start_server()
@@ -58,6 +59,14 @@ def review(source: str, out: Path | None, *, live: bool, port: int) -> int:
         except KeyboardInterrupt:
             click.echo("Closed. What was chosen is kept.", err=True)
     return 0
+
+
+async def made_again(
+    source: str, out: Path, caller: Caller, *, max_usd: Decimal | None, **how: Any
+) -> Made:
+    """The film by its file and its options as they are at that moment."""
+    options = await asyncio.to_thread(decide, source, out, max_usd=max_usd)
+    return await run_flow(source, out, caller, finish=options.finish, max_usd=max_usd, **how)
 
 
 class Maker:

@@ -17,6 +17,7 @@ from tests.e2e.world import World
 
 LIST = "shot,prompt,num_frames,resolution\na,Sea,96,480p\nb,Rock,96,480p\n"
 CLIP_USD = Decimal("0.16")
+DEFAULTS = '[defaults]\nmodel = "fal-ai/magi-distilled"\n'
 
 
 def chosen_clips(world: World, manifest: dict[str, Any], *takes: tuple[str, int]) -> list[str]:
@@ -28,15 +29,18 @@ def chosen_clips(world: World, manifest: dict[str, Any], *takes: tuple[str, int]
 
 def test_again_and_choose_put_the_take_into_the_film(world: World) -> None:
     film = world.folder / "out" / "film" / "film.mp4"
-    world.write('[defaults]\nmodel = "fal-ai/magi-distilled"\n', "film.toml")
+    world.write(DEFAULTS, "film.toml")
     shots = world.write(LIST, "film.csv")
-    world.make(shots)
+    world.make(shots, "--fit", "crop")
     assert world.charged[1] == 2 * CLIP_USD
+    world.write('fit = "blur"\n' + DEFAULTS, "film.toml")
 
     done = world.run("again", shots, "a", "--json")
     assert done.code == 0, done.err
     assert world.charged[1] == 3 * CLIP_USD
     assert frames_of(film) == chosen_clips(world, done.json, ("a", 2), ("b", 1))
+    # The film's file came before what the last run was told.
+    assert [note.read_text() for note in (world.home / "options").iterdir()] == ["{}"]
     first = chosen_clips(world, done.json, ("a", 1))
     assert first != chosen_clips(world, done.json, ("a", 2))
 
@@ -45,8 +49,8 @@ def test_again_and_choose_put_the_take_into_the_film(world: World) -> None:
     assert world.charged[1] == 3 * CLIP_USD
     assert frames_of(film) == chosen_clips(world, manifest, ("a", 1), ("b", 1))
 
-    done = world.run("again", shots, "a", "b", "--budget", "0.20")
-    assert done.code == 4, done.err
+    done = world.run("again", shots, "a", "b", "--max-usd", "0.10")
+    assert (done.code, "more than its max_usd of $0.10" in done.err) == (1, True), done.err
     assert "take = 1" in (world.folder / "film.choices.toml").read_text("utf-8")
     assert "b" not in (world.folder / "film.choices.toml").read_text("utf-8").partition("\n\n")[2]
     assert world.charged[1] == 3 * CLIP_USD
@@ -97,7 +101,7 @@ def test_a_run_that_may_ask_makes_stills_and_then_clips_of_those_that_a_person_a
         done = made.result()
     assert done.code == 3, done.err
     assert endpoints(world) == [FROM_IMAGE, STILL, STILL]
-    assert "1 clips are not bought" in done.err and "main/b" in done.err
+    assert "1 clip is not bought" in done.err and "main/b" in done.err
     assert "main/a" not in done.err
     chosen = tomllib.loads((world.folder / "stills-first.choices.toml").read_text("utf-8"))
     assert {name: choice["mark"] for name, choice in chosen.items()} == {"main/a": "approved"}

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from blocks.errors import BudgetError, InputError, PriceError
+from flows.cli import main
+from flows.commands.run_options import decide
 from flows.output.record import options_of, remember_options
 from flows.planning.film_budget import check_film
 from flows.shots import ShotListError, film_of, read_list, read_shots
@@ -142,6 +144,29 @@ def test_options_of_the_last_run_are_kept_by_the_folder_of_its_film(
     assert Finish(**options_of(tmp_path / "out")) == options
     assert options_of(tmp_path / "out") == {"loudness_lufs": "off", "title": "Dawn", "rate": "25"}
     assert options_of(tmp_path / "elsewhere") == {}
+
+
+def test_own_options_come_before_the_file_and_that_before_the_last_run(
+    film: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SHOTREEL_HOME", str(film / "home"))
+    source = write(film / "film.csv", "prompt", "the sea")
+    last = Finish(title="Storm", rate="25", size="1280x720", end_title="Fin")
+    remember_options(film / "out", last.model_dump(mode="json", include=last.chosen))
+    options = decide(source, film / "out", given={"rate": "24"}, max_usd=Decimal(2))
+    chosen = options.finish.over(options.found.film.finish)
+    # The file names the title, the command the rate, the last run the others.
+    assert (chosen.title, chosen.rate) == ("Harbour at Dawn", "24")
+    assert (chosen.size, chosen.end_title) == ("1280x720", "Fin")
+    assert options.kept.keys() == {"size", "end_title"}
+    assert [shot.max_usd for shot in options.found.shots] == [Decimal(2)]
+    without = decide(source, film / "out", forget=True)
+    assert (without.finish.size, without.kept) == ("", {})
+
+
+@pytest.mark.parametrize("command", ["make", "plan", "again", "review"])
+def test_every_command_that_plans_or_makes_a_film_takes_a_ceiling(command: str) -> None:
+    assert "max_usd" in {each.name for each in main.commands[command].params}
 
 
 def test_value_that_the_film_cannot_have_is_named() -> None:
