@@ -8,8 +8,6 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-import fsspec
-
 from blocks.errors import SetupError
 from blocks.providers.http import plain
 
@@ -27,6 +25,8 @@ class ObjectStore:
     """
 
     def __init__(self, url: str) -> None:
+        import fsspec  # folders do without
+
         self._url = url
         protocol = url.partition("://")[0]
         if "@" in url.partition("://")[2].partition("/")[0]:
