@@ -8,7 +8,7 @@ from decimal import Decimal
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Select, bindparam, case, func, insert, select
+from sqlalchemy import Connection, Select, bindparam, case, exists, func, insert, select
 
 from blocks.errors import BudgetError
 from blocks.ledger.proof import RECENT, Count
@@ -126,54 +126,56 @@ def _no_room_for(
     )
 
 
-def counts_of(
-    connection: Connection, attempt: Attempt, *, same_kind: bool, most: int = RECENT
-) -> list[Count]:
-    """The newest counts of the attempt's model, or of its kind alone; an estimate counts too.
+def charged_of_kind(connection: Connection, attempt: Attempt) -> int:
+    """Requests of the attempt's kind that were charged, RECENT at most; by an estimate too.
 
     A provider that says nothing when it is asked cannot be waited for.
     """
-    return model_counts(
-        connection,
-        attempt.service,
-        attempt.account,
-        attempt.model,
-        attempt.price_key if same_kind else None,
-        most=most,
-    )
+    asked = {**_of_model(attempt), "price_key": attempt.price_key}
+    return int(connection.execute(CHARGED_OF_KIND, asked).scalar_one())
+
+
+def counts_of(connection: Connection, attempt: Attempt, *, same_kind: bool) -> list[Count]:
+    """The newest counts of the attempt's model, or of its kind alone."""
+    price_key = attempt.price_key if same_kind else None
+    return model_counts(connection, **_of_model(attempt), price_key=price_key)
 
 
 def model_counts(
-    connection: Connection,
-    service: str,
-    account: str,
-    model: str,
-    price_key: str | None,
-    *,
-    most: int = RECENT,
+    connection: Connection, service: str, account: str, model: str, price_key: str | None
 ) -> list[Count]:
-    asked = {"service": service, "account": account, "model": model, "most": most}
+    asked = {"service": service, "account": account, "model": model}
     if price_key is not None:
         asked["price_key"] = price_key
     counted = connection.execute(_counted(same_kind=price_key is not None), asked)
     return [Count(*row) for row in counted]
 
 
+def _of_model(attempt: Attempt) -> dict[str, str]:
+    return {"service": attempt.service, "account": attempt.account, "model": attempt.model}
+
+
+CHARGED = (
+    select(attempts.c.id, attempts.c.price_key, attempts.c.cost_quoted_usd)
+    .where(
+        attempts.c.service == bindparam("service"),
+        attempts.c.account == bindparam("account"),
+        attempts.c.model == bindparam("model"),
+        attempts.c.charged == "yes",
+    )
+    .limit(RECENT)
+)
+OF_KIND = attempts.c.price_key == bindparam("price_key")
+HAS_CHARGES = exists().where(charges.c.attempt_id == attempts.c.id)
+CHARGED_OF_KIND = select(func.count()).select_from(CHARGED.where(OF_KIND, HAS_CHARGES).subquery())
+
+
 @cache
 def _counted(*, same_kind: bool) -> Select[Any]:
-    charged = (
-        select(attempts.c.id, attempts.c.price_key, attempts.c.cost_quoted_usd)
-        .where(
-            attempts.c.service == bindparam("service"),
-            attempts.c.account == bindparam("account"),
-            attempts.c.model == bindparam("model"),
-            attempts.c.charged == "yes",
-        )
-        .order_by(attempts.c.ended_at.desc())
-        .limit(bindparam("most"))
-    )
+    by_the_service = charges.c.source.in_(("provider", "billing_feed"))
+    charged = CHARGED.where(HAS_CHARGES.where(by_the_service)).order_by(attempts.c.ended_at.desc())
     if same_kind:
-        charged = charged.where(attempts.c.price_key == bindparam("price_key"))
+        charged = charged.where(OF_KIND)
     newest = charged.subquery("newest")
     return (
         select(
@@ -181,6 +183,7 @@ def _counted(*, same_kind: bool) -> Select[Any]:
             newest.c.cost_quoted_usd,
             func.sum(charges.c.units),
             func.sum(charges.c.cost_usd),
+            func.count().filter(charges.c.source == "billing_feed") > 0,
         )
         .join(charges, charges.c.attempt_id == newest.c.id)
         .group_by(newest.c.id, newest.c.price_key, newest.c.cost_quoted_usd)

@@ -22,6 +22,7 @@ from blocks import timing
 from blocks.errors import SetupError
 from blocks.ledger.budget import (
     charge_up_to,
+    charged_of_kind,
     check_before_post,
     check_monthly_budgets,
     check_run_budget,
@@ -30,7 +31,7 @@ from blocks.ledger.budget import (
 )
 from blocks.ledger.engine import open_engine, writing
 from blocks.ledger.owners import Heart
-from blocks.ledger.proof import RECENT, Count, CountAwaitedError, reservation_usd, room
+from blocks.ledger.proof import RECENT, CountAwaitedError, reservation_usd, room
 from blocks.ledger.queries import Queries, chunks
 from blocks.ledger.rows import COLUMNS, ROWS, Attempt, Intent, row_of
 from blocks.ledger.shared_budget import beat, lend, owner_of_run
@@ -221,7 +222,7 @@ class Ledger(Queries):
             reserved_usd = current.cost_reserved_usd
             if current.price_source != "no_price":
                 own = counts_of(connection, current, same_kind=True)
-                self._check_proof(connection, current, own)
+                self._check_proof(connection, current, len(own))
                 others = [] if own else counts_of(connection, current, same_kind=False)
                 reserved_usd = reservation_usd(current.cost_quoted_usd, own, others)
             check_before_post(connection, current, reserved_usd, monthly_budget_usd, now)
@@ -235,13 +236,14 @@ class Ledger(Queries):
                 cost_reserved_usd=reserved_usd,
             )
 
-    def _check_proof(self, connection: Connection, attempt: Attempt, own: Sequence[Count]) -> None:
+    def _check_proof(self, connection: Connection, attempt: Attempt, counts: int) -> None:
         """Raises CountAwaitedError where enough of its kind, or kinds of its model, are in flight.
 
-        Only a run that has a budget to keep waits for counts.
+        Only a run that has a budget to keep waits for `counts`.
         """
-        if len(own) >= RECENT or run_budget(connection, attempt.run_id) is None:
+        if counts >= RECENT or run_budget(connection, attempt.run_id) is None:
             return
+        charged = charged_of_kind(connection, attempt)
         model = {
             "of_service": attempt.service,
             "of_account": attempt.account,
@@ -249,9 +251,9 @@ class Ledger(Queries):
         }
         sent = connection.execute(SENT, model).all()
         same = tuple(row.id for row in sent if row.price_key == attempt.price_key)
-        if len(same) >= room(len(own)):
+        if len(same) >= room(charged):
             raise CountAwaitedError(same)
-        if own:
+        if charged:
             return
         proved = set(connection.execute(PROVED, model).scalars())
         first_ones = tuple(row.id for row in sent if row.price_key not in proved)

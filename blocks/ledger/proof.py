@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
@@ -33,12 +33,22 @@ ABSURD = 10
 
 @dataclass(frozen=True)
 class Count:
-    """What a service has counted for one request, beside what was quoted for it."""
+    """What a service has counted for one request, beside what was quoted for it.
+
+    An estimate of ours is none: a price that is learned from it would prove itself.
+    """
 
     price_key: str
     quoted_usd: Decimal
     units: Decimal
     cost_usd: Decimal
+    is_billed: bool
+
+    def at(self, unit_price_usd: Decimal) -> Count:
+        """What as many units cost at this price. A bill names money itself, and stays."""
+        if self.is_billed:
+            return self
+        return replace(self, cost_usd=self.units * unit_price_usd)
 
 
 class CountAwaitedError(Exception):

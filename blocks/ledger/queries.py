@@ -11,9 +11,9 @@ from typing import Any, TypeVar
 from sqlalchemy import Column, ColumnElement, Connection, Engine, bindparam, select
 
 from blocks import timing
-from blocks.ledger.budget import counts_of, model_counts, run_budget, run_spent
+from blocks.ledger.budget import charged_of_kind, model_counts, run_budget, run_spent
 from blocks.ledger.owners import Owner, is_alive
-from blocks.ledger.proof import Count, dearest, price_key
+from blocks.ledger.proof import Count, price_key
 from blocks.ledger.rows import ONE, ROWS, Attempt, Change, Charge, Cost
 from blocks.ledger.states import OCCUPYING, State
 from blocks.ledger.tables import attempts, charges, events, owners, runs, uploads
@@ -225,17 +225,16 @@ class Queries:
 
     def counted(
         self, service: str, account: str, model: str, inputs: Mapping[str, object]
-    ) -> Count | None:
-        """The dearest of what the account was lately charged for requests like this one."""
+    ) -> list[Count]:
+        """What the service has lately counted for the account's requests like this one."""
         with self.engine.connect() as connection:
-            return dearest(model_counts(connection, service, account, model, price_key(inputs)))
+            return model_counts(connection, service, account, model, price_key(inputs))
 
     def awaits_count(self, attempt: Attempt) -> bool:
         """Whether the run has a budget and nothing was counted for the attempt's kind yet."""
         with self.engine.connect() as connection:
-            return run_budget(connection, attempt.run_id) is not None and not counts_of(
-                connection, attempt, same_kind=True, most=1
-            )
+            has_budget = run_budget(connection, attempt.run_id) is not None
+            return has_budget and not charged_of_kind(connection, attempt)
 
     def run_spent_usd(self, run_id: str) -> Decimal:
         """Charges of a run and what it has set aside: what its budget is held against."""

@@ -308,7 +308,7 @@ async def record(
 
 async def first_bill(run: Generation, attempt: Attempt, patience_s: float) -> Bill | None:
     """What was charged, by the bill, for the first of a kind, and for one that nobody has counted
-    and whose quote rests on what another was charged.
+    and whose share of the budget rests on what another was charged.
 
     None for all others, or where the bill does not list the first within `patience_s`, the other at
     once: until it does, the ledger has an estimate.
@@ -316,7 +316,8 @@ async def first_bill(run: Generation, attempt: Attempt, patience_s: float) -> Bi
     if attempt.price_source == "no_price":
         return None
     first = await run.ledger.book(run.ledger.awaits_count, attempt)
-    guessed = patience_s > 0 and attempt.price_source == "counted"
+    above_quote = attempt.cost_reserved_usd > attempt.cost_quoted_usd
+    guessed = patience_s > 0 and (above_quote or attempt.price_source == "counted")
     if not first and not guessed:
         return None
     assert attempt.ticket is not None

@@ -13,7 +13,7 @@ from typing import Literal, cast
 from blocks import timing
 from blocks.errors import BudgetError, PriceError
 from blocks.ledger import Attempt, Intent, Ledger
-from blocks.ledger.proof import price_key
+from blocks.ledger.proof import dearest, price_key
 from blocks.money import usd
 from blocks.providers.base import PriceSource, Provider, Quote
 from blocks.providers.footage import free
@@ -246,9 +246,10 @@ async def known_price(ledger: Ledger, providers: Providers, job: Job) -> Quote:
     quote = await provider.price(job.model, inputs, ceiling_of(job))
     if quote.source == "no_price":
         return quote
-    counted = await ledger.book(
+    counts = await ledger.book(
         ledger.counted, job.service, provider.account, job.shot.model, inputs
     )
+    counted = dearest(count.at(quote.unit_price_usd) for count in counts)
     if counted is None or not counted.units:
         return quote
     if counted.cost_usd <= quote.cost_usd and quote.source != "ceiling":

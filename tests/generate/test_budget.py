@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 from blocks.errors import AccountPausedError, BudgetError, PricePendingError, ShotreelError
+from blocks.ledger.proof import Count
 from flows.run.context import Clip
 from tests.generate.conftest import Open
 from tests.generate.studio import Made, Studio, write
@@ -28,7 +30,7 @@ def a_list(folder: Path, count: int, name: str = "list.csv", **columns: str) -> 
     return write(folder / name, head, *rows)
 
 
-def counts(studio: Studio, units: int, **more: Any) -> None:
+def counts(studio: Studio, units: float, **more: Any) -> None:
     studio.misbehave(at="job", do="units", units=units, times=0, **more)
 
 
@@ -148,3 +150,36 @@ def test_an_absurd_count_is_a_finding_at_once_and_stops_its_model(
     assert posts(studio) == clips(made) == 1
     assert {type(error) for error in errors(made)} == {AccountPausedError}
     assert "506250 units" in str(errors(made)[0])
+
+
+def test_an_estimate_teaches_no_price(studio: Studio, tmp_path: Path) -> None:
+    """A clip whose units nobody told is booked at what was set aside for it, which is more than a
+    quote once others were counted higher. As a count it would make a unit dearer than it is."""
+    counts(studio, 2.25, match={"prompt": "Shot 1"})
+    studio.make(a_list(tmp_path, 1))
+    studio.misbehave(at="billing", do="status", status=403, times=0)
+    studio.misbehave(at="result", do="not_found", times=0, match={"prompt": "Longer 1"})
+    head, *longer = "shot,prompt,seed,num_frames", "a,Longer 1,1,120", "b,Longer 2,2,120"
+    guessed = studio.make(write(tmp_path / "longer.csv", f"{head},resolution", f"{longer[0]},480p"))
+    quoted = guessed.plan.lines[0].quote
+    assert guessed.bill["a"].cost_usd == quoted.cost_usd * Decimal("1.125")
+    shots = write(tmp_path / "longer.csv", f"{head},resolution", *(f"{x},480p" for x in longer))
+    made = studio.make(shots)
+    assert made.plan.lines[1].quote == quoted
+    assert made.bill["b"].cost_usd == quoted.cost_usd
+
+
+def test_units_cost_what_they_cost_today_and_a_bill_what_it_says() -> None:
+    counted = Count("{}", QUOTE, Decimal(2), Decimal("0.20"), is_billed=False)
+    assert counted.at(Decimal("0.08")).cost_usd == QUOTE
+    assert replace(counted, is_billed=True).at(Decimal("0.08")).cost_usd == Decimal("0.20")
+
+
+def test_a_clip_that_is_set_aside_above_its_quote_is_booked_by_its_bill(
+    studio: Studio, tmp_path: Path
+) -> None:
+    counts(studio, 2.25, match={"prompt": "Shot 1"})
+    studio.misbehave(at="result", do="not_found", times=0, match={"prompt": "Shot 2"})
+    made = studio.make(a_list(tmp_path, 2), Decimal(5))
+    assert made.bill["s2"].cost_usd == QUOTE
+    assert sum(item.cost_usd for item in made.items) == charged(studio)
