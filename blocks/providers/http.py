@@ -124,11 +124,6 @@ class AnswerLost:
 Answer = Reply | Undelivered | AnswerLost
 
 
-def message_of(answer: Answer) -> str:
-    """What an answer that is of no use says, in a few words."""
-    return answer.reason if not isinstance(answer, Reply) else f"HTTP {answer.status}"
-
-
 def plain(text: object) -> str:
     """One line of at most 200 characters that every terminal and every database takes."""
     try:

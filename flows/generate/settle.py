@@ -11,7 +11,16 @@ from blocks import settings, timing
 from blocks.errors import OutcomeUnknownError
 from blocks.ledger import Attempt
 from blocks.ledger.states import Adopt, AskPerson, KeepAsking, Release, Settlement, settle
-from blocks.providers.base import BillingPage, BillingRow, Findings, Found, Order, Ticket
+from blocks.providers.base import (
+    Again,
+    BillingRow,
+    Findings,
+    Found,
+    NoFeed,
+    Order,
+    Provider,
+    Ticket,
+)
 from blocks.providers.clock import CLOCK_SKEW
 from blocks.providers.http import SUBMIT_TIMEOUT_S, read_time
 from flows.generate.generation import Generation
@@ -118,27 +127,22 @@ async def confirmed(
     if times < SILENCES:
         return KeepAsking(ASK_S[0])
     charged = await charged_unnamed(run, attempt)
+    if isinstance(charged, Again):
+        return KeepAsking(None, charged.reason)
     return AskPerson(charged) if charged else silence
 
 
-async def charged_unnamed(run: Generation, attempt: Attempt) -> tuple[Found, ...]:
+async def charged_unnamed(run: Generation, attempt: Attempt) -> tuple[Found, ...] | Again:
     """Charges of the model since the request was sent, of requests that nobody here knows.
 
-    Without those that the listing shows to be another's. Empty, too, where the bill is not shown.
+    Without those that the listing shows to be another's. Empty, too, where the account is not shown
+    its bill; Again where the bill could not be read to its end this time.
     """
-    provider, model = run.provider_of(attempt), model_of(attempt)
-    clock = provider.clock
-    since, until = sent_at(attempt) - CLOCK_SKEW, clock.now() + CLOCK_SKEW
-    rows: dict[str, BillingRow] = {}
-    cursor: str | None = None
-    for _ in range(MAX_BILL_PAGES):
-        page = await provider.billing(since, until, cursor)
-        if not isinstance(page, BillingPage):
-            break
-        rows |= {row.request_id: row for row in page.rows if row.endpoint == model.endpoint}
-        cursor = page.cursor
-        if cursor is None:
-            break
+    provider = run.provider_of(attempt)
+    since, until = sent_at(attempt) - CLOCK_SKEW, provider.clock.now() + CLOCK_SKEW
+    rows = await billed_since(provider, model_of(attempt).endpoint, since, until)
+    if isinstance(rows, Again):
+        return rows
     order = order_of(attempt)
     known = await known_of(run, attempt, [*rows])
     others = (await provider.find(order, sent_at(attempt))).others if rows.keys() - known else ()
@@ -148,6 +152,25 @@ async def charged_unnamed(run: Generation, attempt: Attempt) -> tuple[Found, ...
         if possible(attempt, row) and (like := await provider.compare(order, row)):
             found.append(like)
     return tuple(found)
+
+
+async def billed_since(
+    provider: Provider, endpoint: str, since: datetime, until: datetime
+) -> dict[str, BillingRow] | Again:
+    """The bill's rows of a model by request; none where the account is not shown its bill."""
+    rows: dict[str, BillingRow] = {}
+    cursor: str | None = None
+    for _ in range(MAX_BILL_PAGES):
+        page = await provider.billing(since, until, cursor)
+        if isinstance(page, Again):
+            return Again(f"the bill cannot be read: {page.reason}")
+        if isinstance(page, NoFeed):
+            return {}
+        rows |= {row.request_id: row for row in page.rows if row.endpoint == endpoint}
+        cursor = page.cursor
+        if cursor is None:
+            return rows
+    return Again(f"the bill goes on after {MAX_BILL_PAGES} pages")
 
 
 def patience_s(quiet_s: float | None) -> float:

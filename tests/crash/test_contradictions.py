@@ -147,7 +147,7 @@ def test_a_listing_that_cannot_be_read_ends_in_exit_code_5_with_the_reason(
     place.service.misbehave([{**LOST, "match": match}, listing])
     other = {**SHOTS["fal"][1], "shot": "other"}
     assert place.run("buy", str(place.list_shots([*SHOTS[service][:1], other]))) == 5, place.log
-    assert ("403" if "status" in trouble else "goes on after") in place.log
+    assert ("403" if "status" in trouble else "repeats itself") in place.log
     states = {attempt.shot: attempt.state for attempt in holding(place)}
     assert states["other"] == "stored"
     place.service.misbehave([])

@@ -57,3 +57,19 @@ def test_shot_whose_room_only_unknown_outcomes_hold_ends_with_words_and_buys_not
     (stuck,) = (error for error in errors if isinstance(error, UnreachableError))
     assert "2 requests hold whose outcome is unknown" in stuck.message
     assert studio.told("posts")["total"] == 2
+
+
+def test_a_bill_that_cannot_be_read_for_the_moment_proves_nothing(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The listing shows nothing, and the bill, which would name the charge, answers with errors."""
+    monkeypatch.setenv("SHOTREEL_QUIET_S", "1")
+    monkeypatch.setattr(settle, "UNREAD_LEAST_S", 2.0)
+    studio.misbehave(at="submit", do="drop_after_accept", times=0)
+    studio.misbehave(at="listing", do="hidden", times=0)
+    studio.misbehave(at="billing", do="status", status=500, times=0)
+    rows = ("a,Sea,1,fal-ai/magi-distilled", "b,Rock,2,wavespeed-ai/magi-1-24b")
+    made = studio.make("\n".join(("shot,prompt,seed,model", *rows, "")))
+    for name in "ab":
+        assert "the bill cannot be read: HTTP 500" in str(made.error(name))
+    assert [post["accepted"] for post in studio.told("posts")["posts"]] == [1, 1]

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from blocks.providers.base import Again, Found, Gone, Order, Ready, Ticket
+from blocks.providers.base import Again, Findings, Found, Gone, Order, Ready, Ticket
 from blocks.providers.catalogue import MODELS
 from blocks.providers.fal.account import Fal, FalAccount
 from blocks.providers.model import Inputs
@@ -128,6 +128,59 @@ async def test_half_a_listing_is_not_a_whole_one(client: httpx.AsyncClient) -> N
     async with RawServer([says({"items": [], "next_cursor": "c2"}), hang_up]) as server:
         findings = await fal(server, client).find(Order("a", MAGI, INPUTS, 600), datetime.now(UTC))
     assert not findings.complete
+
+
+def rows(*numbers: int, following: str | None) -> Say:
+    items = [{"request_id": f"r{n}", "json_input": {**INPUTS, "seed": n}} for n in numbers]
+    return says({"items": items, "next_cursor": following})
+
+
+@pytest.mark.parametrize("broken", BROKEN)
+async def test_a_page_that_breaks_is_asked_again_and_what_was_read_before_it_is_kept(
+    client: httpx.AsyncClient, broken: Say
+) -> None:
+    pages = [rows(8, following="c2"), broken, rows(7, following=None)]
+    async with RawServer(pages) as server:
+        findings = await fal(server, client).find(Order("a", MAGI, INPUTS, 600), datetime.now(UTC))
+    assert findings == Findings((Found(Ticket("r7")),), others=frozenset({"r8"}))
+    assert ["cursor=c2" in r.target for r in server.requests] == [False, True, True]
+    pages = [predictions("a", full=True), broken, predictions("b")]
+    async with RawServer(pages) as server:
+        order = Order("a", MAGI_24B, INPUTS, 600)
+        findings = await wavespeed(server, client).find(order, datetime.now(UTC))
+    assert findings.complete
+    assert [json.loads(r.body)["page"] for r in server.requests] == [1, 2, 2]
+
+
+async def test_a_day_of_ten_thousand_requests_is_read_to_its_end(client: httpx.AsyncClient) -> None:
+    pages = [rows(*range(n * 100, n * 100 + 100), following=f"c{n + 1}") for n in range(1, 100)]
+    async with RawServer([*pages, rows(7, following=None)]) as server:
+        findings = await fal(server, client).find(Order("a", MAGI, INPUTS, 600), datetime.now(UTC))
+    assert findings.complete
+    assert findings.candidates == (Found(Ticket("r7")),)
+    assert len(findings.others) == 9900
+
+
+async def test_a_listing_that_repeats_itself_has_no_end(client: httpx.AsyncClient) -> None:
+    async with RawServer([rows(8, following="c2"), rows(8, following="c2")]) as server:
+        findings = await fal(server, client).find(Order("a", MAGI, INPUTS, 600), datetime.now(UTC))
+    assert "repeats itself" in findings.unread
+    full = predictions("a", full=True)
+    async with RawServer([full, full]) as server:
+        order = Order("a", MAGI_24B, INPUTS, 600)
+        findings = await wavespeed(server, client).find(order, datetime.now(UTC))
+    assert "repeats itself" in findings.unread
+
+
+async def test_a_listing_without_an_end_is_left(
+    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("blocks.providers.listing.MAX_PAGES", 3)
+    pages = [rows(n, following=f"c{n + 1}") for n in range(1, 4)]
+    async with RawServer(pages) as server:
+        findings = await fal(server, client).find(Order("a", MAGI, INPUTS, 600), datetime.now(UTC))
+    assert findings.unread == "the request listing goes on after 3 pages"
+    assert len(server.requests) == 3
 
 
 async def test_key_is_not_sent_to_where_a_reply_points(client: httpx.AsyncClient) -> None:

@@ -40,7 +40,8 @@ from blocks.providers.clock import ServiceClock
 from blocks.providers.fal import billing, wire
 from blocks.providers.fal.catalogue import Catalogue
 from blocks.providers.fal.upload import Upload
-from blocks.providers.http import Call, Reply, message_of, origin, send
+from blocks.providers.http import Call, origin, send
+from blocks.providers.listing import Closed, Listing, Page, read_page
 from blocks.providers.model import Inputs, Model
 from blocks.providers.prices import quote_of, shipped
 from blocks.providers.services import is_sandboxed
@@ -53,7 +54,6 @@ LOOK_BACK = timedelta(days=1)
 """How much older listed requests are looked at: no clock and no time zone is so wrong, and seed
 and inputs tell requests apart."""
 
-MAX_LISTING_PAGES = 50
 BILLING_PAGE_SIZE = 5_000  # fal takes 10,000; a reply has to stay below MAX_REPLY_BYTES
 
 Transport = Literal["queue", "direct"]
@@ -132,13 +132,18 @@ class FalAccount(BaseModel):
 
 
 @dataclass
-class _Listing:
-    """One reading of an endpoint's requests, for everyone who waits for it."""
+class _Reading:
+    """One reading of an endpoint's requests, for everyone who waits for it.
+
+    Each page is held against the bodies that were sent, by attempt, and forgotten.
+    """
 
     since: datetime
-    items: list[dict[str, Any]] = field(default_factory=list)
+    bodies: dict[str, Inputs] = field(default_factory=dict)
+    found: dict[str, list[Found]] = field(default_factory=dict)
+    others: dict[str, set[str]] = field(default_factory=dict)
     unread: str = ""
-    read: bool = False
+    is_done: bool = False
 
 
 class Fal:
@@ -171,8 +176,8 @@ class Fal:
         self.quotes_bodies = False
         self.price_book = shipped()
         self._prices: dict[str, asyncio.Task[ListPrice | None]] = {}
-        self._listings: dict[str, _Listing] = {}
-        self._reading: dict[str, asyncio.Lock] = {}
+        self._readings: dict[str, _Reading] = {}
+        self._reads: dict[str, asyncio.Lock] = {}
         self._secret = block.key.get_secret_value()
         self._auth = {"Authorization": f"Key {self._secret}"}
         # Without a key it gives less in a minute; a plan has none to give.
@@ -232,53 +237,45 @@ class Fal:
 
         Source: platform API, "List requests by endpoint"; payloads are stored for 30 days.
         """
-        listing = await self._listing_since(order.model.endpoint, since - LOOK_BACK)
-        found, others = wire.matches(listing.items, order.model.body(order.inputs))
-        return Findings(tuple(found), listing.unread, others)
+        endpoint, key = order.model.endpoint, order.attempt_id
+        reading = self._readings.setdefault(endpoint, _Reading(since - LOOK_BACK))
+        reading.since = min(reading.since, since - LOOK_BACK)
+        reading.bodies[key] = order.model.body(order.inputs)
+        # A crash leaves many outcomes unknown at once: who asks while the listing is being read
+        # shares the next reading with all others that ask meanwhile.
+        async with self._reads.setdefault(endpoint, asyncio.Lock()):
+            if not reading.is_done:
+                if self._readings.get(endpoint) is reading:
+                    del self._readings[endpoint]
+                await self._read(endpoint, reading)
+        found, others = reading.found.get(key, ()), reading.others.get(key, ())
+        return Findings(tuple(found), reading.unread, frozenset(others))
 
     async def compare(self, order: Order, found: Found) -> Found:
         """The listing has the inputs: there is no more to be known."""
         return found
 
-    async def _listing_since(self, endpoint: str, since: datetime) -> _Listing:
-        """The requests since then or earlier, read after this call.
-
-        A crash leaves many outcomes unknown at once: who asks while the listing is being read
-        shares the next reading with all others that ask meanwhile.
-        """
-        listing = self._listings.setdefault(endpoint, _Listing(since))
-        listing.since = min(listing.since, since)
-        async with self._reading.setdefault(endpoint, asyncio.Lock()):
-            if not listing.read:
-                if self._listings.get(endpoint) is listing:
-                    del self._listings[endpoint]
-                await self._read(endpoint, listing)
-        return listing
-
-    async def _read(self, endpoint: str, listing: _Listing) -> None:
+    async def _read(self, endpoint: str, reading: _Reading) -> None:
         params = (
             ("endpoint_id", endpoint),
-            ("start", listing.since.astimezone(UTC).isoformat()),
+            ("start", reading.since.astimezone(UTC).isoformat()),
             ("expand", "payloads"),
             ("limit", "100"),
         )
-        # By id: a request that comes in meanwhile may push another onto the next page, again.
-        found: dict[str, dict[str, Any]] = {}
-        cursor: str | None = None
-        unread = f"the request listing goes on after {MAX_LISTING_PAGES} pages"
-        for _ in range(MAX_LISTING_PAGES):
+
+        async def ask(cursor: str | None) -> Page | Closed | Again:
             page = params + ((("cursor", cursor),) if cursor else ())
             answer = await self._get(f"{self.block.platform_url}/models/requests/by-endpoint", page)
-            items = wire.items_of(answer) if isinstance(answer, Reply) and answer.ok else None
-            if items is None:
-                unread = f"the request listing cannot be read: {message_of(answer)}"
-                break
-            found |= {str(item.get("request_id")): item for item in items}
-            cursor = answer.object().get("next_cursor")
-            if not cursor:
-                unread = ""
-                break
-        listing.items, listing.unread, listing.read = list(found.values()), unread, True
+            return read_page(answer, wire.items_of, wire.cursor_of)
+
+        reading.found, reading.others = {}, {}  # who read before may have been called off
+        listing = Listing(ask, "request_id")
+        async for rows in listing.pages():
+            for key, body in reading.bodies.items():
+                found, others = wire.matches(rows, body)
+                reading.found.setdefault(key, []).extend(found)
+                reading.others.setdefault(key, set()).update(others)
+        reading.unread, reading.is_done = listing.unread, True
 
     async def price(self, model: Model, inputs: Inputs, max_usd: Decimal | None = None) -> Quote:
         """By the price book, where the account does not contradict it; else the account's.

@@ -80,5 +80,5 @@ def read_billing(answer: Answer) -> BillingPage | NoFeed | Again:
     body = answer.object()
     events, cursor = body.get("billing_events"), body.get("next_cursor")
     if not isinstance(events, list) or not all(isinstance(event, dict) for event in events):
-        return NoFeed(f"HTTP {answer.status} with an unreadable billing")
+        return Again(f"HTTP {answer.status} with an unreadable billing")
     return BillingPage(tuple(map(read_event, events)), text(cursor) or None)

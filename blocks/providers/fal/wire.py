@@ -348,6 +348,10 @@ def items_of(reply: Reply) -> list[dict[str, Any]] | None:
     return [i for i in items if isinstance(i, dict)] if isinstance(items, list) else None
 
 
+def cursor_of(reply: Reply, _: object) -> str | None:
+    return text(reply.object().get("next_cursor")) or None
+
+
 def matches(
     items: list[dict[str, Any]], sent: Mapping[str, object]
 ) -> tuple[list[Found], frozenset[str]]:

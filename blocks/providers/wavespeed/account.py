@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -36,7 +36,8 @@ from blocks.providers.base import (
 from blocks.providers.cards.card import Card
 from blocks.providers.cards.check import require_current
 from blocks.providers.clock import CLOCK_SKEW, ServiceClock
-from blocks.providers.http import UPLOAD_TIMEOUT_S, Answer, Call, Reply, message_of, origin, send
+from blocks.providers.http import UPLOAD_TIMEOUT_S, Answer, Call, Reply, origin, send
+from blocks.providers.listing import Closed, Listing, Page, read_page
 from blocks.providers.model import Inputs, Model
 from blocks.providers.prices import require_usd
 from blocks.providers.services import is_sandboxed
@@ -48,7 +49,6 @@ REFUND_S = 3 * 3600.0
 
 LISTED_FOR = timedelta(days=7)
 PAGE_SIZE = 100
-MAX_LISTING_PAGES = 50
 
 
 Tier = Literal["Bronze", "Silver", "Gold", "Ultra"]
@@ -261,47 +261,38 @@ class WaveSpeed:
 
         A clip that is paid for is called lost only where the whole listing was read.
         """
-        for page in range(1, MAX_LISTING_PAGES + 1):
-            body = {"page": page, "page_size": PAGE_SIZE, "model": model.endpoint}
-            answer = await self._send("POST", "predictions", body)
-            if not isinstance(answer, Reply):
-                return Again(answer.reason)
-            if answer.status in (401, 403, 404):
-                return Gone(f"{gone.reason}; the listing says HTTP {answer.status}")
-            if not answer.ok:
-                return Again(f"HTTP {answer.status} from the listing", answer.retry_after_s)
-            items = wire.items_of(answer)
-            if items is None:
-                return Again("the listing cannot be read")
-            for item in items:
-                if item.get("id") == ticket.request_id:
-                    return wire.classify_prediction(item, f"{self.block.url}/")
-            if len(items) < PAGE_SIZE:
-                return gone
-        return Again("the listing is too long to be read to its end")
+        listing = self._listing({"model": model.endpoint})
+        async for rows in listing.pages():
+            for row in rows:
+                if row.get("id") == ticket.request_id:
+                    return wire.classify_prediction(row, f"{self.block.url}/")
+        if listing.closed and listing.closed.status in (401, 403, 404):
+            return Gone(f"{gone.reason}; the listing says HTTP {listing.closed.status}")
+        return Again(listing.unread) if listing.unread else gone
 
     async def _list(self, model: Model, since: datetime) -> Findings:
+        after = since.astimezone(UTC).isoformat().replace("+00:00", "Z")
+        listing = self._listing({"model": model.endpoint, "created_after": after})
         found: list[Found] = []
-        for page in range(1, MAX_LISTING_PAGES + 1):
-            body = {
-                "page": page,
-                "page_size": PAGE_SIZE,
-                "model": model.endpoint,
-                "created_after": since.astimezone(UTC).isoformat().replace("+00:00", "Z"),
-            }
+        async for rows in listing.pages():
+            found += wire.candidates(rows, model.endpoint)
+        old = self.clock.now() - since >= LISTED_FOR
+        unread = listing.unread or ("predictions are listed for seven days" if old else "")
+        return Findings(tuple(found), unread)
+
+    def _listing(self, wanted: Mapping[str, str]) -> Listing:
+        async def ask(cursor: str | None) -> Page | Closed | Again:
+            number = int(cursor or 1)
+            body = {"page": number, "page_size": PAGE_SIZE, **wanted}
             answer = await self._send("POST", "predictions", body)
-            items = wire.items_of(answer) if isinstance(answer, Reply) and answer.ok else None
-            if items is None:
-                why = f"the listing of predictions cannot be read: {message_of(answer)}"
-                return Findings(tuple(found), why)
-            found += wire.candidates(items, model.endpoint)
-            if len(items) < PAGE_SIZE:
-                old = self.clock.now() - since >= LISTED_FOR
-                return Findings(
-                    tuple(found), "predictions are listed for seven days" if old else ""
-                )
-        why = f"the listing of predictions goes on after {MAX_LISTING_PAGES} pages"
-        return Findings(tuple(found), why)
+            following = str(number + 1)
+            return read_page(
+                answer,
+                wire.items_of,
+                lambda _, rows: following if len(rows) >= PAGE_SIZE else None,
+            )
+
+        return Listing(ask, "id")
 
     async def _send(self, method: str, path: str, body: object = None, api: str = "v3") -> Answer:
         call = Call(method, f"{self.block.url}/api/{api}/{path}", headers=self._auth, json=body)

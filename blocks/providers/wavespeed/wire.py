@@ -230,7 +230,7 @@ def read_billing(answer: Answer, page: int, page_size: int) -> BillingPage | NoF
         return NoFeed(f"HTTP {answer.status}: {message_of(answer)}", CHECK_KEY)
     items = items_of(answer)
     if items is None:
-        return NoFeed(f"HTTP {answer.status} with unreadable billings")
+        return Again(f"HTTP {answer.status} with unreadable billings")
     more = len(items) >= page_size
     return BillingPage(tuple(map(read_billing_row, items)), str(page + 1) if more else None)
 
