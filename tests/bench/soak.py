@@ -2,9 +2,10 @@
 
     python -m tests.bench.soak [--requests 10000] [--naive 1000] [--sdk 300]
 
-The sandbox is a process of its own and acts up on more than one request in twenty; the buying
-processes are killed (SIGKILL) every few seconds, wherever they are, and started again. In the end
-the ledger is held against the service's own count. The same service then sells to a naive loop
+The sandbox is a process of its own and acts up on more than one request in ten, in what it answers,
+lists and bills; the buying processes are killed (SIGKILL) every few seconds, wherever they are, and
+started again. In the end the ledger is reconciled with the bill and held against the service's own
+count. The same service then sells to a naive loop
 and to fal's Python SDK, which are not killed. Prints Markdown.
 """
 
@@ -41,6 +42,7 @@ MAX_KILLS_OF_A_LIST = 6
 ENDED_WELL = 0
 SEED = 20261121
 
+DENIED = {"detail": [{"loc": ["body", "prompt"], "msg": "no", "type": "content_policy_violation"}]}
 RULES: tuple[dict[str, Any], ...] = (
     {"at": "submit", "do": "drop_after_accept", "probability": 0.02},
     {"at": "submit", "do": "status_after_accept", "status": 502, "probability": 0.01},
@@ -48,6 +50,8 @@ RULES: tuple[dict[str, Any], ...] = (
     {"at": "submit", "do": "answer_late", "delay_s": 1.5, "probability": 0.004},
     {"at": "submit", "do": "drop_before_accept", "probability": 0.004},
     {"at": "submit", "do": "status", "status": 429, "probability": 0.02},
+    {"at": "submit", "do": "status", "status": 422, "body": DENIED, "probability": 0.002},
+    {"at": "submit", "do": "status_after_accept", "status": 413, "probability": 0.002},
     {
         "at": "job",
         "do": "fail",
@@ -59,11 +63,19 @@ RULES: tuple[dict[str, Any], ...] = (
     {"at": "job", "do": "units", "units": "2.25", "probability": 0.004},
     {"at": "poll", "do": "status", "status": 500, "probability": 0.01},
     {"at": "poll", "do": "drop", "probability": 0.004},
+    {"at": "poll", "do": "not_found", "probability": 0.004},
     {"at": "result", "do": "gateway_504", "probability": 0.01},
+    {"at": "result", "do": "not_found", "probability": 0.004},
+    {"at": "result", "do": "status", "status": 403, "probability": 0.002},
     {"at": "media", "do": "short", "probability": 0.008},
     {"at": "media", "do": "corrupt", "probability": 0.006},
     {"at": "media", "do": "not_found", "probability": 0.004},
     {"at": "listing", "do": "status", "status": 500, "probability": 0.02},
+    {"at": "listing", "do": "hidden", "probability": 0.005},
+    {"at": "listing", "do": "no_output", "probability": 0.01},
+    {"at": "listing", "do": "rewritten", "probability": 0.01},
+    {"at": "billing", "do": "status", "status": 500, "probability": 0.05},
+    {"at": "billing", "do": "lag", "lag_s": 5, "probability": 0.1},
 )
 
 
@@ -142,6 +154,9 @@ def soak(zygote: Zygote, folder: Path, shots: int, in_a_list: int, seed: int) ->
     result.seconds = monotonic() - begun
     result.kills = sum(kills)
     read_service(service, result)
+    service.misbehave([])
+    if place.run("reconcile", within_s=600):
+        result.problems.append(f"the bills do not agree: {place.log[-500:]}")
     found = audit(
         place.ledger_url, place.home / "clips", service.told("charges"), service.told("posts")
     )
