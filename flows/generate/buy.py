@@ -27,7 +27,7 @@ from blocks.providers.base import Accepted, Again, Order, Paused, Provider, Refu
 from blocks.providers.http import plain
 from blocks.providers.model import Media, with_urls
 from blocks.providers.retry import again_until
-from flows.generate.generation import Gate, Generation
+from flows.generate.generation import Generation
 from flows.generate.settle import refusal_stands
 from flows.planning.input_files import content_type, file_of
 from flows.shots.job import InputFile, Job
@@ -91,8 +91,9 @@ def has_twins(job: Job) -> bool:
 async def twins_settled(run: Generation, attempt: Attempt, in_line: InLine) -> None:
     """Wait until no request of the same body has an unknown outcome: of two that are alike, what
     the service lists could be either's. Raises UnreachableError where that takes too long."""
-    begun = timing.monotonic()
+    gate, begun = run.gates[attempt.service], timing.monotonic()
     while True:
+        freed = gate.freed
         open_ones = await run.ledger.book(
             run.ledger.in_states, ("posting", "unknown"), [attempt.service]
         )
@@ -111,7 +112,7 @@ async def twins_settled(run: Generation, attempt: Attempt, in_line: InLine) -> N
                 remedy="Nothing was bought for it. Settle the other one: `shotreel recover`.",
             )
         run.watcher.state(attempt.fingerprint, "reserved", f"waiting for {twins[0].shot_name}")
-        await room_comes(run.gates[attempt.service], attempt.service, in_line)
+        await room_comes(freed, attempt.service, in_line)
 
 
 async def post_in_turn(
@@ -137,12 +138,12 @@ async def post_in_turn(
 def stop_where_stuck(
     run: Generation, attempt: Attempt, holding: Sequence[Attempt], waited_s: float
 ) -> None:
-    """Raises UnreachableError where unknown outcomes alone hold the account's room, and nobody
-    settles them: those that this run has given up would be taken over when it has ended."""
-    settled = [one for one in holding if one.state != "unknown" or one.fingerprint in run.driven]
-    if not holding or settled:
+    """Raises UnreachableError where nobody makes room: this run has given up all that hold it,
+    which others would take over when it has ended, or unknown outcomes do, which nobody settles."""
+    if not holding or any(map(run.drives, holding)):
         return
-    if waited_s > STUCK_PATIENCE_S or all(map(run.ledger.is_mine, holding)):
+    unknown = all(one.state == "unknown" for one in holding)
+    if all(map(run.ledger.is_mine, holding)) or (unknown and waited_s > STUCK_PATIENCE_S):
         raise UnreachableError(
             f"{attempt.shot_name} waits for room at {attempt.service}, which {len(holding)} "
             f"requests hold whose outcome is unknown: {holding[0].shot_name} the longest.",
@@ -172,7 +173,7 @@ async def claimed_in_turn(
         begun, is_told = timing.monotonic(), False
         while True:
             stop_if_asked(run, attempt)
-            gate.freed.clear()
+            freed = gate.freed
             claimed = await run.ledger.book(
                 run.ledger.claim,
                 attempt,
@@ -192,13 +193,13 @@ async def claimed_in_turn(
             if not is_told and timing.monotonic() - begun > LONG_WAIT_S:
                 is_told = True
                 run.watcher.say(f"{job.name}: {why}")
-            await room_comes(gate, attempt.service, in_line)
+            await room_comes(freed, attempt.service, in_line)
 
 
-async def room_comes(gate: Gate, service: str, in_line: InLine) -> None:
+async def room_comes(freed: asyncio.Event, service: str, in_line: InLine) -> None:
     """Room made by this process is seen at once, by another within a second."""
     try:
-        await asyncio.wait_for(gate.freed.wait(), LINE_S)
+        await asyncio.wait_for(freed.wait(), LINE_S)
     except TimeoutError:
         await in_line(service)
 
@@ -210,11 +211,12 @@ async def count_comes(
 
     Raises PricePendingError where nobody will bring their counts in this run.
     """
+    freed = run.gates[attempt.service].freed
     first_ones = [await run.ledger.book(run.ledger.get, id_) for id_ in awaited]
     sent = next((one for one in first_ones if one.state in OCCUPYING), None)
     if sent is None:
         return
-    if all(run.ledger.is_mine(one) and one.fingerprint not in run.driven for one in first_ones):
+    if all(run.ledger.is_mine(one) and not run.drives(one) for one in first_ones):
         raise PricePendingError(
             f"{attempt.shot_name} waits for what {attempt.service} counts for {sent.shot_name}, "
             f"whose outcome is unknown: no charge has confirmed the price of {attempt.model}.",
@@ -223,7 +225,7 @@ async def count_comes(
         )
     note = f"waits for the price of {sent.shot_name}"
     run.watcher.state(attempt.fingerprint, "reserved", note)
-    await room_comes(run.gates[attempt.service], attempt.service, in_line)
+    await room_comes(freed, attempt.service, in_line)
 
 
 async def post(run: Generation, job: Job, provider: Provider, attempt: Attempt) -> Attempt | Again:
@@ -239,7 +241,7 @@ async def post(run: Generation, job: Job, provider: Provider, attempt: Attempt) 
             return await run.ledger.book(run.ledger.mark_unknown, attempt, reason)
         case Again(reason):
             await run.ledger.book(run.ledger.put_back, attempt, reason)
-            run.gates[attempt.service].freed.set()
+            run.gates[attempt.service].free()
             return outcome
         case Refused(reason, proven):
             if not proven:
@@ -249,7 +251,7 @@ async def post(run: Generation, job: Job, provider: Provider, attempt: Attempt) 
                 if not await refusal_stands(run, attempt):
                     return attempt
             await run.ledger.book(run.ledger.release, attempt, reason)
-            run.gates[attempt.service].freed.set()
+            run.gates[attempt.service].free()
             raise RefusedError(
                 f"{job.name} was refused: {reason}",
                 remedy="Nothing was charged. Correct the shot and run the same command again.",
@@ -264,7 +266,7 @@ async def post(run: Generation, job: Job, provider: Provider, attempt: Attempt) 
             if not await refusal_stands(run, attempt, of_account=True):
                 return attempt
             await run.ledger.book(run.ledger.release, attempt, reason)
-            run.gates[attempt.service].freed.set()
+            run.gates[attempt.service].free()
             raise error
 
 

@@ -26,6 +26,12 @@ class Gate:
     def __init__(self) -> None:
         self.turn = asyncio.Lock()
         self.freed = asyncio.Event()
+        """The next time that room is made: to be taken before the ledger is asked for it, so that
+        nobody who waits is passed over, or wakes for room that was there before."""
+
+    def free(self) -> None:
+        self.freed.set()
+        self.freed = asyncio.Event()
 
 
 @dataclass
@@ -40,7 +46,7 @@ class Generation(RunContext):
     orphans: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     """Clips that dead processes had ordered and that this run downloads, by fingerprint."""
     driven: set[str] = field(default_factory=set)
-    """Fingerprints whose attempts a task of this run goes on with."""
+    """Fingerprints of the clips that tasks of this run obtain."""
     overcharged: dict[tuple[str, str], OverchargedError] = field(default_factory=dict)
     """Models that are stopped, by service and name: they were charged far above their quotes."""
     stop: SetupError | None = None
@@ -59,6 +65,10 @@ class Generation(RunContext):
 
     def provider_of(self, attempt: Attempt) -> Provider:
         return self.providers[attempt.service]
+
+    def drives(self, attempt: Attempt) -> bool:
+        """Whether a task of this run goes on with it."""
+        return attempt.fingerprint in self.driven or attempt.fingerprint in self.orphans
 
     async def end_orphans(self) -> None:
         orphans = list(self.orphans.values())

@@ -140,7 +140,6 @@ async def make_room(run: Generation, service: str) -> None:
 
 
 async def finish_orphan(run: Generation, attempt: Attempt) -> None:
-    run.driven.add(attempt.fingerprint)
     try:
         while attempt.state in UNFINISHED:
             await advance(run, None, attempt)
@@ -148,7 +147,6 @@ async def finish_orphan(run: Generation, attempt: Attempt) -> None:
     except Exception:  # noqa: BLE001, S110 - it is told to whoever wants the clip
         pass
     finally:
-        run.driven.discard(attempt.fingerprint)
         del run.orphans[attempt.fingerprint]
 
 
@@ -239,7 +237,7 @@ async def follow(run: Generation, attempt: Attempt) -> None:
     if isinstance(outcome, Ready) and attempt.id in run.sent:
         pace.ended(attempt.model, waited)
     ended = await record(run, attempt, outcome)
-    run.gates[attempt.service].freed.set()
+    run.gates[attempt.service].free()
     if ended.state == "failed" and ended.charged == "no" and not may_pass(outcome):
         raise FailedError(
             f"{name}: {ended.cause}",

@@ -72,7 +72,7 @@ async def settle_unknown(run: Generation, attempt: Attempt) -> None:
                 continue
             case Release(cause):
                 await run.ledger.book(run.ledger.release, attempt, cause)
-                run.gates[attempt.service].freed.set()
+                run.gates[attempt.service].free()
                 return
             case KeepAsking(_, unread) if unread and timing.monotonic() - read_at > unread_s:
                 raise unsettled(

@@ -11,8 +11,8 @@ from decimal import Decimal
 from itertools import chain
 from typing import Any
 
+from tests.simulation.books import DAY_S
 from tests.simulation.mutants import without
-from tests.simulation.services import DAY_S
 from tests.simulation.world import Report, play
 
 MOST_SEEDS = 200

@@ -256,6 +256,14 @@ def _sent_by_own_clock() -> Patches:
     }
 
 
+def _twins_sent_together() -> Patches:
+    return {"flows.generate.buy.has_twins": lambda _: False}
+
+
+def _old_room_wakes() -> Patches:
+    return {"flows.generate.generation.Gate.free": lambda gate: gate.freed.set()}
+
+
 def _stuck_waited_for() -> Patches:
     return {"flows.generate.buy.stop_where_stuck": _nothing}
 
@@ -292,9 +300,12 @@ MUTANTS = {
         "a gateway's 502 does not say that a refusal was unpaid", _gateway_hides_refusal
     ),
     "sent-by-own-clock": Mutant("a request is sent at the service's own time", _sent_by_own_clock),
-    "stuck-waited-for": Mutant(
-        "nobody waits for room that only unsettled outcomes hold", _stuck_waited_for
+    "stuck-waited-for": Mutant("nobody waits for room that nobody makes", _stuck_waited_for),
+    "twins-sent-together": Mutant(
+        "of two requests that nothing tells apart, one has an unknown outcome at most",
+        _twins_sent_together,
     ),
+    "old-room-wakes": Mutant("who waits sleeps until room is made", _old_room_wakes),
     "late-answer-dropped": Mutant(
         "an answer after the attempt was given up is booked", _late_answers_dropped
     ),

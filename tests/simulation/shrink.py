@@ -6,7 +6,7 @@ import re
 import time
 from collections.abc import Callable, Iterator
 
-from tests.simulation.services import DAY_S
+from tests.simulation.books import DAY_S
 from tests.simulation.world import NUM_FILMS, Report, play
 
 TOGETHER = (

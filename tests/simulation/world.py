@@ -31,12 +31,13 @@ from sqlalchemy import Engine, text
 
 from blocks import timing
 from blocks.errors import ShotreelError
-from blocks.ledger import Ledger
+from blocks.ledger import Attempt, Ledger
 from blocks.ledger.engine import open_engine, writing
 from blocks.ledger.states import UNFINISHED
 from blocks.ledger.tables import metadata
 from blocks.media.probe import MediaInfo, probe
 from blocks.providers.base import Ticket
+from blocks.providers.comfyui.wire import prompt_id as prompt_id_of
 from blocks.providers.http import open_client
 from flows.generate import fetch
 from flows.generate.all_clips import Clips
@@ -50,9 +51,13 @@ from flows.report.progress import Progress
 from flows.run.context import Clip
 from flows.shots import read_shots
 from flows.shots.job import Job as Planned
+from tests.simulation.books import CEILINGS, DAY_S, MARKED, SEEDLESS, Answer, Job
 from tests.simulation.chance import Chance
+from tests.simulation.comfyui import COMFYUI
+from tests.simulation.fal import MEDIA, PLATFORM, QUEUE, RUN
 from tests.simulation.loop import EndlessError, SimulatedLoop, StalledError
-from tests.simulation.services import DAY_S, MEDIA, PLATFORM, QUEUE, WAVESPEED, Job, Services
+from tests.simulation.services import Services
+from tests.simulation.wavespeed import WAVESPEED
 
 BEGINS = datetime(2026, 11, 30, 19, tzinfo=UTC).timestamp()
 """Some hours before a month ends, in UTC."""
@@ -72,7 +77,14 @@ MOST_STEPS = 40_000
 """Of the loop, in one world: who comes to more asks without end."""
 
 QUIET_S = 660.0
-LIMITS = {"fal": 10, "wavespeed": 3}
+LIMITS = {"fal": 10, "wavespeed": 2, "comfyui": 2}
+DIRECT_LIMIT = 2
+
+WORKFLOW = "comfyui/blank.json"
+OTHERS = (*SEEDLESS.values(), MARKED, "fal-ai/veo3.1", WORKFLOW)
+"""Models that some films ask for beside the first two."""
+
+SHOT_USD, MOST_USD = Decimal("0.32"), Decimal("0.64")
 
 
 PAUSES = {
@@ -325,6 +337,13 @@ class World:
         self.draw = self.chance.of("what the world draws")
         self._in_order = not self.chance.happens("tasks go on in any order")
         self.services = Services(self.chance, self.time, clip_of, self.charged)
+        direct = self.chance.of("fal's transport").random() < 0.25
+        self.transport = (
+            "direct" if direct and self.chance.happens("fal is called directly") else "queue"
+        )
+        self.limits = LIMITS | ({"fal": DIRECT_LIMIT} if self.transport == "direct" else {})
+        self.wanted: Counter[str] = Counter()
+        """Clips that a prompt is asked for: of a model without a seed, more than one."""
         films = [self._film(number) for number in range(NUM_FILMS)]
         self.films = [film for film in films if film.prompts]
         self.paid: Counter[str] = Counter()
@@ -379,18 +398,9 @@ class World:
     def charged(self, job: Job) -> None:
         if job.prompt.startswith("a stranger"):
             return
-        net = (
-            sum(
-                1
-                for each in self.services.jobs.values()
-                if each.prompt == job.prompt and each.net_nano
-            )
-            if self.paid[job.prompt]
-            else 1
-        )
-        self.paid[job.prompt] += 1
+        net = sum(1 for each in self.services.by_prompt[job.prompt] if each.net_nano)
         self.trace(f"charge {job.prompt} {job.request_id}")
-        if net > 1 + self.allowed[job.prompt]:
+        if net > self.wanted[job.prompt] + self.allowed[job.prompt]:
             self.report.doubled += 1
             self.breaks(f"{job.prompt} was charged {net} times")
 
@@ -403,9 +413,13 @@ class World:
     def arrives(self, request: httpx.Request, came: asyncio.Future[Any]) -> None:
         body = json.loads(request.content) if request.content else None
         url, _, query = str(request.url).partition("?")
-        answer = self.services.answer(request.method, url, dict(parse_qsl(query)), body)
-        if not came.done():
-            came.set_result(answer)
+
+        def reply(answer: Answer) -> None:
+            if not came.done():
+                came.set_result(answer)
+
+        headers = {"range": sought} if (sought := request.headers.get("range")) else {}
+        self.services.serve(request.method, url, dict(parse_qsl(query)), headers, body, reply)
 
     def booked(self, call: Any, result: Any) -> None:
         """After each transaction; where it lets a request be sent, limits and budgets are held."""
@@ -415,10 +429,9 @@ class World:
         assert self._reader is not None
         (number,) = self._reader.execute(AT_WORK, {"service": result.service}).fetchone()
         budget, spent = self._reader.execute(SPENT, {"run": result.run_id}).fetchone()
-        if number > LIMITS[result.service]:
-            self.breaks(
-                f"{number} requests are at {result.service}, which takes {LIMITS[result.service]}"
-            )
+        limit = self.limits[result.service]
+        if number > limit:
+            self.breaks(f"{number} requests are at {result.service}, which takes {limit}")
         if budget is not None and spent > budget:
             self.breaks(f"run {result.run_id} has spent or set aside {spent} of {budget}")
 
@@ -427,16 +440,40 @@ class World:
     def _film(self, number: int) -> Film:
         name = f"film-{number}"
         draw = self.chance.of(name)
-        rows, prompts, cost = ["shot,prompt,model,seed"], [], Decimal(0)
+        rows, prompts, cost = ["shot,prompt,model,seed,max_usd"], [], Decimal(0)
         for shot in range(draw.choice(NUM_SHOTS)):
             model = draw.choice(("", "", "wavespeed-ai/magi-1-24b"))
             seed = draw.choice(("", "", str(1000 * number + shot)))
-            if self.chance.happens(f"{name} has shot {shot}"):
-                prompts.append(f"film {number} shot {shot}")
-                rows.append(f"{shot},{prompts[-1]},{model},{seed}")
-                cost += Decimal("0.32")
+            if not self.chance.happens(f"{name} has shot {shot}"):
+                continue
+            prompt, most_usd = f"film {number} shot {shot}", ""
+            if other := self._other_model(name, shot):
+                model, seed = other, ""
+                most_usd = str(MOST_USD) if other in CEILINGS else ""
+                prompt = self._twins_prompt(name, shot, other, rows) or prompt
+            prompts.append(prompt)
+            self.wanted[prompt] += 1
+            rows.append(f"{shot},{prompt},{model},{seed},{most_usd}")
+            cost += MOST_USD if most_usd else SHOT_USD
         budget = cost * draw.choice((3, 3, 3, 1, Decimal("0.5")))
         return Film(name, "\n".join(rows) + "\n", prompts, budget)
+
+    def _other_model(self, film: str, shot: int) -> str:
+        """Half of the films ask for one or two others, in some of their shots."""
+        asked = self.chance.of(f"other models of {film}")
+        others = asked.sample(OTHERS, asked.choice((0, 0, 1, 2)))
+        draw = self.chance.of(f"other model of {film} shot {shot}")
+        other = draw.choice((*others, "")) if others else ""
+        event = f"{film} asks {other} for shot {shot}"
+        return other if other and self.chance.happens(event) else ""
+
+    def _twins_prompt(self, film: str, shot: int, model: str, rows: list[str]) -> str:
+        """That of a shot before it, which asks the same model for the very same."""
+        draw = self.chance.of(f"twin of {film} shot {shot}")
+        before = [cells[1] for row in rows if (cells := row.split(","))[2] == model]
+        is_twin = before and model in SEEDLESS.values() and draw.random() < 0.5
+        event = f"{film} asks for shot {shot} as for another"
+        return draw.choice(before) if is_twin and self.chance.happens(event) else ""
 
     async def make(self, film: Film, run_id: str) -> bool:
         """The flow's work between the list and the clips; whether every clip is here."""
@@ -540,18 +577,23 @@ class World:
         """Looks at what nobody else can tell, with the provider's page open."""
         with closing(Ledger(os.environ["SHOTREEL_LEDGER_URL"])) as ledger:
             for attempt in ledger.in_states(("unknown",)):
-                named = {a.request_id for a in ledger.in_states(("submitted", "ready", "stored"))}
-                mine = [
-                    job
-                    for job in self.services.jobs.values()
-                    if job.prompt == attempt.inputs.get("prompt") and job.request_id not in named
-                ]
+                shown = self._shown(attempt)
+                named = ledger.request_ids(attempt.service, attempt.account, shown)
+                mine = [request_id for request_id in shown if request_id not in named]
                 with suppress(ValueError):
                     if mine:
-                        ticket = Ticket(mine[0].request_id)
+                        ticket = Ticket(mine[0])
                         ledger.adopt(attempt.id, ticket, "the provider's page shows it")
                     else:
                         ledger.let_go(attempt.id, "the provider's page shows none")
+
+    def _shown(self, attempt: Attempt) -> list[str]:
+        """The requests that the provider's page shows with the attempt's prompt."""
+        if attempt.service == "comfyui":
+            prompt_id = prompt_id_of(attempt.id)
+            return [prompt_id] if prompt_id in self.services.comfyui.prompts else []
+        asked = self.services.by_prompt[str(attempt.inputs["prompt"])]
+        return [job.request_id for job in asked]
 
     async def live(self) -> None:
         actors = [self.maker(film) for film in self.films]
@@ -601,6 +643,9 @@ class World:
             if state in (*UNFINISHED, "lost"):
                 self.report.unsettled += 1
                 self.breaks(f"{state} at the end: {request_id} {inputs}")
+        for prompt_id, times in self.services.comfyui.posts.items():
+            if times > 1:
+                self.breaks(f"{prompt_id} was given to ComfyUI {times} times")
         home = {row[0] for row in rows if row[1] in ("stored", "released", "failed")}
         for job in self.services.jobs.values():
             if job.prompt.startswith("a stranger"):
@@ -636,11 +681,13 @@ class World:
             "FAL_KEY": "admin:key",
             "WAVESPEED_API_KEY": "key",
             "FAL_QUEUE_URL": QUEUE,
-            "FAL_RUN_URL": QUEUE,
+            "FAL_RUN_URL": RUN,
+            "FAL_TRANSPORT": self.transport,
             "FAL_PLATFORM_URL": PLATFORM,
             "FAL_REST_URL": MEDIA,
             "FAL_MEDIA_URL": MEDIA,
             "WAVESPEED_URL": WAVESPEED,
+            "COMFYUI_URL": COMFYUI,
         }
         with ExitStack() as stack:
             stack.enter_context(patch.dict(os.environ, environment))
