@@ -372,7 +372,10 @@ async def from_store(run: Generation, attempt: Attempt) -> Clip | None:
 
 
 async def known_again(run: Generation, attempt: Attempt) -> bool:
-    """Whether what was lost, or had failed, has a clip after all; asked while that may be."""
+    """Whether the provider says more of what was lost or has failed; asked while that may be.
+
+    That there is a clip after all, or that a failure is unpaid of which only one source spoke.
+    """
     provider = run.provider_of(attempt)
     if attempt.ticket is None or too_old(run, attempt):
         return False
@@ -383,11 +386,13 @@ async def known_again(run: Generation, attempt: Attempt) -> bool:
         case Waiting():
             cause = "the provider is at work on it after all"
             found = await run.ledger.book(run.ledger.mark_known, attempt, cause)
+        case Failed(charged="no") as outcome if attempt.charged == "unknown":
+            found = await run.ledger.book(run.ledger.mark_failed, attempt, outcome)
         case Failed() as outcome if attempt.state == "lost":
             found = await run.ledger.book(run.ledger.mark_failed, attempt, outcome)
         case _:
             return False
-    return found.state != attempt.state
+    return (found.state, found.charged) != (attempt.state, attempt.charged)
 
 
 async def explain_end(run: Generation, attempt: Attempt) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from blocks.errors import ShotreelError, UnreachableError
 from flows.generate import settle
 from flows.run import opening
 from tests.generate.studio import Studio, write
+from tests.web import web
 
 
 @pytest.mark.parametrize(
@@ -73,3 +75,18 @@ def test_a_bill_that_cannot_be_read_for_the_moment_proves_nothing(
     for name in "ab":
         assert "the bill cannot be read: HTTP 500" in str(made.error(name))
     assert [post["accepted"] for post in studio.told("posts")["posts"]] == [1, 1]
+
+
+def test_a_failure_of_which_one_source_spoke_is_unpaid_once_another_says_so(
+    studio: Studio, tmp_path: Path
+) -> None:
+    shots = write(tmp_path / "l.csv", "shot,prompt,seed", "a,Sea,1")
+    studio.misbehave(at="job", do="fail", status=503, error_type="runner_disconnected")
+    studio.misbehave(at="poll", do="not_found", times=0)
+    assert studio.make(shots).error("a").paid == "unknown"
+    assert studio.told("posts")["total"] == 1
+    assert web.delete(f"{studio.sandbox.url}/sandbox/faults").status_code == 200
+    made = studio.make(shots)
+    assert made.clip("a").num_frames == 96
+    assert studio.told("posts")["total"] == 2
+    assert Decimal(studio.told("charges")["cost_usd"]) == made.bill["a"].cost_usd
