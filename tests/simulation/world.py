@@ -16,7 +16,7 @@ from contextvars import ContextVar, copy_context
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from functools import cache, partial
+from functools import cache, lru_cache, partial
 from io import BytesIO
 from pathlib import Path
 from random import Random
@@ -27,6 +27,7 @@ from uuid import uuid4
 
 import av
 import httpx
+from httpx._urlparse import urlparse
 from sqlalchemy import Engine, text
 
 from blocks import timing
@@ -245,6 +246,10 @@ class Wire(httpx.AsyncBaseTransport):
 
 def latency_s(draw: Random) -> float:
     return draw.expovariate(20.0) if draw.random() > 0.01 else draw.uniform(1, 9)
+
+
+rows_of = cache(read_shots)
+"""What is made again reads the same list again."""
 
 
 @cache
@@ -477,7 +482,7 @@ class World:
 
     async def make(self, film: Film, run_id: str) -> bool:
         """The flow's work between the list and the clips; whether every clip is here."""
-        rows = read_shots(film.shots)
+        rows = rows_of(film.shots)
         async with open_generation(rows, Progress(), live=True, run_id=run_id) as run:
             plan = await plan_list(run, rows, live=True, name=film.name)
             check_budget(plan, film.budget_usd)
@@ -519,8 +524,7 @@ class World:
         main = self.loop.create_task(body(), context=context)
         if mortal and process.dies_at is None and draw.random() < 0.15:
             self.loop.call_later(draw.uniform(0.5, 60), self.interrupt, name, main)
-        with suppress(asyncio.CancelledError):
-            await asyncio.wait([main])
+        await asyncio.wait([main])
         while process.dead and (left := [t for t in process.tasks if not t.done()]):
             for task in left:
                 task.cancel()
@@ -736,6 +740,9 @@ def seams(world: World) -> Iterator[None]:
         patch("os.urandom", world.bytes),
         patch("random._urandom", world.bytes),
         patch("random.random", world.random),
+        # What costs time in the client and draws nothing: no service sets a cookie.
+        patch("httpx._urls.urlparse", lru_cache(10_000)(urlparse)),
+        patch("httpx.Cookies.extract_cookies", lambda *_: None),
         ExitStack() as pauses,
     ):
         for place, pause in PAUSES.items():
