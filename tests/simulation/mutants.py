@@ -96,7 +96,7 @@ def _not_held(*free: str) -> Callable[[], Patches]:
     def held(state: Any, charged: Any) -> bool:
         return state not in free and holds(state, charged)
 
-    return lambda: {"blocks.ledger.ledger.holds": held}
+    return lambda: {"blocks.ledger.changes.holds": held}
 
 
 def _no_quiet_period() -> Patches:
@@ -159,8 +159,8 @@ def _nothing(*_: Any, **__: Any) -> None:
 
 def _no_budget() -> Patches:
     return {
-        "blocks.ledger.ledger.check_before_post": _nothing,
-        "blocks.ledger.ledger.check_run_budget": _nothing,
+        "blocks.ledger.orders.check_before_post": _nothing,
+        "blocks.ledger.orders.check_run_budget": _nothing,
     }
 
 
@@ -180,7 +180,7 @@ def _no_corrections() -> Patches:
         if given["source"] != "billing_feed":
             charge_up_to(connection, attempt, **given)
 
-    return {"blocks.ledger.ledger.charge_up_to": charged}
+    return {"blocks.ledger.outcomes.charge_up_to": charged}
 
 
 def _charged_at_the_quote() -> Patches:
