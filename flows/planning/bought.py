@@ -2,15 +2,18 @@
 
 A take's number is no part of what is bought where there is a seed: a clip whose seed was drawn, or
 that was some other take, is the clip that a list asks for by that seed. Earlier versions have
-counted takes in, and have shared a clip between rows that ask for the same.
+counted takes in, have shared a clip between rows that ask for the same, and have not said where the
+clip before goes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 
 from blocks.ledger import Attempt, Ledger
+from flows.shots.fingerprint import told_places
 from flows.shots.job import Job
 
 MOST_TWINS = 20
@@ -58,50 +61,70 @@ class _Search:
         """Fingerprints that the ledger has a clip under which is the one that the job asks for."""
         parents = [job.previous] if previous is job.previous else [job.previous, previous]
         for parent in parents:
-            chained = parent.chain_key if parent else None
             if parent is not job.previous:
-                yield from self._held_among(self._own_name(job, chained))
-            if len(job.continues) > 1:
-                yield from self._sent_to_its_places(job, chained)
-            if job.seed is not None:
-                for attempt in self._by_seed.get((job.service, job.shot.model, job.seed), ()):
-                    if attempt.fingerprint in _names_by_seed(job, attempt.take, chained):
-                        yield attempt.fingerprint
-            elif job.shot.twin > 1:
-                name = _alone(job, parent)
-                if parent is not job.previous:
-                    self._for_all |= self._ledger.for_all_alike([name])
-                if name in self._for_all:
-                    yield name
+                yield from self._held_among(_own_name(job, parent))
+            yield from self._named_otherwise(job, parent)
+            if told_places(job.model, job.continues):
+                silent = [_own_name(job, parent, tells_places=False)]
+                silent += self._named_otherwise(job, parent, tells_places=False)
+                yield from filter(partial(self._was_sent_to_its_places, job), silent)
 
-    def _own_name(self, job: Job, previous: str | None, *, tells_places: bool = True) -> str:
-        return job.known_as(
-            seed=job.seed,
-            take=job.take if job.seed is None else 1,
-            twin=job.shot.twin,
-            previous=previous,
-            tells_places=tells_places,
-        )
-
-    def _sent_to_its_places(self, job: Job, previous: str | None) -> Iterator[str]:
-        """The clip that an earlier version has bought, where its request had them all."""
-        name = self._own_name(job, previous, tells_places=False)
-        inputs = {place.lstrip("/").partition("/")[0] for place in job.continues}
-        for attempt in self._ledger.holders([name]).values():
-            if inputs <= attempt.inputs.keys():
+    def _named_otherwise(
+        self, job: Job, parent: Job | None, *, tells_places: bool = True
+    ) -> Iterator[str]:
+        """By the take whose seed was drawn; by the first of its kind."""
+        if job.seed is not None:
+            for attempt in self._by_seed.get((job.service, job.shot.model, job.seed), ()):
+                names = _names_by_seed(job, attempt.take, parent, tells_places=tells_places)
+                if attempt.fingerprint in names:
+                    yield attempt.fingerprint
+        elif job.shot.twin > 1:
+            name = _alone(job, parent, tells_places=tells_places)
+            if parent is not job.previous or not tells_places:
+                self._for_all |= self._ledger.for_all_alike([name])
+            if name in self._for_all:
                 yield name
+
+    def _was_sent_to_its_places(self, job: Job, name: str) -> bool:
+        """Whether the clip of a name that does not say the places was bought with them all."""
+        inputs = {place.partition("/")[0] for place in job.continues}
+        return any(
+            inputs <= attempt.inputs.keys() for attempt in self._ledger.holders([name]).values()
+        )
 
     def _held_among(self, name: str) -> Iterator[str]:
         yield from self._ledger.holders([name])
 
 
-def _alone(job: Job, previous: Job | None) -> str:
+def _own_name(job: Job, previous: Job | None, *, tells_places: bool = True) -> str:
+    return job.known_as(
+        seed=job.seed,
+        take=job.take if job.seed is None else 1,
+        twin=job.shot.twin,
+        previous=_chained(previous),
+        tells_places=tells_places,
+    )
+
+
+def _alone(job: Job, previous: Job | None, *, tells_places: bool = True) -> str:
     """The name of the clip if it were the first of its kind in its list."""
-    chained = previous.chain_key if previous else None
-    return job.known_as(seed=None, take=job.take, twin=1, previous=chained)
+    return job.known_as(
+        seed=None,
+        take=job.take,
+        twin=1,
+        previous=_chained(previous),
+        tells_places=tells_places,
+    )
 
 
-def _names_by_seed(job: Job, take: int, previous: str | None) -> Iterator[str]:
-    yield job.known_as(seed=job.seed, take=take, twin=1, previous=previous)
+def _names_by_seed(
+    job: Job, take: int, previous: Job | None, *, tells_places: bool
+) -> Iterator[str]:
+    named = partial(job.known_as, take=take, previous=_chained(previous), tells_places=tells_places)
+    yield named(seed=job.seed, twin=1)
     for twin in range(1, MOST_TWINS + 1):
-        yield job.known_as(seed=None, take=take, twin=twin, previous=previous)
+        yield named(seed=None, twin=twin)
+
+
+def _chained(previous: Job | None) -> str | None:
+    return previous.chain_key if previous else None

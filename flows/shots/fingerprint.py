@@ -30,9 +30,9 @@ def fingerprint(
 
     `take` is 1 where there is a seed: it says all. `files` are the SHA-256s of input files by their
     places: a file counts by its bytes, a chained one by the fingerprint of the clip that it comes
-    from (`previous`), and by its places where it goes to several (`chained`); a seed counts as the
-    list gives it, or as unset. What a card says beside the inputs does not count: a refreshed card
-    with the same inputs is the same purchase.
+    from (`previous`), and by its places (`chained`) but for the usual one alone; a seed counts as
+    the list gives it, or as unset. What a card says beside the inputs does not count: a refreshed
+    card with the same inputs is the same purchase.
     """
     others = dict(files)
     own = {role: others.pop(model.input_of(role) or role, None) for role in OWN_FIELDS}
@@ -50,9 +50,15 @@ def fingerprint(
         what["video"] = own["video"]
     if others:
         what["files"] = others
-    if len(chained) > 1:
-        what["chained"] = sorted(chained)
+    if places := told_places(model, chained):
+        what["chained"] = places
     if twin > 1:
         what["twin"] = twin
     canonical = json.dumps(what, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def told_places(model: Model, chained: Collection[str]) -> list[str]:
+    """Where the clip before goes, as a fingerprint says it: not where it only begins the clip."""
+    usual = model.input_of("image") or model.input_of("video")
+    return sorted(chained) if set(chained) - {usual} else []

@@ -86,7 +86,7 @@ class Job:
         tells_places: bool = True,
     ) -> str:
         """The fingerprint of a clip that asks for the same but for these; without `tells_places` as
-        an earlier version has it, which did not say where the clip before goes."""
+        earlier versions have it, which did not say where the clip before goes."""
         own = {column: file.sha256 for column, file in self.files.items()}
         places = self.continues if tells_places else ()
         return _key(self.service, self.shot, own, seed, take, twin, previous, places)

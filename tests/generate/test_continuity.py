@@ -143,3 +143,40 @@ def test_clip_that_also_ends_where_the_one_before_ended_is_another_clip(studio: 
         ledger.execute("UPDATE attempts SET fingerprint = ? WHERE shot = 'b'", (earlier,))
         ledger.commit()
     assert studio.plan(RETURNS).count("stored") == 2
+
+
+WAN = "fal-ai/wan/v2.7/image-to-video"
+ONE_PLACE = {
+    place: f"shot,prompt,model,num_frames,resolution,{place},max_usd,seed\n"
+    f"a,the sea,{FAL},{SMALL},,,\nb,the gull,{WAN},,,@previous,1,"
+    for place in ("image", "last_image", "video")
+}
+
+
+def test_clip_before_that_goes_to_another_place_makes_another_clip(studio: Studio) -> None:
+    """Of a model that takes it at its beginning, at its end, or whole."""
+    names = {
+        place: studio.plan(shots).lines[1].job.fingerprint for place, shots in ONE_PLACE.items()
+    }
+    assert len(set(names.values())) == 3
+
+
+@pytest.mark.parametrize("seed", ["", "drawn"])
+def test_clip_whose_earlier_name_did_not_say_its_place_is_not_bought_again(
+    studio: Studio, seed: str
+) -> None:
+    """Nor is it taken for one that goes on from elsewhere."""
+    ends = ONE_PLACE["last_image"]
+    job = studio.make(ends).plan.lines[1].job
+    assert job.previous
+    earlier = job.known_as(
+        seed=None, take=1, twin=1, previous=job.previous.chain_key, tells_places=False
+    )
+    with closing(sqlite3.connect(settings.home() / "ledger.sqlite")) as ledger:
+        ledger.execute("UPDATE attempts SET fingerprint = ? WHERE shot = 'b'", (earlier,))
+        ledger.commit()
+        (drawn,) = ledger.execute("SELECT seed FROM attempts WHERE shot = 'b'").fetchone()
+    named = str(drawn) if seed else ""
+    assert [line.need for line in studio.plan(ends + named).lines] == ["stored", "stored"]
+    whole = studio.plan(ONE_PLACE["video"] + named)
+    assert [line.need for line in whole.lines] == ["stored", "buy"]
