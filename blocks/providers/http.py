@@ -84,6 +84,11 @@ class Reply:
     def ok(self) -> bool:
         return 200 <= self.status < 300
 
+    @property
+    def is_passing(self) -> bool:
+        """Whether this no is of the moment: too slow, too often, or the server's own trouble."""
+        return self.status in (408, 429) or self.status >= 500
+
     def json(self) -> Any:
         """The body as JSON; None where it is not JSON."""
         try:

@@ -93,8 +93,7 @@ def read_page(
     if not isinstance(answer, Reply):
         return Again(answer.reason)
     if not answer.ok:
-        passing = answer.status in (408, 429) or answer.status >= 500
-        return Again(f"HTTP {answer.status}") if passing else Closed(answer.status)
+        return Again(f"HTTP {answer.status}") if answer.is_passing else Closed(answer.status)
     rows = rows_of(answer)
     if rows is None:
         return Again(f"HTTP {answer.status} with another thing than a listing")

@@ -15,13 +15,13 @@ async def ledger_place() -> str:
 
     Without a server (PREFECT_API_URL) the environment decides, for every command alike.
     """
-    place = ledger_url()
-    if api_url():
+    place, server = ledger_url(), api_url()
+    if server:
         from blocks.storage.saved import LedgerDatabase, saved_block
 
         if saved := await saved_block(LedgerDatabase):
             place = saved.url.get_secret_value()
-    _ledgers[api_url()] = place
+    _ledgers[server] = place
     return place
 
 

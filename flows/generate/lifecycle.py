@@ -386,9 +386,9 @@ async def known_again(run: Generation, attempt: Attempt) -> bool:
         case Waiting():
             cause = "the provider is at work on it after all"
             found = await run.ledger.book(run.ledger.mark_known, attempt, cause)
-        case Failed(charged="no") as outcome if attempt.charged == "unknown":
-            found = await run.ledger.book(run.ledger.mark_failed, attempt, outcome)
-        case Failed() as outcome if attempt.state == "lost":
+        case Failed() as outcome if attempt.state == "lost" or (
+            attempt.charged == "unknown" and outcome.charged == "no"
+        ):
             found = await run.ledger.book(run.ledger.mark_failed, attempt, outcome)
         case _:
             return False

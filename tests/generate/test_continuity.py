@@ -16,6 +16,7 @@ from PIL import Image
 
 from blocks import settings
 from blocks.media.probe import last_frame
+from flows.shots.job import Job
 from tests.generate.conftest import Open
 from tests.generate.studio import Studio
 from tests.web import web
@@ -130,18 +131,24 @@ BEGINS = f"{BETWEEN}b,the gull,{KLING},@previous,,3,1,,\n"
 RETURNS = f"{BETWEEN}b,the gull,{KLING},@previous,@previous,3,1,,\n"
 
 
+def rename_as_earlier(job: Job) -> int | None:
+    """Give shot b the name that an earlier version gave, which did not say where the clip before
+    goes; the seed that it was bought with."""
+    assert job.previous
+    chained = job.previous.chain_key
+    earlier = job.known_as(seed=None, take=1, twin=1, previous=chained, tells_places=False)
+    with closing(sqlite3.connect(settings.home() / "ledger.sqlite")) as ledger:
+        ledger.execute("UPDATE attempts SET fingerprint = ? WHERE shot = 'b'", (earlier,))
+        ledger.commit()
+        (seed,) = ledger.execute("SELECT seed FROM attempts WHERE shot = 'b'").fetchone()
+    return int(seed) if seed is not None else None
+
+
 def test_clip_that_also_ends_where_the_one_before_ended_is_another_clip(studio: Studio) -> None:
     made = studio.make(RETURNS)
     assert len(studio.told("charges")["charges"]) == 2
     assert [line.need for line in studio.plan(BEGINS).lines] == ["stored", "buy"]
-    job = made.plan.lines[1].job
-    assert job.previous
-    earlier = job.known_as(
-        seed=None, take=1, twin=1, previous=job.previous.chain_key, tells_places=False
-    )
-    with closing(sqlite3.connect(settings.home() / "ledger.sqlite")) as ledger:
-        ledger.execute("UPDATE attempts SET fingerprint = ? WHERE shot = 'b'", (earlier,))
-        ledger.commit()
+    rename_as_earlier(made.plan.lines[1].job)
     assert studio.plan(RETURNS).count("stored") == 2
 
 
@@ -167,15 +174,7 @@ def test_clip_whose_earlier_name_did_not_say_its_place_is_not_bought_again(
 ) -> None:
     """Nor is it taken for one that goes on from elsewhere."""
     ends = ONE_PLACE["last_image"]
-    job = studio.make(ends).plan.lines[1].job
-    assert job.previous
-    earlier = job.known_as(
-        seed=None, take=1, twin=1, previous=job.previous.chain_key, tells_places=False
-    )
-    with closing(sqlite3.connect(settings.home() / "ledger.sqlite")) as ledger:
-        ledger.execute("UPDATE attempts SET fingerprint = ? WHERE shot = 'b'", (earlier,))
-        ledger.commit()
-        (drawn,) = ledger.execute("SELECT seed FROM attempts WHERE shot = 'b'").fetchone()
+    drawn = rename_as_earlier(studio.make(ends).plan.lines[1].job)
     named = str(drawn) if seed else ""
     assert [line.need for line in studio.plan(ends + named).lines] == ["stored", "stored"]
     whole = studio.plan(ONE_PLACE["video"] + named)

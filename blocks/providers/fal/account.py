@@ -237,9 +237,9 @@ class Fal:
 
         Source: platform API, "List requests by endpoint"; payloads are stored for 30 days.
         """
-        endpoint, key = order.model.endpoint, order.attempt_id
-        reading = self._readings.setdefault(endpoint, _Reading(since - LOOK_BACK))
-        reading.since = min(reading.since, since - LOOK_BACK)
+        endpoint, key, since = order.model.endpoint, order.attempt_id, since - LOOK_BACK
+        reading = self._readings.setdefault(endpoint, _Reading(since))
+        reading.since = min(reading.since, since)
         reading.bodies[key] = order.model.body(order.inputs)
         # A crash leaves many outcomes unknown at once: who asks while the listing is being read
         # shares the next reading with all others that ask meanwhile.

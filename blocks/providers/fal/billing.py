@@ -74,7 +74,7 @@ def read_billing(answer: Answer) -> BillingPage | NoFeed | Again:
     if answer.status in (401, 403):
         return NoFeed(f"HTTP {answer.status}: {detail_of(answer)}", ADMIN_KEY)
     if not answer.ok:
-        if answer.status in (408, 429) or answer.status >= 500:
+        if answer.is_passing:
             return Again(f"HTTP {answer.status} from the billing", answer.retry_after_s)
         return NoFeed(f"HTTP {answer.status}: {detail_of(answer)}")
     body = answer.object()

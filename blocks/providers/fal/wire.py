@@ -321,7 +321,7 @@ def classify_history(
     if not isinstance(answer, Reply):
         return Again(answer.reason)
     if not answer.ok:
-        if answer.status in (408, 429) or answer.status >= 500:
+        if answer.is_passing:
             return Again(f"HTTP {answer.status} from the request listing", answer.retry_after_s)
         return Gone(f"the request listing says HTTP {answer.status}")
     items = items_of(answer)

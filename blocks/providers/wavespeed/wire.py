@@ -225,7 +225,7 @@ def read_billing(answer: Answer, page: int, page_size: int) -> BillingPage | NoF
     if not isinstance(answer, Reply):
         return Again(answer.reason)
     if not answer.ok:
-        if answer.status in (408, 429) or answer.status >= 500:
+        if answer.is_passing:
             return Again(f"HTTP {answer.status} from the billings", answer.retry_after_s)
         return NoFeed(f"HTTP {answer.status}: {message_of(answer)}", CHECK_KEY)
     items = items_of(answer)
